@@ -1,0 +1,43 @@
+"""The errors that codecstudy raises on purpose.
+
+Each message says what went wrong, where, and what to do next. The command line prints these without a
+traceback; anything else that escapes is a bug.
+"""
+
+from __future__ import annotations
+
+
+class CodecstudyError(Exception):
+    """Base of every error that codecstudy raises on purpose."""
+
+
+class StudyError(CodecstudyError, ValueError):
+    """A study file, or a part of one, cannot be used."""
+
+
+class DatasetError(CodecstudyError, ValueError):
+    """A dataset is not configured, not valid, or could not be fetched."""
+
+
+class DatasetMissing(DatasetError, FileNotFoundError):
+    """A dataset is configured but not downloaded, or its folder holds no images."""
+
+    def __str__(self) -> str:
+        # FileNotFoundError would print its errno fields; the message alone is what a user needs.
+        return str(self.args[0]) if self.args else ""
+
+
+class ImageError(CodecstudyError, ValueError):
+    """A file cannot be turned into a canonical image."""
+
+
+class CodecError(CodecstudyError):
+    """A codec could not encode, or could not decode what it encoded."""
+
+
+class ResultsError(CodecstudyError, ValueError):
+    """A results file cannot be read, or does not hold what a command needs."""
+
+
+class StoreError(CodecstudyError):
+    """The measurement store cannot be used."""

@@ -1,0 +1,1 @@
+"""Image metrics: one module per metric, kernels beside the metric that owns them."""

@@ -1,0 +1,66 @@
+"""What a metric is: facts, and a function that prepares the reference side once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""A canonical image: uint8, height x width x 3, sRGB."""
+
+
+class Prepared(Protocol):
+    """A metric with everything that depends on the reference alone already computed.
+
+    Not safe for two threads at once: the workspaces are reused between calls. Each thread prepares its own.
+    """
+
+    def scores(self, distorted: Pixels) -> dict[str, float]:
+        """Score one distorted image of the reference's size, keyed by the metric's columns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: a record of facts and one function."""
+
+    name: str
+    """As studies and the command line name it: ``ssimulacra2``."""
+    columns: tuple[str, ...]
+    """The columns of a record that it fills: ``("butteraugli", "butteraugli_3norm")``."""
+    version: str
+    """Changes whenever the numbers can change; part of a measurement's identity."""
+    higher_is_better: bool
+    prepare: Callable[[Pixels], Prepared]
+    compile: Callable[[], None]
+    """Compiles (or loads from the cache) every kernel the metric uses."""
+
+
+def check_image(pixels: Any, name: str) -> Pixels:
+    """Return ``pixels`` as a canonical image, C-contiguous; any memory layout is accepted.
+
+    Raises ``ValueError`` naming ``name`` for another dtype, another shape or an empty array.
+    """
+    array = np.asarray(pixels)
+    if array.dtype != np.uint8:
+        raise ValueError(f"{name} has dtype {array.dtype}; expected uint8 (8-bit sRGB)")
+    if array.ndim != 3 or array.shape[2] != 3:
+        raise ValueError(f"{name} has shape {array.shape}; expected (height, width, 3)")
+    if 0 in array.shape:
+        raise ValueError(f"{name} is empty: shape {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def check_pair(reference_shape: tuple[int, ...], distorted: Any) -> Pixels:
+    """Return ``distorted`` as a canonical image of the reference's shape.
+
+    Raises ``ValueError`` that names both shapes where they differ.
+    """
+    array = np.asarray(distorted)
+    if array.ndim == 3 and array.shape != reference_shape:
+        raise ValueError(f"reference has shape {reference_shape}, distorted has shape {array.shape}")
+    return check_image(array, "distorted")

@@ -1,0 +1,1 @@
+"""The report: data, templates, and one self-contained HTML file."""
