@@ -19,7 +19,7 @@ class DatasetError(CodecstudyError, ValueError):
     """A dataset is not configured, not valid, or could not be fetched."""
 
 
-class DatasetMissing(DatasetError, FileNotFoundError):
+class DatasetMissingError(DatasetError, FileNotFoundError):
     """A dataset is configured but not downloaded, or its folder holds no images."""
 
     def __str__(self) -> str:

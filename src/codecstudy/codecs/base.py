@@ -56,7 +56,7 @@ class Codec:
     extension: str
     """Of encoded files, with the dot: ``.avif``."""
     version: Callable[[], str]
-    """Library and version: ``libaom 3.14.1 (libavif 1.4.2, Pillow 13.0.0)``; part of a measurement's identity."""
+    """Library and version, part of a measurement's identity: ``libaom 3.14.1 (libavif 1.4.2)``."""
     parameters: tuple[Parameter, ...]
     """The study keys that it takes: of quality, chroma_subsampling, speed, effort, method."""
     extra_parameters: tuple[Parameter, ...]
