@@ -1,0 +1,258 @@
+"""What a study gives: one flat record per task, all of them with their provenance, and ``quality.json``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from codecstudy.errors import ResultsError
+from codecstudy.model import Scalar, Setting
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SCHEMA_VERSION = 1
+
+Status = Literal["measured", "skipped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityRecord:
+    """One row for one task.
+
+    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed;
+    ``measurement_error`` then says why. ``psnr`` of a lossless result is infinite, which JSON files hold as
+    the string ``"inf"``.
+    """
+
+    source_image: str
+    """Path of the source, relative to the dataset's folder, with forward slashes."""
+    original_image: str
+    """The same as ``source_image``: resizing happens in memory and leaves no file of its own."""
+    encoded_path: str | None
+    """Where the encoded file was kept, relative to the project root; None without ``save_artifacts``."""
+    format: str
+    quality: int | None
+    file_size: int | None
+    """Encoded size, bytes."""
+    width: int | None
+    """Of the image that was encoded, after resizing."""
+    height: int | None
+    source_file_size: int
+    ssimulacra2: float | None
+    psnr: float | None
+    ssim: float | None
+    butteraugli: float | None
+    """Max norm."""
+    encoding_time: float | None
+    """Wall seconds, one thread."""
+    chroma_subsampling: str | None
+    speed: int | None
+    effort: int | None
+    method: int | None
+    resolution: int | None
+    extra_args: dict[str, Scalar] | None
+    measurement_error: str | None
+    # The columns above are the base that other tools already read; ours come after them.
+    encoding_cpu_time: float | None = None
+    decoding_time: float | None = None
+    decoding_cpu_time: float | None = None
+    metrics_cpu_time: float | None = None
+    butteraugli_3norm: float | None = None
+    crop: int | None = None
+    status: Status = "measured"
+    failure: str | None = None
+    """Kind of failure: ``source``, ``encode``, ``decode``, ``metric``, ``crash``, ``timeout``, ``memory``."""
+    source_sha256: str | None = None
+    source_notes: str | None = None
+    """What happened to the source on its way to 8-bit sRGB, as ``; ``-separated text."""
+
+    @property
+    def setting(self) -> Setting:
+        """The setting of this record's task."""
+        return Setting(
+            format=self.format,
+            quality=self.quality,
+            chroma_subsampling=self.chroma_subsampling,
+            speed=self.speed,
+            effort=self.effort,
+            method=self.method,
+            resolution=self.resolution,
+            crop=self.crop,
+            extra_args=tuple(sorted((self.extra_args or {}).items())),
+        )
+
+
+TIMING_COLUMNS = (
+    "encoding_time",
+    "encoding_cpu_time",
+    "decoding_time",
+    "decoding_cpu_time",
+    "metrics_cpu_time",
+)
+"""Columns that may differ between two runs of the same study; all others are identical."""
+
+SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
+
+_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord))
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """Which images a study measured."""
+
+    id: str
+    path: str
+    image_count: int
+    """Images in the dataset; ``run.images_measured`` says how many of them the records cover."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """How the measurements came about."""
+
+    workers: int
+    time_budget: float | None
+    wall_seconds: float
+    images_planned: int
+    images_measured: int
+    order: str
+    """``hashed`` or ``name``."""
+    seed: int
+    cpu: str
+    os: str
+    command: str | None = None
+    study_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QualityResults:
+    """All records of a study with their provenance.
+
+    Only whole images are in it: every source has one record for every setting of the study. Where a budget or
+    an interrupt ended the run before all planned images were measured, ``complete`` is False and
+    ``incomplete_reason`` says why.
+    """
+
+    study_id: str
+    study_name: str
+    dataset: DatasetInfo
+    timestamp: str
+    """ISO 8601, UTC."""
+    tool_versions: dict[str, str]
+    measurements: list[QualityRecord]
+    run: RunInfo
+    study: dict[str, Any] = field(default_factory=dict)
+    """The study as it was run, with all keys of a study file."""
+    complete: bool = True
+    incomplete_reason: str | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    def save(self, path: Path | str) -> None:
+        """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.
+
+        A reader sees the old file or the new one, never a part. Raises ``OSError`` where the folder cannot be
+        written.
+        """
+        document = dataclasses.asdict(self)
+        document["measurements"] = [_finite(row) for row in document["measurements"]]
+        write_atomically(Path(path), json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False))
+
+    @classmethod
+    def load(cls, path: Path | str) -> QualityResults:
+        """Read ``quality.json``.
+
+        Raises :class:`codecstudy.errors.ResultsError` where the file is missing, is not one, or was written
+        with another schema version.
+        """
+        path = Path(path)
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ResultsError(
+                f"{path}: no such results file. 'codecstudy run STUDY' prints where it wrote them."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{path}: not a results file: {error}") from None
+        if not isinstance(document, dict) or not isinstance(document.get("measurements"), list):
+            raise ResultsError(f"{path}: not a results file: it has no list 'measurements'.")
+        version = document.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ResultsError(
+                f"{path}: written with results schema version {version!r}; this codecstudy reads version "
+                f"{SCHEMA_VERSION}. Run the study again, or use the codecstudy that wrote it."
+            )
+        try:
+            rows = [QualityRecord(**_infinite(row)) for row in document.pop("measurements")]
+            return cls(
+                measurements=rows,
+                dataset=DatasetInfo(**document.pop("dataset")),
+                run=RunInfo(**document.pop("run")),
+                **document,
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ResultsError(f"{path}: a damaged results file: {error}") from None
+
+    def to_frame(self) -> pl.DataFrame:
+        """All records as a polars data frame: one row per record, one column per field of QualityRecord.
+
+        ``extra_args`` is canonical JSON text (null where there are none), so that rows can be grouped by it.
+        """
+        return records_to_frame(self.measurements)
+
+
+def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
+    """Records as a polars data frame; an empty list gives a frame with all columns and no rows."""
+    import polars as pl
+
+    types = {
+        "quality": pl.Int64,
+        "file_size": pl.Int64,
+        "source_file_size": pl.Int64,
+        **dict.fromkeys(("width", "height", "speed", "effort", "method", "resolution", "crop"), pl.Int64),
+        **dict.fromkeys((*SCORE_COLUMNS, *TIMING_COLUMNS), pl.Float64),
+    }
+    rows = list(records)
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    columns["extra_args"] = [
+        json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
+        for value in columns["extra_args"]
+    ]
+    return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in _COLUMNS})
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that a crash at any moment leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    # JSON has no infinity, and only PSNR can be infinite.
+    if row["psnr"] == float("inf"):
+        row["psnr"] = "inf"
+    return row
+
+
+def _infinite(row: dict[str, Any]) -> dict[str, Any]:
+    if row.get("psnr") == "inf":
+        row["psnr"] = float("inf")
+    return row
