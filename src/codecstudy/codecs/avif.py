@@ -1,0 +1,202 @@
+"""AVIF with libaom through libavif, through Pillow.
+
+``extra_args`` may hold, beside the declared ones, every advanced option of libaom that ``avifenc -a`` takes
+(``{"tune": "ssim", "enable-chroma-deltaq": 1}``). libaom itself refuses unknown names and values, so a tiny
+image is encoded when a setting is checked: a study with such an option does not load.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import threading
+from typing import Any
+
+import numpy as np
+from PIL import AvifImagePlugin, features
+
+from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.pillow import save, to_pixels
+from codecstudy.errors import CodecError
+from codecstudy.model import Scalar, Setting
+
+_SAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
+_DEFAULT_SPEED = 6
+_DEFAULT_SAMPLING = "420"
+
+_OWN_EXTRAS = (
+    Parameter("range", "YCbCr sample range", choices=("full", "limited"), default="full"),
+    Parameter("tile_rows", "tile rows as a power of two", minimum=0, maximum=6),
+    Parameter("tile_cols", "tile columns as a power of two", minimum=0, maximum=6),
+    Parameter(
+        "autotiling",
+        "tiles chosen by image size unless tile_rows or tile_cols is given",
+        choices=(True, False),
+    ),
+)
+_OWN_NAMES = frozenset(p.name for p in _OWN_EXTRAS)
+
+_RATE_OPTIONS = ("cq-level", "lossless")
+"""libaom options that set the quantizer themselves: libavif's quality is without effect beside them."""
+
+_NAMED_OTHERWISE = {"cpu-used": "the key speed", "tile-rows": "tile_rows", "tile-columns": "tile_cols"}
+"""libaom options that would override another key of the same setting."""
+
+_PROBE_EDGE = 16
+
+_decoder_lock = threading.Lock()
+
+
+def _version() -> str:
+    return f"libaom {AvifImagePlugin.get_codec_version('aom')} (libavif {features.version('avif')})"
+
+
+def _advanced(setting: Setting) -> tuple[tuple[str, str], ...]:
+    """The entries of ``extra_args`` that are libaom's, as text."""
+    return tuple((name, _text(value)) for name, value in setting.extra_args if name not in _OWN_NAMES)
+
+
+def _text(value: Scalar) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _check(setting: Setting) -> str | None:
+    if setting.extra("autotiling") is True and (
+        setting.extra("tile_rows") is not None or setting.extra("tile_cols") is not None
+    ):
+        return "extra_args: autotiling = true chooses the tiles itself; give it or tile_rows and tile_cols"
+    names = [name for name, _ in _advanced(setting)]
+    for name in names:
+        if ":" in name:
+            return (
+                f"extra_args: {name}: write libaom's option without a prefix for the plane; images here have "
+                "no alpha plane"
+            )
+        if name in _NAMED_OTHERWISE:
+            return f"extra_args: {name}: use {_NAMED_OTHERWISE[name]} instead"
+    return _check_rate(setting, names) or _probe(
+        setting.chroma_subsampling, setting.speed, _advanced(setting)
+    )
+
+
+def _check_rate(setting: Setting, names: list[str]) -> str | None:
+    rate = [name for name in names if name in _RATE_OPTIONS]
+    if len(rate) > 1:
+        return f"extra_args: give one of {' and '.join(rate)}, not both"
+    if setting.quality is None and not rate:
+        return "avif needs quality, 0 to 100, or cq-level, 0 to 63, in extra_args"
+    if setting.quality is not None and rate:
+        return f"extra_args: {rate[0]} sets the rate, so that quality would be ignored; give one of them"
+    if rate == ["cq-level"] and setting.extra("end-usage", "q") not in ("q", "cq"):
+        return "extra_args: cq-level needs end-usage = q (the default) or cq; other modes ignore it"
+    return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _probe(sampling: str | None, speed: int | None, advanced: tuple[tuple[str, str], ...]) -> str | None:
+    """What libaom says to these options, or None; only settings that have any cost an encode."""
+    if not advanced:
+        return None
+    if _accepted(sampling, speed, advanced):
+        return None
+    refused = [option for option in advanced if not _accepted(sampling, speed, (option,))]
+    shown = ", ".join(f"{name} = {value}" for name, value in refused or advanced)
+    together = "" if refused else " together"
+    return (
+        f"extra_args: {shown}: {_version()} does not take this{together}; avif takes "
+        f"{', '.join(p.name for p in _OWN_EXTRAS)} and the options of libaom that avifenc -a takes"
+    )
+
+
+def _accepted(sampling: str | None, speed: int | None, advanced: tuple[tuple[str, str], ...]) -> bool:
+    pixels = np.zeros((_PROBE_EDGE, _PROBE_EDGE, 3), dtype=np.uint8)
+    try:
+        _save(pixels, 60, sampling, speed, {"advanced": advanced})
+    except CodecError:
+        return False
+    return True
+
+
+def _encode(pixels: Pixels, setting: Setting) -> bytes:
+    options: dict[str, Any] = {"range": setting.extra("range", "full")}
+    rows, cols = setting.extra("tile_rows"), setting.extra("tile_cols")
+    options["autotiling"] = bool(setting.extra("autotiling", rows is None and cols is None))
+    if not options["autotiling"]:
+        options |= {"tile_rows": rows or 0, "tile_cols": cols or 0}
+    if advanced := _advanced(setting):
+        options["advanced"] = advanced
+    # Without a quality one of the rate options is given, which overrides the number that stands here.
+    quality = 60 if setting.quality is None else setting.quality
+    return _save(pixels, quality, setting.chroma_subsampling, setting.speed, options)
+
+
+def _save(
+    pixels: Pixels, quality: int, sampling: str | None, speed: int | None, options: dict[str, Any]
+) -> bytes:
+    return save(
+        pixels,
+        "AVIF",
+        "AVIF",
+        quality=quality,
+        subsampling=_SAMPLING[sampling or _DEFAULT_SAMPLING],
+        speed=_DEFAULT_SPEED if speed is None else speed,
+        codec="aom",
+        max_threads=1,
+        **options,
+    )
+
+
+def open_on_one_thread(data: bytes) -> AvifImagePlugin.AvifImageFile:
+    """Open an AVIF file for decoding on one thread.
+
+    Pillow offers the number of decoder threads as a module variable only, which it reads while it opens.
+    """
+    with _decoder_lock:
+        before = AvifImagePlugin.DEFAULT_MAX_THREADS
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        try:
+            return AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+        finally:
+            AvifImagePlugin.DEFAULT_MAX_THREADS = before
+
+
+def _decode(data: bytes) -> Pixels:
+    try:
+        with open_on_one_thread(data) as image:
+            return to_pixels(image)
+    except (OSError, SyntaxError, ValueError, RuntimeError) as error:
+        raise CodecError(f"AVIF could not be decoded: {error}") from error
+
+
+# Medians on three photographs of 0.4 megapixels (one below speed 5), quality 60, libaom 3.14.1, one x86-64
+# server core, by speed; the factors of the chroma subsamplings likewise.
+_SECONDS = (46.0, 17.0, 13.0, 11.0, 5.0, 3.5, 0.9, 0.4, 0.33, 0.1, 0.1)
+
+
+def _seconds_per_megapixel(setting: Setting) -> float:
+    seconds = _SECONDS[_DEFAULT_SPEED if setting.speed is None else setting.speed]
+    return seconds * {"444": 1.35, "422": 1.1, "400": 0.9}.get(setting.chroma_subsampling or "", 1.0)
+
+
+CODEC = Codec(
+    format="avif",
+    title="AVIF",
+    extension=".avif",
+    version=_version,
+    parameters=(
+        Parameter("quality", "libavif quality", minimum=0, maximum=100),
+        Parameter(
+            "chroma_subsampling",
+            "chroma samples kept: all, half, a quarter, none (a grey image)",
+            choices=("444", "422", "420", "400"),
+            default=_DEFAULT_SAMPLING,
+        ),
+        Parameter("speed", "0 slow and small, 10 fast", minimum=0, maximum=10, default=_DEFAULT_SPEED),
+    ),
+    extra_parameters=_OWN_EXTRAS,
+    check=_check,
+    encode=_encode,
+    decode=_decode,
+    seconds_per_megapixel=_seconds_per_megapixel,
+    open_extra=True,
+)
