@@ -1,0 +1,193 @@
+"""Download a registry's dataset, verify it, unpack it, and put it in place in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from codecstudy.datasets.archive import UnpackLimits, unpack
+from codecstudy.datasets.catalog import find_entry, open_dataset
+from codecstudy.datasets.download import DownloadPolicy, Progress, download
+from codecstudy.datasets.folder import Dataset, find_images
+from codecstudy.datasets.registry import DatasetEntry
+from codecstudy.datasets.sample import SAMPLE_ID
+from codecstudy.errors import DatasetError
+
+
+def fetch(
+    project_root: Path,
+    dataset_id: str,
+    on_progress: Progress | None = None,
+    *,
+    force: bool = False,
+    policy: DownloadPolicy | None = None,
+    limits: UnpackLimits | None = None,
+) -> Dataset:
+    """Download a dataset of the registry into ``data/datasets/`` under the project root.
+
+    A dataset that is there already is returned as it is, without a look at the network and without a call of
+    ``on_progress``; ``dataset_status`` tells beforehand. All the work is done in the hidden folder
+    ``data/datasets/.fetch-<name>``, so that a dataset is whole or not there at all. What is left there after
+    a failure or an interruption is at most the part of the archive that need not be downloaded again.
+
+    Args:
+        project_root: the project's folder.
+        dataset_id: an id of ``config/datasets.json`` or of the registry that the package brings.
+        on_progress: called with the bytes there are and the bytes there will be (or ``None``).
+        force: download again and replace what is there, also a folder without images.
+        policy: timeouts and retries.
+        limits: how much the archive may become; ``UnpackLimits.for_archive`` where it is not given.
+
+    Raises:
+        DatasetError: unknown id, nothing to download from, download or checksum failed, archive refused.
+        DatasetMissingError: a local folder or the sample, which nothing can be downloaded for, is missing.
+    """
+    entry = find_entry(project_root, dataset_id)
+    if entry.id == SAMPLE_ID or entry.type == "folder":
+        return open_dataset(project_root, dataset_id)
+    target = entry.folder(project_root)
+    if not force:
+        if find_images(target):
+            return open_dataset(project_root, dataset_id)
+        if target.exists() and any(target.iterdir()):
+            raise DatasetError(
+                f"{target} exists and holds no images. Move it away, or fetch {entry.id!r} with force."
+            )
+    if target.is_symlink():
+        raise DatasetError(f"{target} is a link. Take it away to have {entry.id!r} downloaded in its place.")
+    if entry.url is None:
+        raise DatasetError(_by_hand(entry, target))
+    with _work_folder(target) as work:
+        archive = work / "archive.part"
+        _download(entry, entry.url, archive, policy or DownloadPolicy(), on_progress)
+        unpacked = work / "unpacked"
+        try:
+            images = _unpack(entry, archive, unpacked, limits)
+        except DatasetError as error:
+            if not isinstance(error.__cause__, OSError):  # a full disk is not the archive's fault
+                _discard(archive)
+            raise DatasetError(f"{error} It came from {entry.url}.") from error
+        _put_in_place(images, target, work / "replaced")
+        shutil.rmtree(work)
+    return open_dataset(project_root, dataset_id)
+
+
+def _by_hand(entry: DatasetEntry, target: Path) -> str:
+    where = f"See {entry.source}. " if entry.source else ""
+    return (
+        f"There is no archive of {entry.id!r} to download. {entry.description} {where}"
+        f"Put the images into {target}, or register the folder where they are: "
+        f"codecstudy datasets add FOLDER --id {entry.id}"
+    )
+
+
+@contextlib.contextmanager
+def _work_folder(target: Path) -> Iterator[Path]:
+    """The hidden folder beside the target, for one process at a time.
+
+    On the way out only a partial download is left, if there is one.
+    """
+    work = target.parent / f".fetch-{target.name}"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        handle = os.open(work, os.O_RDONLY)
+    except OSError as error:
+        raise DatasetError(f"Cannot use {work}: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DatasetError(
+                f"Another process is fetching {target.name!r} already. Wait for it."
+            ) from error
+        try:
+            _clear(work)
+            yield work
+        finally:
+            if work.exists():
+                _clear(work)
+                with contextlib.suppress(OSError):  # not empty: a partial download
+                    work.rmdir()
+    finally:
+        os.close(handle)
+
+
+def _clear(work: Path) -> None:
+    shutil.rmtree(work / "unpacked", ignore_errors=True)
+
+
+def _discard(archive: Path) -> None:
+    archive.unlink(missing_ok=True)
+    archive.with_name(archive.name + ".json").unlink(missing_ok=True)
+
+
+def _download(
+    entry: DatasetEntry, url: str, archive: Path, policy: DownloadPolicy, on_progress: Progress | None
+) -> None:
+    try:
+        download(url, archive, policy, on_progress)
+    except DatasetError as error:
+        hint = f" The dataset's page is {entry.source}." if entry.source else ""
+        raise DatasetError(f"{error}{hint}") from error
+    if entry.sha256 is None:
+        return
+    with archive.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != entry.sha256.lower():
+        _discard(archive)
+        raise DatasetError(
+            f"{url} is not the file that the registry knows: its SHA-256 is {found}, "
+            f"not {entry.sha256.lower()}. Nothing was unpacked. Run the command again; if it stays so, the "
+            f"file at the server has changed: if you trust it, correct the entry {entry.id!r}."
+        )
+
+
+def _unpack(entry: DatasetEntry, archive: Path, unpacked: Path, limits: UnpackLimits | None) -> Path:
+    """Unpack, and find the folder of it that becomes the dataset."""
+    assert entry.type != "folder"
+    unpack(archive, unpacked, entry.type, limits or UnpackLimits.for_archive(archive.stat().st_size))
+    images = _images_folder(unpacked, entry.extracted_folder)
+    if not find_images(images):
+        raise DatasetError("The archive holds no images there, or no file with an image's suffix.")
+    return images
+
+
+def _images_folder(unpacked: Path, extracted_folder: str | None) -> Path:
+    """``extracted_folder`` from the archive's top, or the only folder deeper inside whose path ends like it.
+
+    Many archives wrap all they hold in one more folder, whose name changes with the version.
+    """
+    if extracted_folder is None:
+        return unpacked
+    tail = PurePosixPath(extracted_folder).parts
+    if unpacked.joinpath(*tail).is_dir():
+        return unpacked.joinpath(*tail)
+    folders = sorted(path for path in unpacked.rglob("*") if path.is_dir())
+    matching = [path for path in folders if path.relative_to(unpacked).parts[-len(tail) :] == tail]
+    if len(matching) == 1:
+        return matching[0]
+    names = ", ".join(path.relative_to(unpacked).as_posix() for path in (matching or folders)[:10]) or "none"
+    problem = "more than one folder" if matching else "no folder"
+    raise DatasetError(
+        f"The archive has {problem} {extracted_folder!r} (extracted_folder). Folders in it: {names}."
+    )
+
+
+def _put_in_place(images: Path, target: Path, aside: Path) -> None:
+    """Rename the new folder into place; what was there before comes back if that fails."""
+    try:
+        if target.exists():
+            target.rename(aside)
+        try:
+            images.rename(target)
+        except OSError:
+            if aside.exists():
+                aside.rename(target)
+            raise
+    except OSError as error:
+        raise DatasetError(f"Cannot put the dataset at {target}: {error.strerror}.") from error

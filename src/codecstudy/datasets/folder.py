@@ -1,0 +1,137 @@
+"""A folder of images as a dataset: which files count, and in which order a run takes them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from codecstudy.errors import DatasetError, DatasetMissingError
+
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".pnm", ".avif", ".jxl"}
+)
+"""What a dataset takes for an image, by the end of its name in lower case. Contents are not looked at."""
+
+Order = Literal["hashed", "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A named folder of source images.
+
+    ``images`` are paths relative to ``folder``, with ``/`` between their parts whatever the platform,
+    sorted by name, at least one. ``origin`` says in words where the dataset comes from.
+    """
+
+    id: str
+    name: str
+    folder: Path
+    images: tuple[str, ...]
+    origin: str
+
+    def path(self, image: str) -> Path:
+        """Where one of ``images`` lies."""
+        return self.folder / image
+
+
+def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
+    """Take every image in a local folder, and in the folders inside it, as a dataset.
+
+    Hidden files and folders (a leading dot) are left out. Links are followed wherever they lead, because
+    a folder of links is a common way to put a dataset together; a folder that was seen already, as in a
+    loop of links, is not entered again.
+
+    Args:
+        path: the folder, absolute or relative to the current one.
+        dataset_id: its id; the folder's own name where it is not given.
+
+    Raises:
+        DatasetMissingError: there is no such folder, or it holds no images.
+    """
+    folder = path.expanduser().absolute()
+    if not folder.exists():
+        raise DatasetMissingError(f"There is no folder {path}. Give the path of a folder that holds images.")
+    if not folder.is_dir():
+        raise DatasetMissingError(f"{path} is a file, not a folder. Give the folder that holds the images.")
+    images = find_images(folder)
+    if not images:
+        raise DatasetMissingError(
+            f"The folder {path} holds no images. Put some into it, or give another one; "
+            f"these count as images: {', '.join(sorted(IMAGE_SUFFIXES))}."
+        )
+    name = folder.resolve().name or "images"
+    return Dataset(dataset_id or name, name, folder, images, origin=f"local folder {folder}")
+
+
+def find_images(folder: Path) -> tuple[str, ...]:
+    """Relative paths of all images under ``folder``, sorted; empty where it has none or does not exist.
+
+    Raises:
+        DatasetError: a folder cannot be read. An image that nobody could see would bias a study.
+    """
+    found = []
+    seen = set()
+    for parent, folders, files in os.walk(folder, followlinks=True, onerror=_refuse):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        # Sorted, so that of two links to one folder it is always the same that counts.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        below = Path(parent).relative_to(folder)
+        for name in files:
+            if name.startswith(".") or os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:  # noqa: PTH122
+                continue
+            if os.path.isfile(os.path.join(parent, name)):  # noqa: PTH113, PTH118 - thousands of files: no Path each
+                found.append((below / name).as_posix())
+    return tuple(sorted(found))
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise DatasetError(
+            f"Cannot look into {error.filename}: {error.strerror}. Give yourself the right to read it, "
+            "or move it out of the dataset."
+        ) from error
+
+
+def order_images(
+    relative_paths: Iterable[str],
+    order: Order = "hashed",
+    seed: int = 0,
+    max_images: int | None = None,
+) -> list[str]:
+    """The order in which a run takes the images, cut to the first ``max_images``.
+
+    ``hashed`` sorts by the SHA-256 of seed and path. So every prefix is a random sample of the dataset, and
+    an image that is added or removed leaves the others in the order they had. ``name`` sorts by path.
+
+    Args:
+        relative_paths: paths relative to the dataset's folder, each once.
+        order: ``hashed`` or ``name``.
+        seed: another seed is another sample; plays no part in ``name``.
+        max_images: how many to keep, at least 1; all where it is ``None`` or more than there are.
+
+    Raises:
+        DatasetError: an unknown order, or ``max_images`` below 1.
+    """
+    if order not in get_args(Order):
+        raise DatasetError(f"Unknown order {order!r}. Use one of: {', '.join(get_args(Order))}.")
+    if max_images is not None and max_images < 1:
+        raise DatasetError(f"max_images is {max_images}. Give 1 or more, or leave it out for all images.")
+    paths = sorted(relative_paths)
+    if order == "hashed":
+        paths.sort(key=lambda path: _rank(path, seed))
+    return paths[:max_images]
+
+
+def _rank(path: str, seed: int) -> bytes:
+    # File systems differ in how they spell an accented letter; the order must not.
+    text = f"{seed}\0{unicodedata.normalize('NFC', path)}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
