@@ -68,6 +68,7 @@ def unpack(archive: Path, target: Path, archive_type: ArchiveType, limits: Unpac
         DatasetError: not such an archive, damaged, over the limits, or with an entry that has an absolute
             path, ``..``, a link that leads out, a device, a name twice, or a name too long or too deep.
             ``target`` then holds what was unpacked before, for the caller to remove.
+        OSError: ``target`` cannot be written, which is not the archive's fault.
     """
     target.mkdir(parents=True)
     budget = limits.total_bytes
@@ -104,8 +105,6 @@ def unpack(archive: Path, target: Path, archive_type: ArchiveType, limits: Unpac
         ) from error
     except RuntimeError as error:  # what zipfile raises where a password is asked for
         raise DatasetError(f"The archive was not unpacked: {error}.") from error
-    except OSError as error:
-        raise DatasetError(f"The archive could not be unpacked into {target.parent}: {error}.") from error
     return files
 
 

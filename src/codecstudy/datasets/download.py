@@ -24,7 +24,7 @@ class DownloadPolicy:
     """How patient a download is.
 
     ``attempts`` counts failures in a row without one new byte. ``backoff`` is the pause in seconds after the
-    first failure, doubled after each further one. Timeouts, in seconds, are for connecting and for each
+    first one, doubled after each further one. Timeouts, in seconds, are for connecting and for each
     single read: a slow server is fine, a silent one is not.
     """
 
@@ -62,40 +62,60 @@ def download(url: str, file: Path, policy: DownloadPolicy, on_progress: Progress
     Raises:
         DatasetError: the server refuses, or could not be reached, or never delivered the whole file.
     """
-    notes = file.with_name(file.name + ".json")
+    notes = _notes(file)
     known = _recall(notes, url)
     if known.validator is None:
         file.unlink(missing_ok=True)
-    furthest = _size(file)
-    if known.total is not None and furthest == known.total:
+    if known.total is not None and _size(file) == known.total:
         return
+    try:
+        _try_until_done(_Transfer(url, file, notes, known, policy, on_progress), policy)
+    except BaseException:
+        if known.validator is None or not _size(file):
+            discard(file)
+        raise
+
+
+def discard(file: Path) -> None:
+    """Remove a downloaded file, whole or partial, and what is known of it."""
+    file.unlink(missing_ok=True)
+    _notes(file).unlink(missing_ok=True)
+
+
+def _try_until_done(transfer: _Transfer, policy: DownloadPolicy) -> None:
+    furthest = transfer.done
     failures = 0
     while True:
         try:
-            _Transfer(url, file, notes, known, policy, on_progress).run()
+            transfer.run()
         except OSError as error:
             if not _may_pass(error):
-                raise DatasetError(f"Could not download {url}: {error}.") from error
-            failures = 1 if _size(file) > furthest else failures + 1
-            furthest = max(furthest, _size(file))
+                raise DatasetError(f"Could not download {transfer.url}: {_reason(error)}.") from error
+            failures = 0 if transfer.done > furthest else failures + 1
+            furthest = max(furthest, transfer.done)
             if failures >= policy.attempts:
                 raise DatasetError(
-                    f"Could not download {url}: {error}. Gave up after {failures} attempts"
-                    f"{_kept(known, furthest)}; run the command again later."
+                    f"Could not download {transfer.url}: {_reason(error)}. Gave up after {failures} attempts "
+                    f"without one new byte{transfer.kept()}. Run the command again later."
                 ) from error
-            policy.sleep(policy.backoff * 2 ** (failures - 1))
+            policy.sleep(policy.backoff * 2 ** max(failures - 1, 0))
         else:
             return
 
 
-def _kept(known: _Known, size: int) -> str:
-    return f"; {size / 1e6:.1f} MB are kept and need not be fetched again" if known.validator and size else ""
+def _reason(error: OSError) -> str:
+    # What requests says there repeats itself, and counts bytes from the last chunk on.
+    return "the connection broke" if type(error).__name__ == "ChunkedEncodingError" else str(error)
 
 
 def _may_pass(error: OSError) -> bool:
     """Whether the same request may succeed later. requests' errors for bad addresses are ValueErrors too."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     return status in _TRY_AGAIN if status is not None else not isinstance(error, ValueError)
+
+
+def _notes(file: Path) -> Path:
+    return file.with_name(file.name + ".json")
 
 
 def _size(file: Path) -> int:
@@ -111,7 +131,7 @@ def _recall(notes: Path, url: str) -> _Known:
 
 
 class _Transfer:
-    """One request, and the file that its answer is written to.
+    """The file that is written to, and one request after the other for what it lacks.
 
     pooch's downloader does the request and writes to this object as to a file; requests calls ``_begin`` once
     the answer's headers are there and before the first byte.
@@ -126,24 +146,29 @@ class _Transfer:
         policy: DownloadPolicy,
         on_progress: Progress | None,
     ) -> None:
-        self._url = url
+        self.url = url
         self._file = file
         self._notes = notes
         self._known = known
         self._policy = policy
         self._on_progress = on_progress
-        self._done = _size(file)
+        self.done = _size(file)
         self._out: BinaryIO | None = None
         self._response: Any = None
 
+    def kept(self) -> str:
+        """What a later run need not download again, as an end of a sentence."""
+        return f"; {self.done / 1e6:.1f} MB are kept" if self._known.validator and self.done else ""
+
     def run(self) -> None:
+        """Ask for the rest of the file. Raises an OSError (requests' errors are such) where it does not come."""
         # pooch brings requests along, which takes longer to import than the rest of this package.
         from pooch import HTTPDownloader
 
         # Bytes as they are in the file, or neither lengths nor ranges would mean anything.
         headers = {"Accept-Encoding": "identity"}
-        if self._done:
-            headers |= {"Range": f"bytes={self._done}-", "If-Range": str(self._known.validator)}
+        if self.done:
+            headers |= {"Range": f"bytes={self.done}-", "If-Range": str(self._known.validator)}
         fetch = HTTPDownloader(
             chunk_size=_CHUNK,
             headers=headers,
@@ -151,14 +176,16 @@ class _Transfer:
             hooks={"response": self._begin},
         )
         try:
-            fetch(self._url, self, None)
+            fetch(self.url, self, None)
         finally:
             if self._out is not None:
                 self._out.close()
+                self._out = None
             if self._response is not None:
                 self._response.close()
-        if self._known.total is not None and self._done != self._known.total:
-            raise _DroppedError(f"the server sent {self._done} of {self._known.total} bytes")
+                self._response = None
+        if self._known.total is not None and self.done != self._known.total:
+            raise _DroppedError(f"the server sent {self.done} of {self._known.total} bytes")
 
     def _begin(self, response: Any, **_: Any) -> None:
         self._response = response
@@ -167,9 +194,9 @@ class _Transfer:
             return  # the next hop comes here too; pooch raises for the errors
         if status == 206:
             first, total = _content_range(response.headers)
-            if first != self._done:
+            if first != self.done:
                 self._start_anew()
-                raise _DroppedError(f"the server sent another part than the one from byte {self._done} on")
+                raise _DroppedError(f"the server sent another part than the one from byte {self.done} on")
         elif status == 200:
             self._start_anew()
             total = _content_length(response.headers)
@@ -178,37 +205,44 @@ class _Transfer:
             raise _DroppedError("the file at the server is shorter than the part that is here")
         else:
             raise DatasetError(
-                f"Could not download {self._url}: the server answered {status}, not with a file."
+                f"Could not download {self.url}: the server answered {status}, not with a file."
             )
         self._known.total = total
         self._known.validator = _validator(response.headers)
-        self._notes.write_text(json.dumps(asdict(self._known)), encoding="utf-8")
-        self._out = self._file.open("ab")
+        try:
+            self._notes.write_text(json.dumps(asdict(self._known)), encoding="utf-8")
+            self._out = self._file.open("ab")
+        except OSError as error:
+            raise self._cannot_write(error) from error
         self._report()
 
     def _start_anew(self) -> None:
         self._file.unlink(missing_ok=True)
-        self._done = 0
+        self.done = 0
 
     def write(self, chunk: bytes) -> int:
         """Take the next bytes of the body."""
         assert self._out is not None, "bytes before the headers"
-        if self._done + len(chunk) > self._policy.max_bytes:
-            raise DatasetError(f"{self._url} is larger than {self._policy.max_bytes / 1e9:.0f} GB. Gave up.")
+        if self.done + len(chunk) > self._policy.max_bytes:
+            raise DatasetError(f"{self.url} is larger than {self._policy.max_bytes / 1e9:.0f} GB. Gave up.")
         try:
             self._out.write(chunk)
-        except OSError as error:  # a full disk is not mended by asking the server again
-            raise DatasetError(f"Cannot write {self._file}: {error.strerror}.") from error
-        self._done += len(chunk)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        self.done += len(chunk)
         self._report()
         return len(chunk)
+
+    def _cannot_write(self, error: OSError) -> DatasetError:
+        # Not an OSError any more: asking the server again does not mend a full disk.
+        return DatasetError(f"Cannot write {self._file}: {error.strerror}. Mend that and run again.")
 
     def flush(self) -> None:
         """Part of what pooch asks of a file; the file is flushed when it is closed."""
 
     def _report(self) -> None:
         if self._on_progress is not None:
-            self._on_progress(self._done, self._known.total)
+            self._on_progress(self.done, self._known.total)
 
 
 def _content_length(headers: Any) -> int | None:

@@ -12,11 +12,14 @@ from pathlib import Path, PurePosixPath
 
 from codecstudy.datasets.archive import UnpackLimits, unpack
 from codecstudy.datasets.catalog import find_entry, open_dataset
-from codecstudy.datasets.download import DownloadPolicy, Progress, download
+from codecstudy.datasets.download import DownloadPolicy, Progress, discard, download
 from codecstudy.datasets.folder import Dataset, find_images
 from codecstudy.datasets.registry import DatasetEntry
 from codecstudy.datasets.sample import SAMPLE_ID
 from codecstudy.errors import DatasetError
+
+_ASIDE = "replaced"
+"""Where the old dataset lies, in the work folder, while the new one takes its place."""
 
 
 def fetch(
@@ -65,14 +68,12 @@ def fetch(
     with _work_folder(target) as work:
         archive = work / "archive.part"
         _download(entry, entry.url, archive, policy or DownloadPolicy(), on_progress)
-        unpacked = work / "unpacked"
-        try:
-            images = _unpack(entry, archive, unpacked, limits)
-        except DatasetError as error:
-            if not isinstance(error.__cause__, OSError):  # a full disk is not the archive's fault
-                _discard(archive)
-            raise DatasetError(f"{error} It came from {entry.url}.") from error
-        _put_in_place(images, target, work / "replaced")
+        _unpack(entry, archive, work / "unpacked", limits)
+        images = _images_folder(work / "unpacked", entry.extracted_folder)
+        if not find_images(images):
+            discard(archive)
+            raise DatasetError(f"The archive from {entry.url} holds no images.")
+        _put_in_place(images, target, work / _ASIDE)
         shutil.rmtree(work)
     return open_dataset(project_root, dataset_id)
 
@@ -105,25 +106,27 @@ def _work_folder(target: Path) -> Iterator[Path]:
             raise DatasetError(
                 f"Another process is fetching {target.name!r} already. Wait for it."
             ) from error
+        if not work.exists():
+            raise DatasetError(f"Another process has just fetched {target.name!r}. Run the command again.")
         try:
-            _clear(work)
+            _tidy(work, target)
             yield work
         finally:
             if work.exists():
-                _clear(work)
+                _tidy(work, target)
                 with contextlib.suppress(OSError):  # not empty: a partial download
                     work.rmdir()
     finally:
         os.close(handle)
 
 
-def _clear(work: Path) -> None:
+def _tidy(work: Path, target: Path) -> None:
+    """Undo what was begun, in this run or in one that was killed."""
     shutil.rmtree(work / "unpacked", ignore_errors=True)
-
-
-def _discard(archive: Path) -> None:
-    archive.unlink(missing_ok=True)
-    archive.with_name(archive.name + ".json").unlink(missing_ok=True)
+    aside = work / _ASIDE
+    if aside.exists() and not target.exists():
+        aside.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _download(
@@ -139,7 +142,7 @@ def _download(
     with archive.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != entry.sha256.lower():
-        _discard(archive)
+        discard(archive)
         raise DatasetError(
             f"{url} is not the file that the registry knows: its SHA-256 is {found}, "
             f"not {entry.sha256.lower()}. Nothing was unpacked. Run the command again; if it stays so, the "
@@ -147,14 +150,17 @@ def _download(
         )
 
 
-def _unpack(entry: DatasetEntry, archive: Path, unpacked: Path, limits: UnpackLimits | None) -> Path:
-    """Unpack, and find the folder of it that becomes the dataset."""
+def _unpack(entry: DatasetEntry, archive: Path, unpacked: Path, limits: UnpackLimits | None) -> None:
     assert entry.type != "folder"
-    unpack(archive, unpacked, entry.type, limits or UnpackLimits.for_archive(archive.stat().st_size))
-    images = _images_folder(unpacked, entry.extracted_folder)
-    if not find_images(images):
-        raise DatasetError("The archive holds no images there, or no file with an image's suffix.")
-    return images
+    try:
+        unpack(archive, unpacked, entry.type, limits or UnpackLimits.for_archive(archive.stat().st_size))
+    except DatasetError as error:
+        discard(archive)
+        raise DatasetError(f"{error} It came from {entry.url}.") from error
+    except OSError as error:  # a full disk, say: the archive is good, and is kept for the next time
+        raise DatasetError(
+            f"Cannot unpack into {unpacked}: {error.strerror}. Mend that and run again."
+        ) from error
 
 
 def _images_folder(unpacked: Path, extracted_folder: str | None) -> Path:
@@ -179,15 +185,10 @@ def _images_folder(unpacked: Path, extracted_folder: str | None) -> Path:
 
 
 def _put_in_place(images: Path, target: Path, aside: Path) -> None:
-    """Rename the new folder into place; what was there before comes back if that fails."""
+    """Rename the new folder into place; what was there before comes back (``_tidy``) if that fails."""
     try:
         if target.exists():
             target.rename(aside)
-        try:
-            images.rename(target)
-        except OSError:
-            if aside.exists():
-                aside.rename(target)
-            raise
+        images.rename(target)
     except OSError as error:
         raise DatasetError(f"Cannot put the dataset at {target}: {error.strerror}.") from error

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from codecstudy.datasets import DownloadPolicy
+from misbehaving_server import FileServer
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    running = FileServer()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def naps() -> list[float]:
+    """The pauses that a download asked for."""
+    return []
+
+
+@pytest.fixture
+def policy(naps: list[float]) -> DownloadPolicy:
+    """Retries without waiting."""
+    note: Callable[[float], None] = naps.append
+    return DownloadPolicy(attempts=3, backoff=1.0, connect_timeout=5, read_timeout=5, sleep=note)
