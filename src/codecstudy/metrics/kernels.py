@@ -14,3 +14,8 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     if function is None:
         return numba.njit(**options)
     return numba.njit(**options)(function)
+
+
+def stage(function: Callable[..., Any]) -> Any:
+    """Compile a function that only kernels call: part of their machine code, so not cached by itself."""
+    return numba.njit(nogil=True, error_model="numpy")(function)
