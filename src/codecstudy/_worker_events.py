@@ -1,0 +1,73 @@
+"""What a pool of workers reports."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal
+
+DeathReason = Literal["crash", "timeout", "memory"]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerError:
+    """The value of a task whose handler raised, or whose payload or value cannot be pickled."""
+
+    kind: str
+    """Name of the exception's type, such as ``MemoryError``."""
+    message: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker has made its handler and takes tasks."""
+
+    worker: int
+    startup_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task has ended and its worker lives."""
+
+    worker: int
+    task: Hashable
+    value: object
+    wall_seconds: float
+    peak_rss: int | None
+    """Peak resident bytes of the worker process, without its children, during the task (Linux) or its whole
+    life (elsewhere); None where the system does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Tasks that a worker has given back unstarted, as ``recall`` asked."""
+
+    worker: int
+    tasks: tuple[Hashable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A worker is gone, with its process tree and all it held; ``replace`` starts another."""
+
+    worker: int
+    running: Hashable | None
+    """The task that it had started and not ended."""
+    queued: tuple[Hashable, ...]
+    """Tasks that it had not started."""
+    reason: DeathReason
+    """``timeout``: this pool has ended it for a deadline. ``memory``: it died of SIGKILL and the cgroup
+    counts a kill for memory, or it said on standard error that it got none. Else ``crash``; also where
+    memory is the cause and nothing tells, as with a null pointer that a library did not check."""
+    signal_name: str | None
+    exit_code: int | None
+    detail: str
+    """What the pool saw, if anything, and the end of standard error since the task's start; or the traceback
+    of a handler that could not be made."""
+    was_ready: bool = True
+    """False: it died while starting. Workers that keep doing so have a broken handler."""
+
+
+Event = Ready | Done | Recalled | Died
