@@ -19,8 +19,8 @@ from pathlib import Path
 
 import psutil
 
-from codecstudy import _worker
-from codecstudy._guardian import MARK, kill_group, kill_marked
+from codecstudy.workers import child
+from codecstudy.workers.guardian import MARK, kill_group, kill_marked
 
 SINGLE_THREADED = dict.fromkeys(
     (
@@ -52,12 +52,12 @@ class WorkerProcess:
     """
 
     def __init__(self, hello: bytes, mark: str, folder: Path) -> None:
-        """``mark``: see ``_guardian.MARK``; ``folder``: temporary files of its tasks, removed with it."""
+        """``mark``: see ``guardian.MARK``; ``folder``: temporary files of its tasks, removed with it."""
         self.started = time.monotonic()
         self._mark = mark
         self._folder = folder
         self._out: deque[memoryview] = deque()
-        self._reader = _worker.FrameReader()
+        self._reader = child.FrameReader()
         self._descendants: dict[int, psutil.Process] = {}
         self.at_end = False
         self.heard = self.started
@@ -68,7 +68,7 @@ class WorkerProcess:
         try:
             self._process = subprocess.Popen(
                 # -P: this package's folder on the path would hide modules of the same name elsewhere.
-                [sys.executable, "-P", _worker.__file__, str(theirs.fileno())],
+                [sys.executable, "-P", child.__file__, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,  # what a library prints cannot reach the pipe
                 stderr=self._stderr,
@@ -81,7 +81,7 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
-        self.send(_worker.HELLO, hello)
+        self.send(child.HELLO, hello)
 
     @property
     def pid(self) -> int:
@@ -99,7 +99,7 @@ class WorkerProcess:
 
     def send(self, kind: bytes, body: bytes = b"") -> None:
         """Queue a message and send as much as the pipe takes now."""
-        self._out.append(memoryview(_worker.frame(kind, body)))
+        self._out.append(memoryview(child.frame(kind, body)))
         self.flush()
 
     def flush(self) -> bool:
@@ -128,7 +128,7 @@ class WorkerProcess:
         """Whole messages that have arrived; sets ``at_end`` once no more can come.
 
         ``drain``: all there are; without it a worker that says very much does not keep the pool from the
-        others. Raises ``_worker.CorruptStreamError``.
+        others. Raises ``child.CorruptStreamError``.
         """
         for _ in itertools.count() if drain else range(_READS_AT_ONCE):
             try:
@@ -194,13 +194,13 @@ class WorkerProcess:
 
     def _signal_tree(self, signum: int) -> None:
         with contextlib.suppress(psutil.Error):
-            for child in psutil.Process(self.pid).children(recursive=True):
-                self._descendants[child.pid] = child
+            for process in psutil.Process(self.pid).children(recursive=True):
+                self._descendants[process.pid] = process
         kill_group(self.pid, signum)
-        for child in self._descendants.values():
+        for process in self._descendants.values():
             with contextlib.suppress(psutil.Error, OSError):
-                if os.getpgid(child.pid) != self.pid:
-                    child.send_signal(signum)
+                if os.getpgid(process.pid) != self.pid:
+                    process.send_signal(signum)
 
     def _close_files(self) -> None:
         self._socket.close()
@@ -209,7 +209,7 @@ class WorkerProcess:
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from codecstudy import _worker
-from codecstudy._process import OomKills, WorkerProcess, tells_of_memory
-from codecstudy._worker_events import DeathReason, Died, Done, Event, HandlerError, Ready, Recalled
+from codecstudy.workers import child
+from codecstudy.workers.events import DeathReason, Died, Done, Event, HandlerError, Ready, Recalled
+from codecstudy.workers.process import OomKills, WorkerProcess, tells_of_memory
 
 UNKILLABLE_SECONDS = 30.0
 """How long a process may take to die of SIGKILL (it may hang in the kernel) until it is left alone."""
@@ -73,16 +73,16 @@ class Slot:
             self._since = time.monotonic()
         self._tasks[sequence] = _Task(task, deadline)
         if self._ending is None:
-            self.process.send(_worker.TASK, _worker.SEQUENCE.pack(sequence) + payload)
+            self.process.send(child.TASK, child.SEQUENCE.pack(sequence) + payload)
 
     def recall(self) -> None:
         """Ask for the tasks that have not started."""
         if self._ending is None:
-            self.process.send(_worker.RECALL)
+            self.process.send(child.RECALL)
 
     def quit(self) -> None:
         """Ask an idle worker to leave."""
-        self.process.send(_worker.QUIT)
+        self.process.send(child.QUIT)
         self._ending = _Ending("crash", "", time.monotonic() + self._grace)
 
     def flush(self) -> None:
@@ -97,7 +97,7 @@ class Slot:
                 event = self._message(kind, body)
                 if event is not None:
                     yield event
-        except (_worker.CorruptStreamError, struct.error, KeyError) as error:
+        except (child.CorruptStreamError, struct.error, KeyError) as error:
             self._deaf = True
             if self._ending is None:
                 self.end("crash", f"The worker sent bytes that are no message: {error}.", grace=0.0)
@@ -196,43 +196,41 @@ class Slot:
         )
 
     def _message(self, kind: bytes, body: bytes) -> Event | None:
-        if kind == _worker.STARTED:
-            sequence, started, self._stderr_start = _worker.STARTED_BODY.unpack(body)
+        if kind == child.STARTED:
+            sequence, started, self._stderr_start = child.STARTED_BODY.unpack(body)
             if self._running is not None or sequence not in self._tasks:
-                raise _worker.CorruptStreamError(f"task number {sequence} cannot have started")
+                raise child.CorruptStreamError(f"task number {sequence} cannot have started")
             self._running = sequence
             # The worker's own clock, which is this one: the message may have waited for a poll.
             self._since = max(self.process.started, min(started, time.monotonic()))
             return None
-        if kind == _worker.DONE:
+        if kind == child.DONE:
             return self._done(body)
-        if kind == _worker.READY:
-            (ready,) = _worker.CLOCK.unpack(body)
+        if kind == child.READY:
+            (ready,) = child.CLOCK.unpack(body)
             self._ready, self._since = True, time.monotonic()
             return Ready(self.number, ready - self.process.started)
-        if kind == _worker.BROKEN:
+        if kind == child.BROKEN:
             self._broken = body.decode(errors="replace").strip()
             return None
-        if kind == _worker.RECALLED:
-            numbers = [number for (number,) in _worker.SEQUENCE.iter_unpack(body)]
+        if kind == child.RECALLED:
+            numbers = [number for (number,) in child.SEQUENCE.iter_unpack(body)]
             if self._running in numbers:
-                raise _worker.CorruptStreamError("a task that has started cannot come back")
+                raise child.CorruptStreamError("a task that has started cannot come back")
             back = [self._tasks.pop(number).name for number in numbers]
             return Recalled(self.number, tuple(back))
-        raise _worker.CorruptStreamError(f"there is no message of kind {kind!r}")
+        raise child.CorruptStreamError(f"there is no message of kind {kind!r}")
 
     def _done(self, body: bytes) -> Done:
-        sequence, seconds, peak, is_error = _worker.DONE_BODY.unpack_from(body)
+        sequence, seconds, peak, is_error = child.DONE_BODY.unpack_from(body)
         if sequence != self._running:
-            raise _worker.CorruptStreamError(f"task number {sequence} cannot have ended")
+            raise child.CorruptStreamError(f"task number {sequence} cannot have ended")
         task = self._tasks.pop(sequence)
         self._running, self._since = None, time.monotonic()
         value: object
         try:
-            value = pickle.loads(memoryview(body)[_worker.DONE_BODY.size :])
-            if is_error:
-                kind, message, trace = value  # type: ignore[misc]
-                value = HandlerError(kind, message, trace)
+            pickled = pickle.loads(memoryview(body)[child.DONE_BODY.size :])
+            value = HandlerError(*pickled) if is_error else pickled
         except Exception as error:  # a class may pickle well and not come back
             value = HandlerError(type(error).__name__, f"The task's value cannot be unpickled: {error}", "")
         return Done(self.number, task.name, value, seconds, peak if peak >= 0 else None)
