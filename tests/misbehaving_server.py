@@ -16,6 +16,7 @@ class Served:
     ``cuts``: after how many bytes of the body each request's connection is dropped; requests beyond the
     list get all of it. ``claim`` is the length that the headers state. ``answers``: statuses of the first
     requests. ``pause``: seconds after every 1000 bytes. ``stall``: headers and then nothing.
+    ``part``: the most that one answer to a request for a range gives, as the protocol allows.
     """
 
     body: bytes
@@ -28,6 +29,7 @@ class Served:
     location: str | None = None
     pause: float = 0.0
     stall: bool = False
+    part: int | None = None
 
 
 class FileServer:
@@ -100,10 +102,12 @@ class FileServer:
             handler.send_header("Content-Length", "0")
             handler.end_headers()
             return
-        body = served.body[start:]
+        end = len(served.body) if served.part is None or not start else start + served.part
+        body = served.body[start:end]
         handler.send_response(206 if start else 200)
         if start:
-            handler.send_header("Content-Range", f"bytes {start}-{len(served.body) - 1}/{len(served.body)}")
+            last = start + len(body) - 1
+            handler.send_header("Content-Range", f"bytes {start}-{last}/{len(served.body)}")
         if served.send_length:
             handler.send_header("Content-Length", str(len(body) if served.claim is None else served.claim))
         if served.etag:

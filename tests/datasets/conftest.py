@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from codecstudy.datasets import DownloadPolicy
+from dataset_archives import register
 from misbehaving_server import FileServer
 
 
@@ -14,6 +16,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     running = FileServer()
     yield running
     running.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path, server: FileServer) -> Path:
+    """A project whose registry has the dataset ``set``."""
+    register(tmp_path, server)
+    return tmp_path
 
 
 @pytest.fixture

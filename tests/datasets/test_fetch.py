@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import gzip
-import hashlib
 import io
-import json
 import os
-import random
-import socket
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,44 +12,8 @@ import pytest
 
 from codecstudy.datasets import DownloadPolicy, UnpackLimits, dataset_status, fetch, open_dataset
 from codecstudy.errors import DatasetError, DatasetMissingError
+from dataset_archives import ARCHIVE, NOISE, left, partial, register, zipped
 from misbehaving_server import FileServer
-
-NOISE = random.Random(7).randbytes(300_000)
-CHUNK = 1 << 16  # what is written at a time, and so what a broken connection leaves: multiples of it
-
-
-def zipped(**files: bytes) -> bytes:
-    """A zip; a double underscore in a name stands for the slash, and ``.png`` is put at the end."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, body in files.items():
-            archive.writestr(f"{name.replace('__', '/')}.png", body)
-    return stream.getvalue()
-
-
-ARCHIVE = zipped(photos__a=NOISE, photos__b=b"b", thumbs__a=b"t")
-
-
-@pytest.fixture
-def root(tmp_path: Path, server: FileServer) -> Path:
-    register(tmp_path, server)
-    return tmp_path
-
-
-def register(root: Path, server: FileServer, **more: Any) -> None:
-    entry = {"id": "set", "name": "Set", "type": "zip", "url": server.url("set.zip"), **more}
-    (root / "config").mkdir(exist_ok=True)
-    (root / "config/datasets.json").write_text(json.dumps({"datasets": [entry]}))
-
-
-def left(root: Path) -> list[str]:
-    """What is in data/datasets, hidden or not, folders by their name alone."""
-    folder = root / "data/datasets"
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-
-def partial(root: Path) -> list[str]:
-    return sorted(path.name for path in (root / "data/datasets/.fetch-set").iterdir())
 
 
 def test_downloads_unpacks_and_reports_progress(
@@ -161,197 +120,6 @@ def test_an_empty_folder_is_filled(root: Path, server: FileServer, policy: Downl
     server.serve("set.zip", ARCHIVE)
     assert len(fetch(root, "set", policy=policy).images) == 3
     assert left(root) == ["set"]
-
-
-def test_follows_redirects(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
-    server.serve("set.zip", b"", location=server.url("moved/set.zip"))
-    server.serve("moved/set.zip", ARCHIVE)
-    assert len(fetch(root, "set", policy=policy).images) == 3
-
-
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
-def test_a_redirect_to_anything_but_http_is_refused(
-    root: Path, server: FileServer, policy: DownloadPolicy, location: str
-) -> None:
-    server.serve("set.zip", b"", location=location)
-    with pytest.raises(DatasetError, match="Could not download"):
-        fetch(root, "set", policy=policy)
-    assert len(server.requests) == 1
-    assert left(root) == []
-
-
-def test_a_slow_server_is_waited_for(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
-    server.serve("set.zip", ARCHIVE, pause=0.0005)
-    assert len(fetch(root, "set", policy=policy).images) == 3
-    assert len(server.requests) == 1
-
-
-def test_a_silent_server_is_given_up_on(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
-    server.serve("set.zip", ARCHIVE, stall=True)
-    with pytest.raises(DatasetError, match="Gave up after 3 attempts"):
-        fetch(root, "set", policy=dataclasses.replace(policy, read_timeout=0.1))
-    assert len(server.requests) == 3
-    assert left(root) == []
-
-
-def test_a_dropped_connection_is_resumed_where_it_broke(
-    root: Path, server: FileServer, policy: DownloadPolicy, naps: list[float]
-) -> None:
-    register(root, server, sha256=hashlib.sha256(ARCHIVE).hexdigest())
-    server.serve("set.zip", ARCHIVE, cuts=[150_000, 100_000, 0, 0, 70_000])
-    assert fetch(root, "set", policy=policy).path("photos/a.png").read_bytes() == NOISE
-    asked = [headers.get("Range") for _, headers in server.requests]
-    assert asked == [None, *(f"bytes={chunks * CHUNK}-" for chunks in (2, 3, 3, 3, 4))]
-    # Patience is for failures in a row without one new byte.
-    assert naps == [1.0, 1.0, 1.0, 2.0, 1.0]
-
-
-def test_an_interrupted_download_is_resumed_by_the_next_one(
-    root: Path, server: FileServer, policy: DownloadPolicy
-) -> None:
-    server.serve("set.zip", ARCHIVE, cuts=[150_000, 0, 0, 0])
-    with pytest.raises(
-        DatasetError, match=r"Gave up after 3 attempts without one new byte; 0\.1 MB are kept"
-    ):
-        fetch(root, "set", policy=policy)
-    with pytest.raises(DatasetMissingError):
-        open_dataset(root, "set")
-    assert left(root) == [".fetch-set"]
-    assert partial(root) == ["archive.part", "archive.part.json"]
-    server.requests.clear()
-    server.files["set.zip"].cuts.clear()
-    assert len(fetch(root, "set", policy=policy).images) == 3
-    assert [headers.get("Range") for _, headers in server.requests] == [f"bytes={2 * CHUNK}-"]
-    assert left(root) == ["set"]
-
-
-def test_control_c_leaves_what_can_be_resumed(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
-    server.serve("set.zip", NOISE * 3 + ARCHIVE)
-
-    def interrupt(done: int, total: int | None) -> None:
-        if done:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fetch(root, "set", interrupt, policy=policy)
-    assert left(root) == [".fetch-set"]
-    server.requests.clear()
-    assert len(fetch(root, "set", policy=policy).images) == 3  # a zip may have junk before it
-    (request,) = server.requests
-    assert "Range" in request[1]
-
-
-def test_begins_anew_where_the_file_has_changed(
-    root: Path, server: FileServer, policy: DownloadPolicy
-) -> None:
-    server.serve("set.zip", ARCHIVE, cuts=[150_000, 0, 0, 0])
-    with pytest.raises(DatasetError):
-        fetch(root, "set", policy=policy)
-    server.serve("set.zip", zipped(new=NOISE), etag='"2"')
-    assert fetch(root, "set", policy=policy).images == ("new.png",)
-
-
-def test_begins_anew_where_the_address_has_changed(
-    root: Path, server: FileServer, policy: DownloadPolicy
-) -> None:
-    server.serve("set.zip", ARCHIVE, cuts=[150_000, 0, 0, 0])
-    with pytest.raises(DatasetError):
-        fetch(root, "set", policy=policy)
-    register(root, server, url=server.url("other.zip"))
-    server.serve("other.zip", zipped(new=NOISE))
-    assert fetch(root, "set", policy=policy).images == ("new.png",)
-
-
-def test_begins_anew_where_the_file_has_become_shorter(
-    root: Path, server: FileServer, policy: DownloadPolicy
-) -> None:
-    server.serve("set.zip", ARCHIVE, cuts=[150_000, 0, 0, 0])
-    with pytest.raises(DatasetError):
-        fetch(root, "set", policy=policy)
-    server.serve("set.zip", zipped(new=b"n"))  # by the same tag, which is the server's fault
-    assert fetch(root, "set", policy=policy).images == ("new.png",)
-
-
-@pytest.mark.parametrize("how", [{"ranges": False}, {"etag": None}, {"etag": 'W/"1"'}])
-def test_a_server_that_cannot_resume_is_asked_for_all_of_it(
-    root: Path, server: FileServer, policy: DownloadPolicy, how: dict[str, Any]
-) -> None:
-    server.serve("set.zip", ARCHIVE, cuts=[150_000, 100_000], **how)
-    assert fetch(root, "set", policy=policy).path("photos/a.png").read_bytes() == NOISE
-    assert len(server.requests) == 3
-
-
-def test_a_truncated_file_is_not_taken_for_whole(
-    root: Path, server: FileServer, policy: DownloadPolicy
-) -> None:
-    server.serve("set.zip", ARCHIVE, claim=len(ARCHIVE) + 1000, ranges=False)
-    with pytest.raises(DatasetError, match=r"Could not download .*Gave up"):
-        fetch(root, "set", policy=policy)
-    with pytest.raises(DatasetMissingError):
-        open_dataset(root, "set")
-
-
-def test_a_file_of_unstated_length_that_ends_early_is_damaged(
-    root: Path, server: FileServer, policy: DownloadPolicy
-) -> None:
-    server.serve("set.zip", ARCHIVE[:-500], send_length=False)
-    with pytest.raises(DatasetError, match=r"damaged.* It came from http://127"):
-        fetch(root, "set", policy=policy)
-    assert left(root) == []
-
-
-def test_a_wrong_hash_is_refused_and_nothing_is_kept(
-    root: Path, server: FileServer, policy: DownloadPolicy
-) -> None:
-    register(root, server, sha256="0" * 64)
-    server.serve("set.zip", ARCHIVE)
-    found = hashlib.sha256(ARCHIVE).hexdigest()
-    with pytest.raises(DatasetError, match=f"its SHA-256 is {found}, not 0000"):
-        fetch(root, "set", policy=policy)
-    assert left(root) == []
-
-
-def test_the_right_hash_in_capitals_is_right(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
-    register(root, server, sha256=hashlib.sha256(ARCHIVE).hexdigest().upper())
-    server.serve("set.zip", ARCHIVE)
-    assert len(fetch(root, "set", policy=policy).images) == 3
-
-
-@pytest.mark.parametrize("status", [403, 404, 410, 204])
-def test_a_refusal_is_not_tried_again_and_names_the_datasets_page(
-    root: Path, server: FileServer, policy: DownloadPolicy, status: int
-) -> None:
-    register(root, server, source="https://example.org/set")
-    server.serve("set.zip", b"", answers=[status])
-    with pytest.raises(DatasetError, match=f"{status}.*The dataset's page is https://example.org/set"):
-        fetch(root, "set", policy=policy)
-    assert len(server.requests) == 1
-    assert left(root) == []
-
-
-def test_a_server_in_trouble_is_tried_again_after_growing_pauses(
-    root: Path, server: FileServer, policy: DownloadPolicy, naps: list[float]
-) -> None:
-    server.serve("set.zip", ARCHIVE, answers=[503, 429])
-    assert len(fetch(root, "set", policy=policy).images) == 3
-    assert naps == [1.0, 2.0]
-
-
-def test_no_server_at_all(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        register(root, server, url=f"http://127.0.0.1:{nobody.getsockname()[1]}/set.zip")
-        with pytest.raises(
-            DatasetError, match=r"Could not download .*Gave up after 3 attempts without one new byte. Run"
-        ):
-            fetch(root, "set", policy=policy)
-    assert left(root) == []
-
-
-def test_an_endless_download_is_stopped(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
-    server.serve("set.zip", NOISE, send_length=False)
-    with pytest.raises(DatasetError, match="is larger than"):
-        fetch(root, "set", policy=dataclasses.replace(policy, max_bytes=100_000))
 
 
 def test_a_hostile_archive_leaves_nothing_behind(

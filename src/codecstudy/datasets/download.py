@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from codecstudy.errors import DatasetError
 
@@ -64,9 +65,7 @@ def download(url: str, file: Path, policy: DownloadPolicy, on_progress: Progress
     """
     notes = _notes(file)
     known = _recall(notes, url)
-    if known.validator is None:
-        file.unlink(missing_ok=True)
-    if known.total is not None and _size(file) == known.total:
+    if known.validator and _size(file) == known.total:
         return
     try:
         _try_until_done(_Transfer(url, file, notes, known, policy, on_progress), policy)
@@ -153,7 +152,7 @@ class _Transfer:
         self._policy = policy
         self._on_progress = on_progress
         self.done = _size(file)
-        self._out: BinaryIO | None = None
+        self._out: io.FileIO | None = None
         self._response: Any = None
 
     def kept(self) -> str:
@@ -165,6 +164,8 @@ class _Transfer:
         # pooch brings requests along, which takes longer to import than the rest of this package.
         from pooch import HTTPDownloader
 
+        if self._known.validator is None:
+            self._start_anew()
         # Bytes as they are in the file, or neither lengths nor ranges would mean anything.
         headers = {"Accept-Encoding": "identity"}
         if self.done:
@@ -194,12 +195,13 @@ class _Transfer:
             return  # the next hop comes here too; pooch raises for the errors
         if status == 206:
             first, total = _content_range(response.headers)
-            if first != self.done:
+            if first != self.done or total not in (None, self._known.total):
                 self._start_anew()
-                raise _DroppedError(f"the server sent another part than the one from byte {self.done} on")
+                raise _DroppedError("the server sent a part of another file than the one begun with")
         elif status == 200:
             self._start_anew()
-            total = _content_length(response.headers)
+            self._known.total = _content_length(response.headers)
+            self._known.validator = _validator(response.headers)
         elif status == 416:
             self._start_anew()
             raise _DroppedError("the file at the server is shorter than the part that is here")
@@ -207,11 +209,10 @@ class _Transfer:
             raise DatasetError(
                 f"Could not download {self.url}: the server answered {status}, not with a file."
             )
-        self._known.total = total
-        self._known.validator = _validator(response.headers)
         try:
             self._notes.write_text(json.dumps(asdict(self._known)), encoding="utf-8")
-            self._out = self._file.open("ab")
+            # Unbuffered, so that a full disk shows here and not when the file is closed.
+            self._out = self._file.open("ab", buffering=0)
         except OSError as error:
             raise self._cannot_write(error) from error
         self._report()
@@ -225,8 +226,10 @@ class _Transfer:
         assert self._out is not None, "bytes before the headers"
         if self.done + len(chunk) > self._policy.max_bytes:
             raise DatasetError(f"{self.url} is larger than {self._policy.max_bytes / 1e9:.0f} GB. Gave up.")
+        rest = memoryview(chunk)
         try:
-            self._out.write(chunk)
+            while rest:
+                rest = rest[self._out.write(rest) :]
         except OSError as error:
             raise self._cannot_write(error) from error
         self.done += len(chunk)
