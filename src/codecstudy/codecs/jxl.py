@@ -79,7 +79,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
 
 def _decode(data: bytes) -> Pixels:
     try:
-        pixels = jpegxl_decode(data, numthreads=1)
+        pixels = jpegxl_decode(data, index=0, numthreads=1)
     except (JpegxlError, RuntimeError, ValueError, MemoryError) as error:
         raise CodecError(f"JPEG XL could not be decoded: {error}") from error
     if pixels.dtype != np.uint8:

@@ -1,0 +1,89 @@
+"""Any image file to one canonical array: 8-bit sRGB, with a note on everything that was converted."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from codecstudy.errors import ImageError
+from codecstudy.images import readers
+from codecstudy.images.geometry import Pixels, fitted_size, resize
+from codecstudy.images.header import dimensions, version
+from codecstudy.images.raster import to_canonical
+from codecstudy.images.sniff import EXTENSIONS, sniff
+
+__all__ = [
+    "EXTENSIONS",
+    "MAX_PIXELS",
+    "Source",
+    "content_hash",
+    "dimensions",
+    "fitted_size",
+    "load",
+    "resize",
+    "version",
+]
+
+MAX_PIXELS = 500_000_000
+"""Larger images are refused before a pixel is decoded, unless a caller allows more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """An image file as every codec and metric sees it."""
+
+    pixels: Pixels
+    """uint8, height x width x 3, sRGB, C-contiguous."""
+    format: str
+    """Of the file, by its content: ``PNG``."""
+    notes: tuple[str, ...] = ()
+    """What was converted on the way: ``alpha flattened on white``, ``16 bit rounded to 8``."""
+
+
+def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
+    """Read the file at ``path``; its content, not its name, says what it is.
+
+    ICC profiles and colour stated by number are converted to sRGB, 16-bit samples rounded, EXIF orientation
+    applied, grey, palette and CMYK expanded, alpha flattened on white; of several frames the first is taken.
+    Warnings of the decoders become notes. Raises :class:`ImageError`, which names the file and the reason,
+    for everything that is no image, is damaged or holds more than ``max_pixels`` pixels.
+    """
+    with _explained(path) as caught:
+        data = path.read_bytes()
+        format = sniff(data)
+        pixels, notes = to_canonical(readers.read(data, format, max_pixels))
+    warned = dict.fromkeys(f"decoder warned: {_reason(warning.message)}" for warning in caught)
+    return Source(pixels, format, (*notes, *warned))
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[list[warnings.WarningMessage]]:
+    """Turn whatever reading ``path`` raises into :class:`ImageError`, and collect warnings."""
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield caught
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
+    except MemoryError as error:
+        raise ImageError(f"{path}: does not fit into memory when decoded") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
+        # On damaged data decoders raise anything, and each of it means the same.
+        raise ImageError(f"{path}: cannot be decoded, it is damaged or unusual: {_reason(error)}") from error
+
+
+def _reason(error: Exception | Warning | str) -> str:
+    text = " ".join(str(error).split())
+    return text[:200] or type(error).__name__
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file's bytes, in hexadecimal: the identity of a source."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

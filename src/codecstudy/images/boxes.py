@@ -1,0 +1,74 @@
+"""ISO base media boxes, as far as AVIF and JPEG XL files need them to say how their samples are meant.
+
+Pillow hands out neither the bit depth nor the code points for colour of an AVIF file; both stand in
+properties of the ``meta`` box (ISO/IEC 23008-12, AV1-ISOBMFF section 2.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """Type, start and end of the content of each box; stops at the first one that does not fit."""
+    end = len(data) if end is None else end
+    while start + 8 <= end:
+        size, header = int.from_bytes(data[start : start + 4], "big"), 8
+        kind = data[start + 4 : start + 8]
+        if size == 1:
+            size, header = int.from_bytes(data[start + 8 : start + 16], "big"), 16
+        stop = end if size == 0 else start + size
+        if stop < start + header or stop > end:
+            return
+        yield kind, start + header, stop
+        start = stop
+
+
+@dataclass(frozen=True, slots=True)
+class AvifFacts:
+    """What an AVIF file says of its samples; of the first coded item that has each property."""
+
+    bits: int = 8
+    cicp: tuple[int, int] | None = None
+    """Colour primaries and transfer characteristics of a ``colr`` box of type ``nclx``."""
+
+
+def avif_facts(data: bytes) -> AvifFacts:
+    """Bit depth and colour code points of the still image in an AVIF file."""
+    bits, cicp = None, None
+    for kind, start, end in _properties(data):
+        if kind == b"av1C" and bits is None and end - start >= 4:
+            flags = data[start + 2]
+            bits = (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+        elif kind == b"colr" and cicp is None and data[start : start + 4] == b"nclx" and end - start >= 11:
+            cicp = (
+                int.from_bytes(data[start + 4 : start + 6], "big"),
+                int.from_bytes(data[start + 6 : start + 8], "big"),
+            )
+    return AvifFacts(bits or 8, cicp)
+
+
+def _properties(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    for kind, start, end in boxes(data):
+        if kind != b"meta":
+            continue
+        # meta is a full box: four bytes of version and flags come first.
+        for inner, inner_start, inner_end in boxes(data, start + 4, end):
+            if inner != b"iprp":
+                continue
+            for container, first, last in boxes(data, inner_start, inner_end):
+                if container == b"ipco":
+                    yield from boxes(data, first, last)
+
+
+def jxl_codestream(data: bytes) -> bytes:
+    """The beginning of the JPEG XL codestream in ``data``, bare or in a container; empty if there is none."""
+    if data[:2] == b"\xff\x0a":
+        return data
+    for kind, start, end in boxes(data):
+        if kind == b"jxlc":
+            return data[start:end]
+        if kind == b"jxlp":
+            return data[start + 4 : end]
+    return b""

@@ -1,0 +1,64 @@
+"""How large an image is, from the beginning of its file: what estimates need before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from codecstudy.images import boxes, jxl_header
+from codecstudy.images.sniff import sniff
+
+_HEAD = 1 << 20
+"""Bytes that hold the header of any image that is not made to be odd."""
+
+_CONVERSION = 1
+"""Counts up whenever the same file gives other pixels than before."""
+
+_OPENERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
+    "PNG": PngImagePlugin.PngImageFile,
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "WebP": WebPImagePlugin.WebPImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "PNM": PpmImagePlugin.PpmImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+}
+
+
+def dimensions(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels as stored (an orientation is not applied), without decoding.
+
+    None where the file does not tell; loading it then says why.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            format = sniff(head)
+            if format == "JXL":
+                header = jxl_header.read(boxes.jxl_codestream(head))
+                return header.width, header.height
+            file.seek(0)
+            # The plug-in itself, not Image.open: its limit on pixels is the caller's global setting.
+            with _OPENERS[format](file) as image:
+                return image.width, image.height
+    except Exception:
+        # Decoders raise anything on damaged files; each of it means that the size is not known yet.
+        return None
+
+
+def version() -> str:
+    """What pixels depend on besides the file: part of a measurement's identity."""
+    return f"conversion {_CONVERSION}, Pillow {installed('pillow')}, imagecodecs {installed('imagecodecs')}"

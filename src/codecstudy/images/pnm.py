@@ -1,0 +1,101 @@
+"""PBM, PGM and PPM, plain and raw, 1 to 16 bits a sample.
+
+Pillow has them too, but goes through samples of more than 8 bits one by one in Python.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from codecstudy.errors import ImageError
+from codecstudy.images.colour import Samples
+
+_TOKEN = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*([0-9]+)")
+_COMMENT = re.compile(rb"#[^\r\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class PnmHeader:
+    """Kind (``P1`` to ``P6``), size in pixels, largest sample value, and where the samples begin."""
+
+    kind: str
+    width: int
+    height: int
+    maximum: int
+    start: int
+
+    @property
+    def channels(self) -> int:
+        """Three for PPM, one for PBM and PGM."""
+        return 3 if self.kind in ("P3", "P6") else 1
+
+
+def read_header(data: bytes) -> PnmHeader:
+    """Read the header; :class:`ImageError` where it is cut off or a number is out of range."""
+    kind = data[:2].decode("ascii")
+    numbers = []
+    position = 2
+    for _ in range(2 if kind in ("P1", "P4") else 3):
+        token = _TOKEN.match(data, position)
+        if token is None or len(token[1]) > 10:
+            raise ImageError(f"has a damaged {kind} header")
+        numbers.append(int(token[1]))
+        position = token.end()
+    width, height, maximum = (*numbers, 1)[:3]
+    if not (width and height and 0 < maximum < 65536):
+        raise ImageError(f"has a damaged {kind} header: {width}x{height}, largest value {maximum}")
+    return PnmHeader(kind, width, height, maximum, position + 1)
+
+
+def read_samples(data: bytes, header: PnmHeader) -> Samples:
+    """Samples, height x width x channels; full is 255, or 65535 where the file has more than 8 bits."""
+    raw = _plain(data, header) if header.kind in ("P1", "P2", "P3") else _raw(data, header)
+    full = 255 if header.maximum < 256 else 65535
+    if int(raw.max()) > header.maximum:
+        raise ImageError(f"holds a sample above the largest value {header.maximum} that its header states")
+    shape = (header.height, header.width, header.channels)
+    if header.maximum == full:
+        return raw.reshape(shape)
+    table = (np.arange(header.maximum + 1, dtype=np.uint64) * full + header.maximum // 2) // header.maximum
+    narrow: Samples = table.astype(np.uint8 if full == 255 else np.uint16)
+    return narrow[raw].reshape(shape)
+
+
+def _raw(data: bytes, header: PnmHeader) -> Samples:
+    if header.kind == "P4":
+        row = (header.width + 7) // 8
+        packed = np.frombuffer(_exactly(data, header.start, row * header.height), dtype=np.uint8)
+        bits = np.unpackbits(packed.reshape(header.height, row), axis=1)[:, : header.width]
+        return 1 - bits
+    count = header.width * header.height * header.channels
+    if header.maximum < 256:
+        return np.frombuffer(_exactly(data, header.start, count), dtype=np.uint8)
+    return np.frombuffer(_exactly(data, header.start, 2 * count), dtype=">u2").astype(np.uint16)
+
+
+def _exactly(data: bytes, start: int, count: int) -> memoryview:
+    if len(data) - start < count:
+        raise ImageError(f"is truncated: {len(data) - start} of {count} bytes of samples are there")
+    return memoryview(data)[start : start + count]
+
+
+def _plain(data: bytes, header: PnmHeader) -> Samples:
+    text = _COMMENT.sub(b" ", data[header.start - 1 :])
+    # Digits of a plain PBM need no space between them.
+    words = list(b"".join(text.split()).decode("latin-1")) if header.kind == "P1" else text.split()
+    count = header.width * header.height * header.channels
+    if len(words) < count:
+        raise ImageError(f"is truncated: {len(words)} of {count} samples are there")
+    try:
+        values = np.array(words[:count], dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise ImageError(f"holds something that is not a sample: {error}") from error
+    if values.min() < 0 or values.max() > header.maximum:
+        raise ImageError(f"holds a sample outside 0 to {header.maximum}, the largest that its header states")
+    samples: Samples = values.astype(np.uint16)
+    if header.maximum == 1 and header.kind == "P1":
+        return (1 - samples).astype(np.uint8)
+    return samples if header.maximum > 255 else samples.astype(np.uint8)

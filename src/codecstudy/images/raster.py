@@ -1,0 +1,104 @@
+"""Decoded samples on their way to canonical pixels: what a file held, before anything was converted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from codecstudy.images import colour
+from codecstudy.images.colour import Encoding, Samples
+from codecstudy.images.geometry import Pixels
+
+_TO_8_BIT = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+"""16-bit samples to 8 bits, rounded to nearest."""
+
+
+@dataclass(slots=True)
+class Raster:
+    """Samples of one image as its file has them."""
+
+    samples: Samples
+    """Height x width x channels; channels are the colour space's, then alpha."""
+    space: Literal["GRAY", "RGB", "CMYK"]
+    has_alpha: bool = False
+    premultiplied: bool = False
+    """Whether the colour was multiplied by alpha already."""
+    maximum: int = 255
+    """The sample value that means full: 255 in uint8; 65535 or less (1023 for 10 bits) in uint16."""
+    icc: bytes | None = None
+    encoding: Encoding | None = None
+    """Colour as the file states it by number, where it has no ICC profile; None is sRGB."""
+    orientation: int = 1
+    """EXIF orientation that still has to be applied, 1 to 8."""
+    notes: list[str] = field(default_factory=list)
+
+
+def to_canonical(raster: Raster) -> tuple[Pixels, tuple[str, ...]]:
+    """uint8, height x width x 3, sRGB and C-contiguous, with a note on everything that was changed."""
+    notes = list(raster.notes)
+    samples = _full_range(raster.samples, raster.maximum)
+    alpha = samples[:, :, -1] if raster.has_alpha else None
+    if alpha is not None:
+        samples = samples[:, :, :-1]
+        if raster.premultiplied:
+            samples = _divided(samples, alpha)
+    samples, note = colour.to_srgb(samples, raster.space, raster.icc, raster.encoding)
+    notes += [note] if note else []
+    if raster.space == "GRAY":
+        notes.append("grey expanded")
+    if samples.shape[2] == 1:
+        samples = np.repeat(samples, 3, axis=2)
+    full = np.iinfo(samples.dtype).max
+    if alpha is not None and alpha.min() < full:
+        samples = _flatten(samples, alpha, int(full))
+        notes.append("alpha flattened on white")
+    if samples.dtype == np.uint16:
+        samples = _TO_8_BIT[samples]
+        bits = raster.maximum.bit_length()
+        notes.append(f"{bits} bit rounded to 8")
+    if raster.orientation != 1:
+        samples = oriented(samples, raster.orientation)
+        notes.append(f"EXIF orientation {raster.orientation} applied")
+    return np.ascontiguousarray(samples, dtype=np.uint8), tuple(notes)
+
+
+def oriented(samples: Samples, orientation: int) -> Samples:
+    """Samples turned and mirrored as EXIF orientation 1 to 8 says they are to be shown."""
+    if orientation >= 5:
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return samples
+
+
+def _full_range(samples: Samples, maximum: int) -> Samples:
+    """Samples of odd depths (10 or 12 bits) stretched to 16 bits; others as they are."""
+    if maximum == np.iinfo(samples.dtype).max:
+        return samples
+    table = (np.arange(maximum + 1, dtype=np.uint64) * 65535 + maximum // 2) // maximum
+    return table.astype(np.uint16)[np.minimum(samples, maximum)]
+
+
+def _divided(samples: Samples, alpha: Samples) -> Samples:
+    """Colour without the alpha that it was multiplied by, rounded to nearest; nothing under alpha 0."""
+    full = int(np.iinfo(samples.dtype).max)
+    over = np.maximum(alpha, 1)[:, :, np.newaxis].astype(np.uint64)
+    divided: Samples = np.minimum((samples * np.uint64(full) + over // 2) // over, full).astype(samples.dtype)
+    return divided
+
+
+def _flatten(samples: Samples, alpha: Samples, full: int) -> Samples:
+    """Composite over white: colour x alpha + white x (1 - alpha), rounded to nearest."""
+    # The largest sum is full * full + full // 2, which fits twice the bits.
+    wide = np.dtype(np.uint16 if full == 255 else np.uint32)
+    one = wide.type(full)
+    over = alpha.astype(wide)
+    white = (one - over) * one + one // wide.type(2)
+    out = np.empty_like(samples)
+    for channel in range(samples.shape[2]):
+        out[:, :, channel] = (samples[:, :, channel] * over + white) // one
+    return out

@@ -1,0 +1,278 @@
+"""One reader for each file format: bytes to samples as the file has them.
+
+Pillow decodes what it can without loss. What it would cut to 8 bits, or can't read, goes through imagecodecs.
+Sizes are checked before any pixel is decoded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from imagecodecs import avif_decode, jpegxl_decode, png_decode, tiff_decode
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from codecstudy.errors import ImageError
+from codecstudy.images import boxes, colour, jxl_header, png, pnm
+from codecstudy.images.colour import Encoding, Samples
+from codecstudy.images.raster import Raster
+
+_TAG_BITS, _TAG_PHOTOMETRIC, _TAG_ORIENTATION = 258, 262, 274
+_TAG_PLANAR, _TAG_EXTRA, _TAG_SAMPLE_FORMAT = 284, 338, 339
+
+
+def read(data: bytes, format: str, max_pixels: int) -> Raster:
+    """Samples of the first image in ``data``.
+
+    Raises :class:`ImageError`, or whatever a decoder raises on damaged data.
+    """
+    return _READERS[format](data, max_pixels)
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise :class:`ImageError` for an image of no size, or of more pixels than allowed."""
+    if width < 1 or height < 1:
+        raise ImageError(f"states a size of {width}x{height} pixels")
+    if width * height > max_pixels:
+        raise ImageError(
+            f"holds {width}x{height} = {width * height / 1e6:.0f} megapixels, more than the limit of "
+            f"{max_pixels / 1e6:g}: a decompression bomb, or an image to be scaled down first"
+        )
+
+
+def _opened(image: ImageFile.ImageFile, max_pixels: int) -> Raster:
+    """Decode an image that Pillow has opened, after a look at its size."""
+    check_size(image.width, image.height, max_pixels)
+    frames = getattr(image, "n_frames", 1)
+    image.load()
+    raster = _from_mode(image)
+    raster.icc = image.info.get("icc_profile")
+    if frames > 1:
+        raster.notes.append(f"first of {frames} frames used")
+    return raster
+
+
+def _from_mode(image: Image.Image) -> Raster:
+    mode = image.mode
+    notes: list[str] = []
+    if mode in ("P", "PA"):
+        notes.append("palette expanded")
+        image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
+    elif "transparency" in image.info and mode in ("1", "L", "RGB"):
+        image = image.convert("LA" if mode in ("1", "L") else "RGBA")
+    elif mode == "1":
+        image = image.convert("L")
+    elif mode == "La":
+        image = image.convert("LA")
+    elif mode == "RGBa":
+        image = image.convert("RGBA")
+    elif mode in ("RGBX", "YCbCr"):
+        image = image.convert("RGB")
+    space: Literal["GRAY", "RGB", "CMYK"]
+    if image.mode in ("L", "LA"):
+        space = "GRAY"
+    elif image.mode in ("RGB", "RGBA"):
+        space = "RGB"
+    elif image.mode == "CMYK":
+        space = "CMYK"
+    else:
+        raise ImageError(f"holds samples of kind {mode!r}; convert it to 8 or 16 bit RGB or grey")
+    samples = np.asarray(image)
+    if samples.ndim == 2:
+        samples = samples[:, :, np.newaxis]
+    return Raster(samples, space, has_alpha=image.mode.endswith("A"), notes=notes)
+
+
+def _exif_orientation(exif: Image.Exif) -> int:
+    return _valid_orientation(exif.get(ExifTags.Base.Orientation, 1))
+
+
+def _valid_orientation(value: object) -> int:
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _jpeg(data: bytes, max_pixels: int) -> Raster:
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
+        raster = _opened(image, max_pixels)
+        _orient(raster, image)
+    return raster
+
+
+def _orient(raster: Raster, image: Image.Image) -> None:
+    try:
+        raster.orientation = _exif_orientation(image.getexif())
+    except Exception as error:  # damaged EXIF makes Pillow raise anything; the pixels are good without it
+        raster.notes.append(f"EXIF not readable ({error}), orientation not applied")
+
+
+def _webp(data: bytes, max_pixels: int) -> Raster:
+    with WebPImagePlugin.WebPImageFile(io.BytesIO(data)) as image:
+        raster = _opened(image, max_pixels)
+        _orient(raster, image)
+    return raster
+
+
+def _bmp(data: bytes, max_pixels: int) -> Raster:
+    with BmpImagePlugin.BmpImageFile(io.BytesIO(data)) as image:
+        raster = _opened(image, max_pixels)
+    raster.icc = _bmp_profile(data)
+    return raster
+
+
+def _bmp_profile(data: bytes) -> bytes | None:
+    """The ICC profile that a BITMAPV5HEADER may embed, which Pillow overlooks."""
+    size, start, length = (int.from_bytes(data[i : i + 4], "little") for i in (14, 126, 130))
+    if size < 124 or data[70:74] != b"DEBM":  # 'MBED', little-endian
+        return None
+    return data[14 + start : 14 + start + length]
+
+
+def _png(data: bytes, max_pixels: int) -> Raster:
+    facts = png.facts(data)
+    check_size(facts.width, facts.height, max_pixels)
+    with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
+        if facts.bits == 16:
+            with png.libpng_warnings():
+                raster = _rows(png_decode(data), maximum=65535)
+            raster.icc = image.info.get("icc_profile")
+        else:
+            raster = _opened(image, max_pixels)
+        if "exif" in image.info:
+            _orient(raster, image)
+        if not raster.icc:
+            _encode_as(raster, *png.encoding(facts, image.info))
+    return raster
+
+
+def _encode_as(raster: Raster, encoding: Encoding | None, note: str | None) -> None:
+    raster.encoding = encoding
+    raster.notes += [note] if note else []
+
+
+def _rows(samples: Samples, maximum: int) -> Raster:
+    """A raster of one to four contiguous channels: grey, grey and alpha, RGB, RGB and alpha."""
+    if samples.ndim == 2:
+        samples = samples[:, :, np.newaxis]
+    channels = samples.shape[2]
+    return Raster(samples, "GRAY" if channels < 3 else "RGB", has_alpha=channels in (2, 4), maximum=maximum)
+
+
+def _tiff(data: bytes, max_pixels: int) -> Raster:
+    with TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
+        tags = image.tag_v2
+        orientation = _valid_orientation(tags.get(_TAG_ORIENTATION, 1))
+        bits = max(tags.get(_TAG_BITS, (1,)))
+        photometric = tags.get(_TAG_PHOTOMETRIC)
+        check_size(image.width, image.height, max_pixels)
+        if set(tags.get(_TAG_SAMPLE_FORMAT, (1,))) - {1} or bits > 16:
+            raise ImageError("holds signed, floating-point or 32 bit samples; convert it to 8 or 16 bit")
+        if bits <= 8 or photometric == 5:
+            # Pillow applies the orientation of a TIFF itself.
+            raster = _opened(image, max_pixels)
+            raster.notes += [f"{bits} bit CMYK cut to 8"] if bits > 8 else []
+            raster.notes += [f"EXIF orientation {orientation} applied"] if orientation != 1 else []
+            return raster
+        if photometric not in (0, 1, 2):
+            raise ImageError(f"has {bits} bit samples in an unusual colour space; convert it to RGB")
+        frames = getattr(image, "n_frames", 1)
+        icc = image.info.get("icc_profile")
+    raster = _tiff_deep(data, bits, inverted=photometric == 0, planar=tags.get(_TAG_PLANAR) == 2)
+    raster.premultiplied = raster.has_alpha and tags.get(_TAG_EXTRA, (0,))[0] == 1
+    raster.orientation = orientation
+    raster.icc = icc
+    raster.notes += [f"first of {frames} frames used"] if frames > 1 else []
+    return raster
+
+
+def _tiff_deep(data: bytes, bits: int, inverted: bool, planar: bool) -> Raster:
+    samples = tiff_decode(data)
+    if planar and samples.ndim == 3:
+        samples = np.moveaxis(samples, 0, 2)
+    if (
+        samples.dtype != np.uint16
+        or samples.ndim > 3
+        or samples.shape[2:] not in ((), (1,), (2,), (3,), (4,))
+    ):
+        raise ImageError(f"holds {samples.dtype} samples of shape {samples.shape}; convert it to 16 bit RGB")
+    maximum = (1 << bits) - 1
+    return _rows(maximum - samples if inverted else samples, maximum)
+
+
+def _pnm(data: bytes, max_pixels: int) -> Raster:
+    header = pnm.read_header(data)
+    check_size(header.width, header.height, max_pixels)
+    samples = pnm.read_samples(data, header)
+    return _rows(samples, 255 if samples.dtype == np.uint8 else 65535)
+
+
+def _avif(data: bytes, max_pixels: int) -> Raster:
+    facts = boxes.avif_facts(data)
+    # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
+    with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as image:
+        check_size(image.width, image.height, max_pixels)
+        raster = _rows(avif_decode(data, index=0, numthreads=1), (1 << facts.bits) - 1)
+        raster.icc = image.info.get("icc_profile")
+        raster.notes += [f"first of {image.n_frames} frames used"] if image.n_frames > 1 else []
+        _orient(raster, image)
+    if facts.cicp is not None and not raster.icc:
+        _encode_as(raster, *colour.from_cicp(*facts.cicp))
+    return raster
+
+
+def _jxl(data: bytes, max_pixels: int) -> Raster:
+    header = jxl_header.read(boxes.jxl_codestream(data))
+    check_size(header.width, header.height, max_pixels)
+    if header.embedded_icc:
+        raise ImageError(
+            "is a JPEG XL file with an embedded ICC profile, which cannot be read; convert it to PNG"
+        )
+    if header.floating or header.bits > 16:
+        raise ImageError("holds floating-point or 32 bit samples; convert it to 8 or 16 bit")
+    samples = jpegxl_decode(data, index=0, numthreads=1)
+    if header.extra_channels and header.grey and not header.has_alpha:
+        samples = samples[0]  # imagecodecs puts the other channels of a grey image behind it, as planes
+    raster = _rows(samples, (1 << header.bits) - 1)
+    raster.premultiplied = header.premultiplied
+    raster.notes += ["first frame used"] if header.animated else []
+    _encode_as(raster, *jxl_encoding(header))
+    return raster
+
+
+def jxl_encoding(header: jxl_header.JxlHeader) -> tuple[Encoding | None, str | None]:
+    """The colour of a JPEG XL image, and a note where it had to be guessed."""
+    code = {11: 12}.get(header.primaries, header.primaries)
+    encoding, note = colour.from_cicp(code, header.transfer)
+    white = {10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}.get(header.white, header.custom_white)
+    if white is None and header.custom_primaries is None and header.gamma is None:
+        return encoding, note
+    base = encoding or Encoding("sRGB")
+    return Encoding(
+        "JPEG XL's own",
+        header.custom_primaries or base.primaries,
+        white or base.white,
+        base.gamma if header.gamma is None else header.gamma,
+    ), note
+
+
+_READERS: dict[str, Callable[[bytes, int], Raster]] = {
+    "PNG": _png,
+    "JPEG": _jpeg,
+    "TIFF": _tiff,
+    "WebP": _webp,
+    "BMP": _bmp,
+    "PNM": _pnm,
+    "AVIF": _avif,
+    "JXL": _jxl,
+}
