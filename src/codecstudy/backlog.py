@@ -1,0 +1,87 @@
+"""The sources that no worker has opened yet, in their order, and what they would cost in all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from codecstudy.costs import CostModel
+from codecstudy.flight import Source
+
+WINDOW = 16
+"""How many sources from the front can be chosen from: those passed over and those next in order."""
+
+
+class Backlog:
+    """Unopened sources; ``window`` holds the first ones, and only those can be taken.
+
+    Raises ``ValueError`` for a source without settings, for two sources of one index, and for a setting whose
+    size the source does not have.
+    """
+
+    def __init__(self, sources: Sequence[Source], costs: CostModel) -> None:
+        self._sources = sources
+        self._costs = costs
+        self._next = 0
+        self.window: list[Source] = []
+        self._area = np.zeros(len(costs.sizes))
+        self._opening_area = 0.0
+        self._count_in()
+        self._fill()
+
+    def __len__(self) -> int:
+        return len(self.window) + len(self._sources) - self._next
+
+    def take(self, source: Source) -> None:
+        """Remove ``source``, which stands in the window."""
+        self._weigh(source, -1.0)
+        self.window.remove(source)
+        self._fill()
+
+    def give_back(self, source: Source) -> None:
+        """Put ``source``, of which nothing has been run, back to the front."""
+        self._weigh(source, 1.0)
+        self.window.insert(0, source)
+
+    def work(self) -> float:
+        """Estimated seconds of one worker for all of it."""
+        return max(0.0, float(self._area @ self._costs.rates) + self._costs.open_seconds(self._opening_area))
+
+    def price(self, source: Source) -> tuple[float, float]:
+        """Estimated seconds of one worker for ``source``, and the time until its longest task could end."""
+        settings = np.array(source.settings, dtype=np.intp)
+        seconds = self._costs.rates[settings] * np.array(source.megapixels)[self._costs.sizes[settings]]
+        opening = [self._costs.open_seconds(area) for area in source.megapixels]
+        return float(seconds.sum()) + sum(opening), float(seconds.max()) + max(opening)
+
+    def _fill(self) -> None:
+        more = max(0, WINDOW - len(self.window))
+        self.window += self._sources[self._next : self._next + more]
+        self._next = min(len(self._sources), self._next + more)
+
+    def _weigh(self, source: Source, sign: float) -> None:
+        settings = np.array(source.settings, dtype=np.intp)
+        self._area[settings] += sign * np.array(source.megapixels)[self._costs.sizes[settings]]
+        self._opening_area += sign * sum(source.megapixels)
+
+    def _count_in(self) -> None:
+        # Sources that share a settings tuple are summed first: a million of them take a second, not minutes.
+        sums: dict[int, tuple[Source, list[float]]] = {}
+        for source in self._sources:
+            if not source.settings:
+                raise ValueError(f"source {source.index} has no settings left to run; leave it out")
+            known = sums.get(id(source.settings))
+            if known is None or len(known[1]) != len(source.megapixels):
+                if known is not None:
+                    raise ValueError(f"source {source.index} shares its settings with one of other sizes")
+                if max(self._costs.sizes[s] for s in source.settings) >= len(source.megapixels):
+                    raise ValueError(f"source {source.index} lacks the size of one of its settings")
+                sums[id(source.settings)] = (source, list(source.megapixels))
+                continue
+            for size, area in enumerate(source.megapixels):
+                known[1][size] += area
+        for source, total in sums.values():
+            self._weigh(Source(source.index, source.settings, total), 1.0)
+        if len({source.index for source in self._sources}) != len(self._sources):
+            raise ValueError("two sources have the same index")
