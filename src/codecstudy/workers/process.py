@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -222,8 +222,9 @@ def tells_of_memory(stderr: str) -> bool:
 class OomKills:
     """Kills by the kernel's out-of-memory killer in this process's cgroup, which the workers share."""
 
-    def __init__(self) -> None:
-        self._files = list(_oom_files())
+    def __init__(self, files: Sequence[Path] | None = None) -> None:
+        """``files``: where the count may be, in this order; by default where this process's cgroup has it."""
+        self._files = _oom_files() if files is None else files
         self._seen = self._count()
 
     def take(self) -> bool:
