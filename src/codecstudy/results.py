@@ -163,7 +163,7 @@ class QualityResults:
         """
         document = dataclasses.asdict(self)
         document["measurements"] = [_finite(row) for row in document["measurements"]]
-        write_atomically(Path(path), json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False))
+        write_atomically(Path(path), json.dumps(document, indent=1, allow_nan=False))
 
     @classmethod
     def load(cls, path: Path | str) -> QualityResults:
@@ -221,11 +221,20 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
     }
     rows = list(records)
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    for name in ("source_image", "original_image", "encoded_path"):
+        columns[name] = [_unicode(value) for value in columns[name]]
     columns["extra_args"] = [
         json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
         for value in columns["extra_args"]
     ]
     return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in _COLUMNS})
+
+
+def _unicode(path: str | None) -> str | None:
+    """A path as valid Unicode: file names may hold any bytes, data frames may not."""
+    return (
+        None if path is None else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    )
 
 
 def write_atomically(path: Path, text: str) -> None:

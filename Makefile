@@ -1,0 +1,51 @@
+# Two commands on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench lock clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Install, and run the demo study on bundled photographs (about 3 minutes)
+	$(BIN)/codecstudy demo
+
+test: $(VENV)/.dev ## Install the development environment, and run all tests
+	$(BIN)/pytest -n auto --dist worksteal
+
+check: $(VENV)/.dev ## Lint, formatting, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_imports.py
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix --select I .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Run the benchmarks: end to end against the floor, metrics, scheduler
+	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/scheduler.py
+	$(BIN)/python benchmarks/pipeline.py
+
+lock: $(VENV)/.dev ## Pin the development environment anew
+	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
+		--no-emit-find-links --no-header --extra sample --extra dev -o requirements-dev.txt pyproject.toml
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The demo installs from pyproject.toml alone, as a user does; development uses the pinned environment.
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet -e '.[sample]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements-dev.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.demo

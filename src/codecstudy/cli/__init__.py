@@ -1,0 +1,9 @@
+"""The command line: the only room that prints and exits."""
+
+from __future__ import annotations
+
+# Importing a module of commands adds them to the app.
+from codecstudy.cli import catalog, doctor, measure, run
+from codecstudy.cli.app import app, main
+
+__all__ = ["app", "catalog", "doctor", "main", "measure", "run"]

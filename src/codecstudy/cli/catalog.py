@@ -1,0 +1,149 @@
+"""``codecstudy datasets``, ``codecstudy studies`` and ``codecstudy schema``: what there is to work with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from codecstudy.cli.app import app, err, out, user_errors
+from codecstudy.cli.run import RootOption
+
+datasets_app = typer.Typer(help="Which images: list, fetch and add datasets.", no_args_is_help=True)
+studies_app = typer.Typer(help="Which questions: the studies that there are.", no_args_is_help=True)
+app.add_typer(datasets_app, name="datasets")
+app.add_typer(studies_app, name="studies")
+
+
+@datasets_app.command("list")
+@user_errors
+def datasets_list(
+    root: RootOption = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """List the datasets with their size, and whether they are downloaded."""
+    from codecstudy.datasets import list_datasets
+
+    statuses = list_datasets(root)
+    if as_json:
+        rows = [
+            {
+                "id": s.id,
+                "name": s.name,
+                "images": s.image_count,
+                "bytes": s.size_bytes,
+                "downloaded": s.downloaded,
+                "license": s.license,
+                "source": s.source,
+            }
+            for s in statuses
+        ]
+        out.print_json(json.dumps(rows))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("id")
+    table.add_column("images", justify="right")
+    table.add_column("size", justify="right")
+    table.add_column("state")
+    table.add_column("licence", overflow="fold")
+    for status in statuses:
+        state = "downloaded" if status.downloaded else "can be fetched" if status.can_fetch else "by hand"
+        table.add_row(
+            escape(status.id),
+            "?" if status.image_count is None else f"{status.image_count:,}",
+            "?" if status.size_bytes is None else f"{status.size_bytes / 1e6:,.1f} MB",
+            state,
+            escape(status.license or "?"),
+        )
+    out.print(table)
+
+
+@datasets_app.command("fetch")
+@user_errors
+def datasets_fetch(
+    dataset_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a dataset in the list.")],
+    root: RootOption = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Download again what is there already.")] = False,
+) -> None:
+    """Download a dataset, verify it, and unpack it."""
+    from codecstudy.datasets import fetch
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        bar = progress.add_task(escape(dataset_id), total=None)
+        dataset = fetch(
+            root,
+            dataset_id,
+            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            force=force,
+        )
+    out.print(
+        f"{dataset.id}: {len(dataset.images):,} images in {dataset.folder}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@datasets_app.command("add")
+@user_errors
+def datasets_add(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds the images.")],
+    dataset_id: Annotated[str, typer.Option("--id", help="Id for studies to name it by.")],
+    root: RootOption = Path(),
+) -> None:
+    """Register a local folder as a dataset."""
+    from codecstudy.datasets import add_folder
+
+    dataset = add_folder(root, folder, dataset_id)
+    out.print(f"{dataset.id}: {len(dataset.images):,} images", markup=False, highlight=False)
+
+
+@studies_app.command("list")
+@user_errors
+def studies_list(root: RootOption = Path()) -> None:
+    """List the built-in studies and those under config/studies."""
+    from codecstudy import studies
+    from codecstudy.cli.display import count
+    from codecstudy.errors import StudyError
+    from codecstudy.study import StudyConfig
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    table.add_column("settings", justify="right")
+    table.add_column("question", overflow="fold")
+    for study_id in studies.builtin_ids():
+        config = studies.load_builtin(study_id)
+        table.add_row(
+            escape(study_id), str(len(config.settings())), escape(config.description or config.name or "")
+        )
+    broken = []
+    folder = root / "config" / "studies"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix.lower() not in {".json", ".toml"}:
+            continue
+        try:
+            config = StudyConfig.load(path)
+        except StudyError as error:
+            broken.append(str(error))
+            continue
+        table.add_row(escape(path.stem), str(len(config.settings())), escape(config.description or str(path)))
+    out.print(table)
+    for message in broken:
+        err.print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if broken:
+        err.print(f"{count(len(broken), 'study file')} cannot be used", highlight=False)
+
+
+@app.command()
+@user_errors
+def schema() -> None:
+    """Print the JSON Schema of study files."""
+    from codecstudy.study import json_schema
+
+    out.print_json(json.dumps(json_schema()))

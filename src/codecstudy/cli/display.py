@@ -1,0 +1,236 @@
+"""What a run looks like while it runs: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from codecstudy import events
+
+PLAIN_SECONDS = 10.0
+"""Between two progress lines where there is no terminal."""
+
+
+class Display(Protocol):
+    """Draws a run from its events alone."""
+
+    def __call__(self, event: events.Event) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: ``1 image``, ``1,204 tasks``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+class Silent:
+    """Draws nothing."""
+
+    def __call__(self, event: events.Event) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class _Tally:
+    """The figures that both displays show."""
+
+    def __init__(self) -> None:
+        self.start: events.Started | None = None
+        self.began = time.monotonic()
+        self.tasks = 0
+        self.images = 0
+        self.failures = 0
+        self.megapixels = 0.0
+        self.seconds_left = 0.0
+
+    def add(self, event: events.Event) -> None:
+        match event:
+            case events.Started():
+                self.start, self.began = event, time.monotonic()
+                self.seconds_left = event.estimated_seconds
+            case events.Finished():
+                self.tasks, self.images = event.tasks_done, event.images_done
+                self.megapixels += event.megapixels
+                self.seconds_left = event.seconds_left
+            case events.Failed():
+                self.tasks, self.images = event.tasks_done, event.images_done
+                self.failures += 1
+
+    def line(self) -> str:
+        assert self.start is not None
+        elapsed = max(time.monotonic() - self.began, 1e-3)
+        parts = [
+            f"{self.images}/{self.start.images} images",
+            f"{self.tasks / elapsed:.1f} tasks/s",
+            f"{self.megapixels / elapsed:.1f} MP/s",
+        ]
+        if self.start.time_budget is None:
+            parts.append(f"about {duration(self.seconds_left)} left")
+        else:
+            parts.append(f"budget {duration(self.start.time_budget - elapsed)} left")
+        if self.failures:
+            parts.append(count(self.failures, "failure"))
+        return ", ".join(parts)
+
+
+def _announcement(event: events.Event) -> str | None:
+    """What is worth a line of its own, whatever the display."""
+    match event:
+        case events.Started():
+            line = (
+                f"{event.study_id}: {count(event.images, 'image')} x {count(event.settings, 'setting')}, "
+                f"{count(event.tasks, 'task')} on {count(event.workers, 'worker')}"
+            )
+            if event.known:
+                line += f"; {event.known:,} more are known from earlier runs"
+            if event.tasks:
+                line += f"; about {duration(event.estimated_seconds)}"
+            if event.time_budget is not None:
+                line += f", budget {duration(event.time_budget)}"
+            return line
+        case events.Compiling(done=0):
+            line = "compiling metric kernels, once per machine"
+            return f"{line} ({event.note})" if event.note else line
+        case events.Failed():
+            return f"failed: {event.image}, {event.setting.label()}: {event.failure.reason}"
+        case events.WorkerReplaced():
+            return f"worker {event.worker} replaced: {event.reason}"
+        case events.BudgetSpent():
+            return (
+                f"time budget spent after {duration(event.seconds)}: {count(event.images_open, 'image')} in "
+                f"flight will complete, {event.images_left} not started"
+            )
+        case events.Interrupted(at_once=False):
+            return "interrupted: images in flight will complete (press Ctrl-C again to stop at once)"
+        case events.Interrupted():
+            return "stopping at once: what was measured is kept"
+    return None
+
+
+MAX_FAILURE_LINES = 20
+"""Failures that get a line of their own while a run goes on; the summary groups them all."""
+
+
+class _Announcer:
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._failures = 0
+
+    def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.Failed):
+            self._failures += 1
+            if self._failures > MAX_FAILURE_LINES:
+                return
+        text = _announcement(event)
+        if text is not None:
+            style = "yellow" if isinstance(event, events.Failed | events.WorkerReplaced) else None
+            self._console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+
+
+class Plain:
+    """Lines without control characters, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._tally, self._announce = console, _Tally(), _Announcer(console)
+        self._last = time.monotonic()
+
+    def __call__(self, event: events.Event) -> None:
+        self._tally.add(event)
+        self._announce(event)
+        if isinstance(event, events.Compiling) and event.done:
+            self._console.print(
+                f"compiled {event.done} of {event.total} ({event.seconds:.0f} s)", highlight=False
+            )
+        if isinstance(event, events.Finished) and time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._last = time.monotonic()
+            self._console.print(self._tally.line(), highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class Live:
+    """A progress bar that is redrawn in place, with failures scrolling by above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._tally, self._announce = _Tally(), _Announcer(console)
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.description}"),
+            console=console,
+            refresh_per_second=4,
+            transient=True,
+        )
+        self._bar = self._progress.add_task("", total=None)
+
+    def __call__(self, event: events.Event) -> None:
+        self._tally.add(event)
+        self._announce(event)
+        match event:
+            case events.Compiling():
+                self._progress.update(
+                    self._bar,
+                    total=event.total,
+                    completed=event.done,
+                    description=f"compiling metric kernels ({event.seconds:.0f} s)",
+                )
+            case events.Started():
+                self._progress.update(
+                    self._bar, total=event.tasks or 1, completed=0, description="starting workers"
+                )
+            case events.Finished() | events.Failed():
+                assert self._tally.start is not None
+                self._progress.update(
+                    self._bar,
+                    total=self._tally.start.tasks,
+                    completed=self._tally.tasks,
+                    description=self._tally.line(),
+                )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+def display_for(console: Console, quiet: bool) -> Display:
+    """The display that fits: none, a live one on a terminal, plain lines elsewhere."""
+    if quiet:
+        return Silent()
+    return Live(console) if console.is_terminal else Plain(console)

@@ -1,0 +1,61 @@
+"""``codecstudy measure``: all metrics of a pair of image files."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from codecstudy.cli.app import EXIT_FAILURES, app, err, out, user_errors
+from codecstudy.errors import ImageError
+
+
+@app.command()
+@user_errors
+def measure(
+    reference: Annotated[Path, typer.Argument(help="The original image.")],
+    distorted: Annotated[list[Path], typer.Argument(help="One or more images to compare with it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM."""
+    from codecstudy.pair import COLUMNS, Reference
+
+    prepared = Reference(reference)
+    scores: dict[Path, dict[str, float]] = {}
+    failures: dict[Path, str] = {}
+    for path in distorted:
+        try:
+            scores[path] = prepared.scores(path)
+        except (ImageError, ValueError) as error:
+            failures[path] = str(error)
+
+    if as_json:
+        rows = [{"distorted": str(path), **_json_scores(scores[path])} for path in scores]
+        rows += [{"distorted": str(path), "error": reason} for path, reason in failures.items()]
+        # One pair is the common case: its scores are the document itself.
+        document: object = rows if len(distorted) > 1 else rows[0]
+        if isinstance(document, dict):
+            document.pop("distorted")
+        out.print_json(json.dumps(document))
+    elif scores:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("image", overflow="fold")
+        for column in COLUMNS:
+            table.add_column(column, justify="right")
+        for path, row in scores.items():
+            table.add_row(escape(str(path)), *(f"{row[column]:.6g}" for column in COLUMNS))
+        out.print(table)
+    for reason in failures.values():
+        err.print(f"error: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if failures:
+        raise typer.Exit(EXIT_FAILURES)
+
+
+def _json_scores(row: dict[str, float]) -> dict[str, float | str]:
+    # JSON has no infinity: the PSNR of identical images is the string "inf", as in results files.
+    return {name: value if math.isfinite(value) else "inf" for name, value in row.items()}

@@ -1,0 +1,203 @@
+"""``codecstudy run`` and ``codecstudy demo``."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codecstudy.cli.app import EXIT_FAILURES, EXIT_INTERRUPTED, app, err, fail, out, user_errors
+from codecstudy.cli.display import count, display_for, duration
+from codecstudy.errors import StudyError
+
+RootOption = Annotated[
+    Path, typer.Option("--root", help="Workspace: datasets, results and the measurement store lie below it.")
+]
+
+
+def parse_size(value: str) -> int:
+    """Bytes from ``4G``, ``512M``, ``1.5GiB`` or a plain number; units are powers of 1024."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE)
+    size = (
+        int(float(match[1]) * 1024 ** "KMGT".index(match[2].upper()) * 1024) if match and match[2] else None
+    )
+    if match and not match[2]:
+        size = int(float(match[1]))
+    if not size:
+        raise ValueError(f"{value!r} is no memory size; write 8G, 512M or a number of bytes")
+    return size
+
+
+def find_study(study: str, root: Path) -> tuple[object, str]:
+    """The study that a user names: a file, an id under ``config/studies``, or a built-in one."""
+    from codecstudy import studies
+    from codecstudy.study import StudyConfig
+
+    path = Path(study)
+    if path.suffix.lower() in {".json", ".toml"} or path.is_file():
+        return StudyConfig.load(path), str(path)
+    for suffix in (".json", ".toml"):
+        own = root / "config" / "studies" / f"{study}{suffix}"
+        if own.is_file():
+            return StudyConfig.load(own), str(own)
+    if study in studies.builtin_ids():
+        return studies.load_builtin(study), f"built-in {study}"
+    raise StudyError(
+        f"no study file and no built-in study is named {study!r}. Built-in ones: "
+        f"{', '.join(studies.builtin_ids())}. Your own: give the path of a JSON or TOML file."
+    )
+
+
+@app.command()
+@user_errors
+def run(
+    study: Annotated[str, typer.Argument(help="A study file (JSON or TOML), or the id of a built-in study.")],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of images, in place of the study's dataset.")
+    ] = None,
+    root: RootOption = Path(),
+    time_budget: Annotated[
+        str | None,
+        typer.Option("--time-budget", help="Wall-clock time after which no image starts: 90s, 30m, 1h30m."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Worker processes; default: the CPUs you may use.")
+    ] = None,
+    save_artifacts: Annotated[
+        bool, typer.Option("--save-artifacts", help="Keep encoded files under data/encoded/.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Measure again what the store knows already.")
+    ] = False,
+    task_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--task-timeout", help="Seconds one task may take; default: 20 x its estimate, at least 60."
+        ),
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--max-memory", help="Memory for all workers, as 8G; default: 80 % of what is available."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Run a study: encode and measure every image with every setting, and save the results."""
+    execute(
+        study,
+        images=images,
+        root=root,
+        time_budget=time_budget,
+        workers=workers,
+        save_artifacts=save_artifacts,
+        fresh=fresh,
+        task_timeout=task_timeout,
+        max_memory=max_memory,
+        dry_run=dry_run,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@app.command()
+@user_errors
+def demo(
+    root: RootOption = Path("codecstudy-demo"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run the built-in demo study on the bundled photographs."""
+    execute("demo", root=root, quiet=quiet, save_artifacts=True)
+
+
+def execute(
+    study: str,
+    *,
+    root: Path,
+    images: Path | None = None,
+    time_budget: str | None = None,
+    workers: int | None = None,
+    save_artifacts: bool = False,
+    fresh: bool = False,
+    task_timeout: float | None = None,
+    max_memory: str | None = None,
+    dry_run: bool = False,
+    quiet: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Run one study as the options say, show it, and leave with the exit code that fits."""
+    from codecstudy.pipeline import PipelineRunner, parse_time_budget
+    from codecstudy.study import StudyConfig
+
+    config, study_file = find_study(study, root)
+    assert isinstance(config, StudyConfig)
+    runner = PipelineRunner(root)
+    budget = None if time_budget is None else parse_time_budget(time_budget)
+    memory = None if max_memory is None else parse_size(max_memory)
+
+    if dry_run:
+        started = runner.preview(config, budget, workers, images=images, fresh=fresh)
+        if as_json:
+            out.print_json(json.dumps({name: getattr(started, name) for name in started.__slots__}))
+        elif not quiet:
+            out.print(
+                f"{config.id}: {count(started.images, 'image')} ({started.megapixels:.1f} MP)",
+                highlight=False,
+            )
+            out.print(f"  {count(started.settings, 'setting')}", highlight=False)
+            out.print(
+                f"  {count(started.tasks, 'task')}, {started.known:,} more known already", highlight=False
+            )
+            out.print(
+                f"  about {duration(started.estimated_seconds)} on {count(started.workers, 'worker')}",
+                highlight=False,
+            )
+        return
+
+    with display_for(err, quiet) as display:
+        results = runner.run(
+            config,
+            budget,
+            save_artifacts,
+            workers,
+            images=images,
+            on_event=display,
+            fresh=fresh,
+            task_timeout=task_timeout,
+            max_memory=memory,
+            command=shlex.join(["codecstudy", *sys.argv[1:]]),
+            study_file=study_file,
+        )
+    _conclude(results, str(runner.results_path(config.id)), quiet, as_json)
+
+
+def _conclude(results: object, path: str, quiet: bool, as_json: bool) -> None:
+    from codecstudy.cli.summary import failure_lines, summary_json, summary_table
+    from codecstudy.results import QualityResults
+
+    assert isinstance(results, QualityResults)
+    if as_json:
+        out.print_json(json.dumps(summary_json(results, path)))
+    elif not quiet:
+        out.print(summary_table(results))
+        for line in failure_lines(results):
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        if results.incomplete_reason:
+            out.print(f"incomplete: {results.incomplete_reason}", markup=False, highlight=False)
+        out.print(f"results: {path}", markup=False, highlight=False, soft_wrap=True)
+    if results.incomplete_reason and results.incomplete_reason.startswith("interrupted"):
+        raise typer.Exit(EXIT_INTERRUPTED)
+    failed = sum(record.status == "failed" for record in results.measurements)
+    if failed:
+        if quiet or as_json:
+            fail(f"{count(failed, 'task')} failed; the results say why: {path}", EXIT_FAILURES)
+        raise typer.Exit(EXIT_FAILURES)

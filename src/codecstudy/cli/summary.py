@@ -1,0 +1,123 @@
+"""The table at the end of a run, and the failures grouped by reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+from rich.markup import escape
+from rich.table import Table
+
+from codecstudy.results import QualityRecord, QualityResults
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """One setting over all images that it measured."""
+
+    setting: str
+    images: int
+    bits_per_pixel: float
+    """Mean over images."""
+    ssimulacra2: float
+    """Mean over images."""
+    ssimulacra2_p5: float
+    ssimulacra2_p95: float
+    encode_cpu_seconds: float
+    """Mean over images."""
+
+
+def summary_rows(results: QualityResults) -> list[SummaryRow]:
+    """One row per setting, in the study's order; settings without any measurement are left out."""
+    order: dict[str, list[QualityRecord]] = {}
+    for record in results.measurements:
+        if record.status == "measured":
+            order.setdefault(record.setting.label(), []).append(record)
+    rows = []
+    for label, records in order.items():
+        scores = pl.Series([record.ssimulacra2 for record in records], dtype=pl.Float64)
+        rows.append(
+            SummaryRow(
+                setting=label,
+                images=len(records),
+                bits_per_pixel=_mean([_bits_per_pixel(record) for record in records]),
+                ssimulacra2=_mean(list(scores)),
+                ssimulacra2_p5=float(scores.quantile(0.05, "linear") or 0.0),
+                ssimulacra2_p95=float(scores.quantile(0.95, "linear") or 0.0),
+                encode_cpu_seconds=_mean([r.encoding_cpu_time or 0.0 for r in records]),
+            )
+        )
+    return rows
+
+
+def _bits_per_pixel(record: QualityRecord) -> float:
+    # A measured record has all three.
+    assert record.file_size is not None
+    assert record.width is not None
+    assert record.height is not None
+    return 8 * record.file_size / (record.width * record.height)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")
+
+
+def summary_table(results: QualityResults) -> Table:
+    """The rows as a table for the terminal."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("setting")
+    for name in ("bits/pixel", "SSIMULACRA2", "p5 to p95", "encode CPU", "images"):
+        table.add_column(name, justify="right")
+    previous = None
+    for row in summary_rows(results):
+        fmt = row.setting.split()[0]
+        if previous is not None and fmt != previous:
+            table.add_section()
+        previous = fmt
+        table.add_row(
+            escape(row.setting),
+            f"{row.bits_per_pixel:.3f}",
+            f"{row.ssimulacra2:.1f}",
+            f"{row.ssimulacra2_p5:.1f} to {row.ssimulacra2_p95:.1f}",
+            f"{1000 * row.encode_cpu_seconds:.0f} ms",
+            str(row.images),
+        )
+    return table
+
+
+def failure_lines(results: QualityResults) -> list[str]:
+    """Failures and skips grouped by reason, most frequent first, with the images they struck."""
+    lines = []
+    for status, verb in (("failed", "failed"), ("skipped", "skipped")):
+        chosen = [record for record in results.measurements if record.status == status]
+        reasons = Counter((record.failure, record.measurement_error) for record in chosen)
+        for (kind, reason), number in reasons.most_common():
+            names = list(
+                dict.fromkeys(
+                    r.source_image for r in chosen if (r.failure, r.measurement_error) == (kind, reason)
+                )
+            )
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            label = f"{kind}: " if kind else ""
+            lines.append(f"{number:,} {verb}: {label}{reason} ({shown})")
+    return lines
+
+
+def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
+    """The summary for programs: what ``codecstudy run --json`` prints."""
+    statuses = Counter(record.status for record in results.measurements)
+    return {
+        "results": path,
+        "study_id": results.study_id,
+        "complete": results.complete,
+        "incomplete_reason": results.incomplete_reason,
+        "images": results.run.images_measured,
+        "measured": statuses["measured"],
+        "skipped": statuses["skipped"],
+        "failed": statuses["failed"],
+        "failures": failure_lines(results),
+        "settings": [asdict(row) for row in summary_rows(results)],
+    }

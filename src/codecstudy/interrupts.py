@@ -1,0 +1,40 @@
+"""Ctrl-C and SIGTERM as a count that a run looks at, in place of an exception anywhere."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Counts the requests to stop that arrive while the ``with`` block runs.
+
+    Signal handlers belong to the main thread: in another thread only :meth:`request` counts, and signals do
+    what they did before. The handlers that were there come back at the end.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._before: dict[signal.Signals, Any] = {}
+
+    def request(self) -> None:
+        """Ask to stop; the second time, at once."""
+        self.count += 1
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.request()
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

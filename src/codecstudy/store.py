@@ -1,0 +1,192 @@
+"""The measurement store: nothing that was measured is lost, nothing is measured twice.
+
+One SQLite file per workspace, with a write-ahead log and full synchronous commits. What is added becomes durable
+with the next :meth:`Store.commit`; a run calls it several times a second, so that a crash or a power cut loses
+no more than what arrived in that fraction of a second, and no task pays for a disk's flush on its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from codecstudy.errors import StoreError
+from codecstudy.task import Measurement, Outcome, Skip
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x43535459
+"""``CSTY``: how SQLite files of ours are told from others."""
+
+LOCK_SECONDS = 5.0
+"""How long opening waits for another run to let go of the store."""
+
+_TABLES = """
+CREATE TABLE measurement (
+    key TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    measured_at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE file (
+    path BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def task_key(identity: Mapping[str, Any]) -> str:
+    """Key of a task: SHA-256 of what its measurement depends on, as canonical JSON."""
+    return hashlib.sha256(_canonical(identity).encode()).hexdigest()
+
+
+def _canonical(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class Store:
+    """The open store of one workspace. One process writes at a time; a second one is told so.
+
+    Raises :class:`codecstudy.errors.StoreError` where the file is no store, has another schema version, or is
+    held by another run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path}: cannot be opened as a measurement store: {error}") from None
+        try:
+            self._open()
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise StoreError(
+                f"{path}: {error}. Another codecstudy run may be using this workspace: wait for it, or give "
+                "another folder with --root."
+            ) from None
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise StoreError(
+                f"{path}: not a measurement store ({error}). Move it away; codecstudy makes a new one."
+            ) from None
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _open(self) -> None:
+        # The first write takes the lock and keeps it: a second writer would measure what this one measures.
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            (application,) = self._db.execute("PRAGMA application_id").fetchone()
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if tables == 0 and application == 0:
+                for statement in _TABLES.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            elif application != APPLICATION_ID:
+                raise StoreError(
+                    f"{self.path}: an SQLite file, but not a measurement store. Move it away; codecstudy makes "
+                    "a new one."
+                )
+            elif version != SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self.path}: a measurement store of schema version {version}; this codecstudy uses "
+                    f"version {SCHEMA_VERSION}. Use the codecstudy that wrote it, or move the file away to "
+                    "measure again."
+                )
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Commit, fold the log into the file, and let go of it."""
+        self.commit()
+        self._db.close()
+
+    def commit(self) -> None:
+        """Make durable what was added since the last commit."""
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN")
+        self._db.execute(statement, values)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def known(self, keys: Iterable[str]) -> dict[str, Measurement | Skip]:
+        """The outcomes that the store has for these keys."""
+        found: dict[str, Measurement | Skip] = {}
+        wanted = list(keys)
+        for start in range(0, len(wanted), 500):
+            part = wanted[start : start + 500]
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(f"SELECT key, outcome FROM measurement WHERE key IN ({marks})", part)
+            found.update((key, _decode(text)) for key, text in rows)
+        return found
+
+    def add(self, identity: Mapping[str, Any], outcome: Outcome) -> None:
+        """Add one outcome. A failure is not kept: the next run tries that task again."""
+        if not isinstance(outcome, Measurement | Skip):
+            return
+        self._write(
+            "INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?)",
+            (task_key(identity), _canonical(identity), _encode(outcome), datetime.now(UTC).isoformat()),
+        )
+
+    def count(self) -> int:
+        """Number of measurements in the store."""
+        return int(self._db.execute("SELECT count(*) FROM measurement").fetchone()[0])
+
+    def content_hash(self, path: Path) -> str:
+        """SHA-256 of a file's content; read again only where its size or modification time has changed."""
+        status = path.stat()
+        row = self._db.execute(
+            "SELECT sha256 FROM file WHERE path = ? AND size = ? AND mtime_ns = ?",
+            (os.fsencode(path), status.st_size, status.st_mtime_ns),
+        ).fetchone()
+        if row:
+            return str(row[0])
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self._write(
+            "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)",
+            (os.fsencode(path), status.st_size, status.st_mtime_ns, sha256),
+        )
+        return sha256
+
+
+def _encode(outcome: Measurement | Skip) -> str:
+    # Python's JSON writes an infinite PSNR as Infinity and reads it back; only our own code reads the store.
+    return json.dumps({"kind": type(outcome).__name__, **dataclasses.asdict(outcome)})
+
+
+def _decode(text: str) -> Measurement | Skip:
+    fields = json.loads(text)
+    kind = fields.pop("kind")
+    fields["notes"] = tuple(fields["notes"])
+    return Measurement(**fields) if kind == "Measurement" else Skip(**fields)

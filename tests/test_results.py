@@ -1,0 +1,145 @@
+"""Records and results: what is saved comes back, and nothing half-written is ever seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codecstudy.errors import ResultsError
+from codecstudy.results import DatasetInfo, QualityRecord, QualityResults, RunInfo, records_to_frame
+
+BASE_COLUMNS = [
+    "source_image", "original_image", "encoded_path", "format", "quality", "file_size", "width", "height",
+    "source_file_size", "ssimulacra2", "psnr", "ssim", "butteraugli", "encoding_time", "chroma_subsampling",
+    "speed", "effort", "method", "resolution", "extra_args", "measurement_error",
+]  # fmt: skip
+
+
+def make_record(**changes: object) -> QualityRecord:
+    record = QualityRecord(
+        source_image="a/b.png",
+        original_image="a/b.png",
+        encoded_path=None,
+        format="avif",
+        quality=60,
+        file_size=1234,
+        width=64,
+        height=48,
+        source_file_size=9999,
+        ssimulacra2=71.25,
+        psnr=38.5,
+        ssim=0.97,
+        butteraugli=1.5,
+        encoding_time=0.1,
+        chroma_subsampling="444",
+        speed=6,
+        effort=None,
+        method=None,
+        resolution=None,
+        extra_args={"tune": "ssim"},
+        measurement_error=None,
+        encoding_cpu_time=0.1,
+        butteraugli_3norm=0.7,
+    )
+    return dataclasses.replace(record, **changes)  # type: ignore[arg-type]
+
+
+def make_results(records: list[QualityRecord]) -> QualityResults:
+    return QualityResults(
+        study_id="s",
+        study_name="S",
+        dataset=DatasetInfo("d", "/d", 1),
+        timestamp="2026-01-01T00:00:00+00:00",
+        tool_versions={"avif": "libaom 3"},
+        measurements=records,
+        run=RunInfo(2, 30.0, 1.5, 1, 1, "hashed", 0, "CPU", "Linux"),
+    )
+
+
+def test_base_columns_come_first_and_in_the_order_that_others_read() -> None:
+    assert [f.name for f in dataclasses.fields(QualityRecord)][: len(BASE_COLUMNS)] == BASE_COLUMNS
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    failed = make_record(
+        status="failed", failure="encode", measurement_error="no", ssimulacra2=None, file_size=None
+    )
+    results = make_results([make_record(), failed, make_record(psnr=math.inf)])
+    path = tmp_path / "deep" / "quality.json"
+    results.save(path)
+    assert QualityResults.load(path) == results
+    assert list(path.parent.iterdir()) == [path], "the temporary file is gone"
+
+
+def test_the_file_is_strict_json_with_the_documented_keys(tmp_path: Path) -> None:
+    path = tmp_path / "quality.json"
+    make_results([make_record(psnr=math.inf)]).save(path)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    document = json.loads(path.read_text(), parse_constant=refuse)
+    assert {"study_id", "study_name", "dataset", "timestamp", "tool_versions", "measurements"} <= set(
+        document
+    )
+    assert {"id", "path", "image_count"} == set(document["dataset"])
+    assert document["measurements"][0]["psnr"] == "inf"
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "quality.json"
+    make_results([make_record()]).save(path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        make_results([make_record(ssim=math.nan)]).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a results file"),
+        ("[]", "measurements"),
+        ('{"measurements": []}', "version None"),
+        ('{"measurements": [], "schema_version": 99}', "version 99"),
+        ('{"measurements": [{}], "schema_version": 1}', "damaged"),
+    ],
+)
+def test_what_is_no_results_file_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "quality.json"
+    path.write_text(text)
+    with pytest.raises(ResultsError, match=message) as caught:
+        QualityResults.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="no such results file"):
+        QualityResults.load(tmp_path / "quality.json")
+
+
+def test_frame_has_one_typed_column_per_field() -> None:
+    frame = records_to_frame([make_record(), make_record(quality=None, extra_args=None, psnr=math.inf)])
+    assert frame.columns == [f.name for f in dataclasses.fields(QualityRecord)]
+    assert frame["quality"].to_list() == [60, None]
+    assert frame["extra_args"].to_list() == ['{"tune":"ssim"}', None]
+    assert records_to_frame([]).schema == frame.schema
+    assert frame.schema["ssimulacra2"] == pl.Float64
+
+
+scalars = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "b"]))
+
+
+@given(st.dictionaries(st.sampled_from(["tune", "lossless", "distance"]), scalars, max_size=3))
+def test_a_record_knows_its_setting(extra: dict[str, str | int | bool]) -> None:
+    setting = make_record(extra_args=extra or None).setting
+    assert dict(setting.extra_args) == extra
+    assert setting.canonical() == make_record(extra_args=dict(reversed(extra.items()))).setting.canonical()
