@@ -1,0 +1,43 @@
+"""Which variant the others are compared with."""
+
+from __future__ import annotations
+
+from codecstudy.analysis.points import Points
+from codecstudy.analysis.variants import Scope, Variant
+from codecstudy.errors import ResultsError
+
+
+def baselines(points: Points, wanted: str | None = None) -> dict[Scope, int | None]:
+    """For each scope the index of the block that its variants are compared with.
+
+    Sizes are comparable only where the same pixels were encoded, so that every resolution and crop has a
+    baseline of its own: the same variant, there. ``wanted`` is a format (its first variant), or a variant's
+    label; the default is the first JPEG variant, else the first variant. None for a scope that lacks it.
+
+    Raises :class:`ResultsError`, naming the variants, where ``wanted`` is not among them.
+    """
+    family = _family(points, wanted)
+    return {
+        scope: next((i for i in points.in_scope(scope) if points.variants[i].family == family), None)
+        for scope in points.scopes
+    }
+
+
+def _family(points: Points, wanted: str | None) -> str:
+    variants = points.variants
+    if wanted is None:
+        return next((v for v in variants if v.format == "jpeg"), variants[0]).family
+    for matches in (_has_label, _has_format):
+        found = next((v for v in variants if matches(v, wanted)), None)
+        if found is not None:
+            return found.family
+    known = ", ".join(v.label for v in variants)
+    raise ResultsError(f"baseline {wanted!r} is not in these results; they hold {known}, or give a format")
+
+
+def _has_label(variant: Variant, wanted: str) -> bool:
+    return variant.label == wanted
+
+
+def _has_format(variant: Variant, wanted: str) -> bool:
+    return variant.format == wanted

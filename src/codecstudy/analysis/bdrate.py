@@ -1,0 +1,207 @@
+"""BD-rate: the mean difference in size of two rate-distortion curves over the scores that both have.
+
+G. Bjontegaard, "Calculation of average PSNR differences between RD-curves", ITU-T VCEG-M33, 2001, with PCHIP
+curves in place of that paper's cubic polynomials: for one image it is
+exp(mean over the common scores of (log size of the variant - log size of the baseline)) - 1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.analysis.baseline import baselines
+from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
+from codecstudy.analysis.curves import Curve, CurveSet
+from codecstudy.analysis.variants import Scope, Variant
+
+Floats = NDArray[np.float64]
+
+MIN_POINTS = 4
+"""Measured points that a curve needs: with fewer the interpolation, not the codec, makes the number."""
+MIN_OVERLAP = 0.25
+"""Length of the common scores over the length of all scores (of either curve) that is the least to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageRates:
+    """BD-rates of every ordered pair of variants of one scope on every image.
+
+    Arrays are float64, images x variants x variants, [i, a, b] for a against b.
+    """
+
+    variants: tuple[int, ...]
+    """Indices of the blocks, in the order of the arrays."""
+    log_rate: Floats
+    """log(1 + BD-rate); NaN where refused."""
+    low: Floats
+    """Ends of the common scores, as goodness; NaN without a curve."""
+    high: Floats
+    overlap: Floats
+    """Common scores / all scores of the pair, 0 to 1; NaN without a curve."""
+    refusals: NDArray[np.str_]
+    """Why there is no number; empty text where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BDRate:
+    """BD-rate of a variant against another over images."""
+
+    variant: Variant
+    baseline: Variant | None
+    metric: str
+    percent: Estimate | None
+    """Geometric mean over images of the rate ratio, as percent: -30 is 30 % smaller at equal score. It is
+    None with a ``reason``. The geometric mean makes A against B the exact inverse of B against A."""
+    median: Estimate | None
+    p5: float | None
+    """5th and 95th percentile of the images' BD-rates, percent."""
+    p95: float | None
+    smaller_share: float | None
+    """Share of resamples, 0 to 1, in which the variant is smaller."""
+    images: int
+    refused: dict[str, int]
+    """Images without a number, by reason."""
+    overlap: tuple[float, float] | None
+    """Median over images of the two ends of the common scores, worst first."""
+    overlap_share: float | None
+    """Median over images of common scores / all scores of the pair, 0 to 1."""
+    reason: str | None = None
+
+
+def bd_rates(curves: CurveSet, resamples: Resamples, baseline: str | None = None) -> tuple[BDRate, ...]:
+    """Every variant against its scope's baseline, in their usual order; the baseline itself is 0 %."""
+    of_scope = baselines(curves.points, baseline)
+    found: dict[int, BDRate] = {}
+    for scope, base in of_scope.items():
+        if base is None:
+            reason = f"the baseline was not measured at {scope.label}"
+            found |= {v: _nothing(curves, v, None, reason, {}) for v in curves.points.in_scope(scope)}
+            continue
+        rates = image_rates(curves, scope)
+        b = rates.variants.index(base)
+        pairs = [(a, b) for a in range(len(rates.variants))]
+        found |= {
+            rates.variants[a]: entry
+            for (a, _), entry in zip(pairs, _aggregate(curves, resamples, rates, pairs), strict=True)
+        }
+    return tuple(found[v] for v in sorted(found))
+
+
+def bd_matrix(curves: CurveSet, resamples: Resamples, scope: Scope) -> tuple[tuple[BDRate, ...], ...]:
+    """Every variant of ``scope`` (rows) against every one (columns); the diagonal is 0 %."""
+    rates = image_rates(curves, scope)
+    n = len(rates.variants)
+    flat = _aggregate(curves, resamples, rates, [(a, b) for a in range(n) for b in range(n)])
+    return tuple(tuple(flat[row * n : (row + 1) * n]) for row in range(n))
+
+
+def image_rates(curves: CurveSet, scope: Scope) -> ImageRates:
+    """BD-rates per image of all pairs of variants of ``scope``."""
+    variants = curves.points.in_scope(scope)
+    n, images = len(variants), len(curves.points.images)
+    shape = (images, n, n)
+    rates = ImageRates(
+        variants,
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full(shape, "", dtype="U64"),
+    )
+    for image in range(images):
+        _fill(rates, image, [curves.curves[v][image] for v in variants])
+    return rates
+
+
+def _fill(rates: ImageRates, image: int, row: list[Curve | None]) -> None:
+    low = np.array([np.nan if c is None else c.low for c in row])
+    high = np.array([np.nan if c is None else c.high for c in row])
+    count = np.array([0 if c is None else len(c) for c in row])
+    from_, to = np.maximum.outer(low, low), np.minimum.outer(high, high)
+    union = np.maximum.outer(high, high) - np.minimum.outer(low, low)
+    with np.errstate(invalid="ignore"):  # two curves of one same point: no range to share
+        share = np.maximum(to - from_, 0.0) / np.where(union > 0, union, np.nan)
+    fewest = np.minimum.outer(count, count)
+    why = np.select(
+        [fewest == 0, fewest < MIN_POINTS, ~(share > 0), share < MIN_OVERLAP],
+        [
+            "no scores on one side",
+            f"fewer than {MIN_POINTS} points",
+            "no common scores",
+            f"common scores under {MIN_OVERLAP:.0%} of the range",
+        ],
+        "",
+    )
+    means = np.full(share.shape, np.nan)
+    for a, curve in enumerate(row):
+        usable = why[a] == ""
+        if curve is not None and usable.any():
+            means[a, usable] = curve.mean_log_size(from_[a, usable], to[a, usable])
+    rates.log_rate[image] = means - means.T
+    rates.low[image], rates.high[image], rates.overlap[image] = from_, to, share
+    rates.refusals[image] = why
+
+
+def _aggregate(
+    curves: CurveSet, resamples: Resamples, rates: ImageRates, pairs: list[tuple[int, int]]
+) -> list[BDRate]:
+    rows, columns = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
+    logs = rates.log_rate[:, rows, columns]
+    means, shares = resamples.mean_estimates(logs, _percent), resamples.share(logs)
+    variants = curves.points.variants
+    entries = []
+    for k, (a, b) in enumerate(pairs):
+        refused = {str(w): n for w, n in Counter(rates.refusals[:, a, b].tolist()).most_common() if w}
+        mean, v, base = means[k], rates.variants[a], rates.variants[b]
+        if mean is None:
+            reason = "; ".join(f"{why} ({n} images)" for why, n in refused.items())
+            entries.append(_nothing(curves, v, base, reason, refused))
+            continue
+        used = ~np.isnan(logs[:, k])
+        median = resamples.median_estimate(logs[:, k])
+        p5, _, p95 = spread(_percent(logs[:, k]))
+        ends = np.median(rates.low[used, a, b]), np.median(rates.high[used, a, b])
+        entries.append(
+            BDRate(
+                variants[v],
+                variants[base],
+                curves.scale.column,
+                mean,
+                median=None if median is None else median.map(lambda x: float(np.expm1(x) * 100)),
+                p5=p5,
+                p95=p95,
+                smaller_share=shares[k],
+                images=mean.images,
+                refused=refused,
+                overlap=(curves.scale.score(float(ends[0])), curves.scale.score(float(ends[1]))),
+                overlap_share=float(np.median(rates.overlap[used, a, b])),
+            )
+        )
+    return entries
+
+
+def _percent(logs: Floats) -> Floats:
+    return np.expm1(logs) * 100
+
+
+def _nothing(curves: CurveSet, v: int, base: int | None, reason: str, refused: dict[str, int]) -> BDRate:
+    variants = curves.points.variants
+    return BDRate(
+        variants[v],
+        None if base is None else variants[base],
+        curves.scale.column,
+        None,
+        None,
+        None,
+        None,
+        None,
+        0,
+        refused,
+        None,
+        None,
+        reason,
+    )

@@ -1,0 +1,167 @@
+"""Rate-distortion curves: PCHIP of log size over a metric, per image and variant, never extrapolated.
+
+PCHIP (F. N. Fritsch and J. Butland, 1984; SciPy's ``PchipInterpolator``) passes through every measured point
+and does not overshoot between them: where the points rise, the curve rises. A point that breaks the order (a
+finer quality that scores lower, a higher score in a smaller file) stays on the curve and is listed in
+:attr:`CurveSet.irregularities`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from codecstudy.analysis.points import Points, VariantPoints
+from codecstudy.analysis.scales import Scale, scale_of
+from codecstudy.analysis.variants import Variant
+
+Floats = NDArray[np.float64]
+Kind = Literal["score-falls", "size-falls", "tied", "infinite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Irregularity:
+    """A measured point that a curve cannot simply pass through in order."""
+
+    image: str
+    variant: Variant
+    level: float
+    """Value of the swept parameter."""
+    kind: Kind
+    """``score-falls``: scores lower than the next coarser level. ``size-falls``: is smaller than the next
+    coarser level. Both stay on the curve. ``tied``: scores exactly what a smaller file does; the curve takes
+    the smaller. ``infinite``: a lossless PSNR, which has no place on a curve."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One image, one variant, one metric. Arrays are float64 of shape (points,), worst score first."""
+
+    goodness: Floats
+    """The score, or its negative where lower is better: strictly rising."""
+    log_size: Floats
+    """Natural logarithm of encoded bytes."""
+    level: Floats
+    """Value of the swept parameter; NaN where nothing is swept."""
+    times: dict[str, Floats]
+    """Seconds, by name; NaN where not known."""
+    _sizes: PchipInterpolator | None
+    _levels: PchipInterpolator | None
+
+    def __len__(self) -> int:
+        return len(self.goodness)
+
+    @property
+    def low(self) -> float:
+        """Worst goodness measured."""
+        return float(self.goodness[0])
+
+    @property
+    def high(self) -> float:
+        """Best goodness measured."""
+        return float(self.goodness[-1])
+
+    def log_size_at(self, goodness: Floats) -> Floats:
+        """Natural logarithm of bytes at ``goodness``; NaN outside the measured range."""
+        return self._at(goodness, self._sizes, self.log_size)
+
+    def level_at(self, goodness: Floats) -> Floats:
+        """Value of the swept parameter at ``goodness``; NaN outside the measured range."""
+        return self._at(goodness, self._levels, self.level)
+
+    def time_at(self, name: str, goodness: Floats) -> Floats:
+        """Seconds at ``goodness``, linear between neighbours (times are noisy); NaN outside the range."""
+        return np.interp(goodness, self.goodness, self.times[name], left=np.nan, right=np.nan)
+
+    def mean_log_size(self, low: Floats, high: Floats) -> Floats:
+        """Mean of the logarithm of bytes over goodness ``low`` to ``high``, pairwise; exact, by quadrature.
+
+        Needs two points or more, and intervals of some length within the measured range.
+        """
+        if self._sizes is None:
+            raise ValueError("a curve of one point has no mean over an interval")
+        area = self._sizes.antiderivative()
+        return np.asarray((area(high) - area(low)) / (high - low), dtype=np.float64)
+
+    def _at(self, goodness: Floats, curve: PchipInterpolator | None, values: Floats) -> Floats:
+        if curve is None:  # a single point, or nothing swept: known where it was measured only
+            return np.where(goodness == self.goodness[0], values[0], np.nan)
+        return np.asarray(curve(goodness, extrapolate=False), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveSet:
+    """The curves of all images and variants for one metric."""
+
+    points: Points
+    scale: Scale
+    curves: tuple[tuple[Curve | None, ...], ...]
+    """By variant, then image; None where the image has no score of this metric."""
+    irregularities: tuple[Irregularity, ...]
+
+    def ends(self, variant: int) -> tuple[Floats, Floats]:
+        """Worst and best goodness of each image, shape (images,); NaN without a curve."""
+        low = [np.nan if c is None else c.low for c in self.curves[variant]]
+        high = [np.nan if c is None else c.high for c in self.curves[variant]]
+        return np.array(low), np.array(high)
+
+
+def fit(points: Points, metric: str) -> CurveSet:
+    """Curves of ``metric`` (a column of a record) for all images and variants.
+
+    Raises :class:`codecstudy.errors.ResultsError` for an unknown metric.
+    """
+    scale = scale_of(metric)
+    found: list[Irregularity] = []
+    curves = tuple(
+        tuple(_curve(block, image, scale) for image in range(len(points.images))) for block in points.blocks
+    )
+    for block in points.blocks:
+        for image, name in enumerate(points.images):
+            found.extend(_irregularities(block, image, name, scale))
+    return CurveSet(points, scale, curves, tuple(found))
+
+
+def _curve(block: VariantPoints, image: int, scale: Scale) -> Curve | None:
+    goodness = _goodness(block, image, scale)
+    usable = np.flatnonzero(np.isfinite(goodness) & (block.size[image] > 0))
+    if not usable.size:
+        return None
+    # Ties in goodness go to the smaller file, ties in both to the coarser level.
+    usable = usable[np.lexsort((usable, block.size[image, usable], goodness[usable]))]
+    _, first = np.unique(goodness[usable], return_index=True)
+    usable = usable[first]
+    x, log_size, level = goodness[usable], np.log(block.size[image, usable]), block.levels[usable]
+    several = usable.size > 1
+    return Curve(
+        goodness=x,
+        log_size=log_size,
+        level=level,
+        times={name: times[image, usable] for name, times in block.times.items()},
+        _sizes=PchipInterpolator(x, log_size) if several else None,
+        _levels=PchipInterpolator(x, level) if several else None,
+    )
+
+
+def _goodness(block: VariantPoints, image: int, scale: Scale) -> Floats:
+    score: Floats = block.scores[scale.column][image]
+    return score if scale.higher_is_better else -score
+
+
+def _irregularities(block: VariantPoints, image: int, name: str, scale: Scale) -> Iterator[Irregularity]:
+    goodness, size = _goodness(block, image, scale), block.size[image]
+    for k in np.flatnonzero(np.isinf(goodness)):
+        yield Irregularity(name, block.variant, float(block.levels[k]), "infinite")
+    finite = np.flatnonzero(np.isfinite(goodness))
+    seen: dict[float, float] = {}
+    for k in finite[np.argsort(size[finite], kind="stable")]:
+        if seen.setdefault(float(goodness[k]), float(k)) != float(k):
+            yield Irregularity(name, block.variant, float(block.levels[k]), "tied")
+    for kind, values in (("score-falls", goodness), ("size-falls", size)):
+        for k in finite[1:][np.diff(values[finite]) < 0]:
+            yield Irregularity(name, block.variant, float(block.levels[k]), kind)  # type: ignore[arg-type]

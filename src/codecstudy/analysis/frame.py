@@ -1,0 +1,118 @@
+"""Results as one data frame with everything that follows from a single record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from codecstudy.analysis.variants import split
+from codecstudy.model import Setting
+from codecstudy.results import QualityResults
+
+_SETTING_COLUMNS = (
+    "format",
+    "quality",
+    "chroma_subsampling",
+    "speed",
+    "effort",
+    "method",
+    "resolution",
+    "crop",
+    "extra_args",
+)
+
+DERIVED_COLUMNS = (
+    "variant",
+    "variant_key",
+    "axis",
+    "level",
+    "content_class",
+    "megapixels",
+    "bits_per_pixel",
+    "bytes_per_pixel",
+    "compression_to_source",
+    "compression_to_raw",
+    "encode_mpps_cpu",
+    "encode_mpps_wall",
+    "decode_mpps_cpu",
+    "decode_mpps_wall",
+    "encode_cpu_seconds_per_mp",
+    "decode_cpu_seconds_per_mp",
+)
+"""What :func:`derive` adds to the columns of a record."""
+
+
+def derive(results: QualityResults) -> pl.DataFrame:
+    """All records, one row each and in their order, with the columns of ``QualityRecord`` and these:
+
+    ``variant``, ``variant_key`` (label and identity of the codec variant), ``axis`` and ``level`` (the swept
+    parameter and its value as Float64; null where the variant has none), ``content_class`` (the source's
+    folder below the dataset, empty at the top), ``megapixels``, ``bits_per_pixel``, ``bytes_per_pixel``,
+    ``compression_to_source`` (source file size / encoded size; null where the image was resized or cropped,
+    since no source file holds those pixels), ``compression_to_raw`` (3 bytes a pixel / encoded size),
+    megapixels per second of encoding and decoding by CPU and by wall clock, and CPU seconds per megapixel.
+
+    A value that cannot be computed (a failed record, a time of zero) is null.
+    """
+    frame = results.to_frame()
+    return (
+        frame.join(_variants(frame), on=_SETTING_COLUMNS, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(_content_class(), (pl.col("width") * pl.col("height") / 1e6).alias("megapixels"))
+        .pipe(_rates)
+    )
+
+
+def _variants(frame: pl.DataFrame) -> pl.DataFrame:
+    """One row for every setting that occurs: its columns, variant, axis and level."""
+    unique = frame.select(_SETTING_COLUMNS).unique()
+    columns: dict[str, list[Any]] = {"variant": [], "variant_key": [], "axis": [], "level": []}
+    for row in unique.iter_rows(named=True):
+        variant, level = split(setting_of(row))
+        columns["variant"].append(variant.label)
+        columns["variant_key"].append(variant.key)
+        columns["axis"].append(variant.axis.name or None)
+        columns["level"].append(level)
+    schema = {"variant": pl.String, "variant_key": pl.String, "axis": pl.String, "level": pl.Float64}
+    return unique.hstack(pl.DataFrame(columns, schema=schema))
+
+
+def setting_of(row: dict[str, Any]) -> Setting:
+    """The setting of one row of a results frame (``extra_args`` as JSON text)."""
+    extra = json.loads(row["extra_args"]) if row["extra_args"] else {}
+    plain = {name: row[name] for name in _SETTING_COLUMNS if name != "extra_args"}
+    return Setting(**plain, extra_args=tuple(sorted(extra.items())))
+
+
+def _content_class() -> pl.Expr:
+    # Greedy up to the last slash; a name without one has no folder.
+    folder = pl.col("source_image").str.extract(r"^(.*)/[^/]*$", 1)
+    return folder.fill_null("").alias("content_class")
+
+
+def _rates(frame: pl.DataFrame) -> pl.DataFrame:
+    size, pixels = _positive("file_size"), _positive("width") * _positive("height")
+    whole = pl.col("resolution").is_null() & pl.col("crop").is_null()
+    megapixels = pl.col("megapixels")
+    return frame.with_columns(
+        (size * 8 / pixels).alias("bits_per_pixel"),
+        (size / pixels).alias("bytes_per_pixel"),
+        pl.when(whole).then(_positive("source_file_size") / size).alias("compression_to_source"),
+        (pixels * 3 / size).alias("compression_to_raw"),
+        *(
+            (megapixels / _positive(time)).alias(name)
+            for name, time in (
+                ("encode_mpps_cpu", "encoding_cpu_time"),
+                ("encode_mpps_wall", "encoding_time"),
+                ("decode_mpps_cpu", "decoding_cpu_time"),
+                ("decode_mpps_wall", "decoding_time"),
+            )
+        ),
+        (pl.col("encoding_cpu_time") / megapixels).alias("encode_cpu_seconds_per_mp"),
+        (pl.col("decoding_cpu_time") / megapixels).alias("decode_cpu_seconds_per_mp"),
+    )
+
+
+def _positive(column: str) -> pl.Expr:
+    return pl.when(pl.col(column) > 0).then(pl.col(column))

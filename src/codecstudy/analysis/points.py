@@ -1,0 +1,184 @@
+"""Measured points as dense arrays, one block for each variant: what every statistic starts from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from codecstudy.analysis.frame import derive, setting_of
+from codecstudy.analysis.variants import Scope, Variant, split
+from codecstudy.errors import ResultsError
+from codecstudy.results import SCORE_COLUMNS, QualityResults
+
+Floats = NDArray[np.float64]
+
+_TIMES = {
+    "encode_cpu": "encoding_cpu_time",
+    "encode_wall": "encoding_time",
+    "decode_cpu": "decoding_cpu_time",
+    "decode_wall": "decoding_time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VariantPoints:
+    """All points of one variant. Arrays are float64, images x levels, NaN where there is no measurement."""
+
+    variant: Variant
+    levels: Floats
+    """Values of the swept parameter, coarsest first, shape (levels,); one NaN where nothing is swept."""
+    size: Floats
+    """Encoded bytes."""
+    scores: dict[str, Floats]
+    """By column; PSNR may be infinite."""
+    times: dict[str, Floats]
+    """Seconds, by ``encode_cpu``, ``encode_wall``, ``decode_cpu`` and ``decode_wall``."""
+    megapixels: Floats
+    """Of the images that were encoded, shape (images,); NaN where none was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of every record: nothing is left out of the statistics without being counted here."""
+
+    records: int
+    measured: int
+    skipped: int
+    failed: int
+    failures: dict[str, int]
+    """Failed records by kind."""
+    reasons: dict[str, int]
+    """Failed and skipped records by message, most frequent first."""
+    images_without_points: tuple[str, ...]
+    """Sources of which no setting at all was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Everything that was measured, in an order that does not depend on the order of the records."""
+
+    images: tuple[str, ...]
+    """``source_image`` of every source with at least one measured record, sorted."""
+    content_classes: tuple[str, ...]
+    """Folder of each image below the dataset, empty at the top."""
+    source_sizes: Floats
+    """Bytes of each source file, shape (images,)."""
+    blocks: tuple[VariantPoints, ...]
+    """By :attr:`Variant.order`."""
+    counts: Counts
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The variant of each block."""
+        return tuple(block.variant for block in self.blocks)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The resolutions and crops that occur: the original first, then from small to large."""
+        return tuple(sorted({v.scope for v in self.variants}, key=lambda s: (s.resolution or 0, s.crop or 0)))
+
+    def in_scope(self, scope: Scope) -> tuple[int, ...]:
+        """Indices of the blocks of ``scope``."""
+        return tuple(i for i, v in enumerate(self.variants) if v.scope == scope)
+
+
+def collect(results: QualityResults) -> Points:
+    """Arrange the records of ``results`` by image, variant and level.
+
+    Raises :class:`ResultsError` where nothing was measured (it says why, most frequent reason first), and
+    where a task has two records.
+    """
+    frame = derive(results)
+    counts = _count(frame)
+    measured = frame.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
+    # A record that failed in one metric alone still has its size and its other scores.
+    measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in SCORE_COLUMNS))
+    if measured.is_empty():
+        raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
+    _refuse_twins(measured)
+    sources = (
+        measured.group_by("source_image")
+        .agg(pl.col("content_class").first(), pl.col("source_file_size").max())
+        .sort("source_image")
+    )
+    images = sources["source_image"].to_list()
+    row_of = {name: row for row, name in enumerate(images)}
+    blocks = [_block(group, row_of) for group in measured.partition_by("variant_key")]
+    return Points(
+        images=tuple(images),
+        content_classes=tuple(sources["content_class"].to_list()),
+        source_sizes=sources["source_file_size"].cast(pl.Float64).to_numpy(),
+        blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
+        counts=counts,
+    )
+
+
+def _block(group: pl.DataFrame, row_of: dict[str, int]) -> VariantPoints:
+    variant, _ = split(setting_of(group.row(0, named=True)))
+    level = group["level"].fill_null(float("nan")).to_numpy()
+    levels = np.array(sorted(set(level[~np.isnan(level)].tolist()), key=variant.axis.fineness) or [np.nan])
+    column_of = {value: column for column, value in enumerate(levels.tolist())}
+    rows = np.array([row_of[name] for name in group["source_image"]])
+    columns = np.array([column_of.get(value, 0) for value in level.tolist()])
+
+    def spread(name: str) -> Floats:
+        block = np.full((len(row_of), len(levels)), np.nan)
+        block[rows, columns] = group[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        return block
+
+    megapixels = np.full(len(row_of), np.nan)
+    megapixels[rows] = group["megapixels"].fill_null(float("nan")).to_numpy()
+    return VariantPoints(
+        variant=variant,
+        levels=levels,
+        size=spread("file_size"),
+        scores={name: spread(name) for name in SCORE_COLUMNS},
+        times={name: spread(column) for name, column in _TIMES.items()},
+        megapixels=megapixels,
+    )
+
+
+def _count(frame: pl.DataFrame) -> Counts:
+    status = Counter(frame["status"].to_list())
+    failed = frame.filter(pl.col("status") == "failed")
+    unmeasured = frame.filter(pl.col("status") != "measured")
+    seen = set(frame.filter(pl.col("file_size") > 0)["source_image"].to_list())
+    return Counts(
+        records=len(frame),
+        measured=status["measured"],
+        skipped=status["skipped"],
+        failed=status["failed"],
+        failures=_frequencies(failed["failure"].fill_null("unknown")),
+        reasons=_frequencies(unmeasured["measurement_error"].fill_null("no reason given")),
+        images_without_points=tuple(sorted(set(frame["source_image"].to_list()) - seen)),
+    )
+
+
+def _frequencies(values: pl.Series) -> dict[str, int]:
+    counted = Counter(values.to_list())
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _nothing_measured(study: str, counts: Counts) -> str:
+    if not counts.records:
+        return f"study {study!r}: the results hold no records. Run the study with images in its dataset."
+    reason, times = next(iter(counts.reasons.items()), ("no record has a score", counts.records))
+    return (
+        f"study {study!r}: none of its {counts.records} records was measured ({counts.failed} failed, "
+        f"{counts.skipped} skipped). Most frequent reason ({times} times): {reason}"
+    )
+
+
+def _refuse_twins(measured: pl.DataFrame) -> None:
+    keys = ["source_image", "variant_key", "level"]
+    twins = measured.filter(measured.select(keys).is_duplicated())
+    if not twins.is_empty():
+        row = twins.row(0, named=True)
+        raise ResultsError(
+            f"{row['source_image']}: {setting_of(row).label()} has more than one record. Results hold one for "
+            "each task: keep the records of one run."
+        )
