@@ -21,6 +21,7 @@ Kernels that need more say so with this type, and still read like the scalar for
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -114,9 +115,15 @@ def _compare(symbol: str) -> Callable[..., Any]:
     return emit
 
 
-_operator(operator.add, (f32x16, i32x16), None, _either("fadd", "add"))
-_operator(operator.sub, (f32x16, i32x16), None, _either("fsub", "sub"))
-_operator(operator.mul, (f32x16, i32x16), None, _either("fmul", "mul"))
+for _function, _name in (
+    (operator.add, "add"),
+    (operator.iadd, "add"),
+    (operator.sub, "sub"),
+    (operator.isub, "sub"),
+    (operator.mul, "mul"),
+    (operator.imul, "mul"),
+):
+    _operator(_function, (f32x16, i32x16), None, _either("f" + _name, _name))
 _operator(operator.truediv, (f32x16,), None, _either("fdiv", ""))
 _operator(operator.rshift, (i32x16,), None, _either("", "ashr"))
 _operator(operator.and_, (i32x16, mask16), None, _either("", "and_"))
@@ -413,19 +420,17 @@ def lane_index(typing_context: Any) -> Any:
 
 @_in_kernels
 def total(typing_context: Any, a: Any) -> Any:
-    """``total(a) -> float64``: the sum of the lanes, added in float64 in lane order."""
-    if a is not f32x16:
+    """``total(a)``: the sum of the lanes, in lane order: float64 of floats, int64 of integers."""
+    if a is not f32x16 and a is not i32x16:
         return None
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        double = ir.DoubleType()
-        result = double(0.0)
-        for k in range(LANES):
-            lane = builder.extract_element(args[0], ir.IntType(32)(k))
-            result = builder.fadd(result, builder.fpext(lane, double))
-        return result
+        wide = context.get_value_type(sig.return_type)
+        widen, add = (builder.fpext, builder.fadd) if a is f32x16 else (builder.sext, builder.add)
+        lanes = [widen(builder.extract_element(args[0], ir.IntType(32)(k)), wide) for k in range(LANES)]
+        return functools.reduce(add, lanes)
 
-    return types.float64(f32x16), code
+    return (types.float64 if a is f32x16 else types.int64)(a), code
 
 
 @_in_kernels

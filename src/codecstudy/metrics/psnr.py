@@ -1,0 +1,78 @@
+"""PSNR: peak signal-to-noise ratio over all three channels of 8-bit images.
+
+    MSE  = mean over pixels and channels of (reference - distorted)^2
+    PSNR = 10 log10(255^2 / MSE)     in decibels; infinite for identical images
+
+The squared differences are summed as integers, so that the result is exact and symmetric.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba import types
+
+from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.kernels import kernel
+from codecstudy.metrics.vector import LANES, load_bytes, total
+
+PEAK = 255
+_SAMPLES = types.Array(types.uint8, 1, "C", readonly=True)
+_STEPS = 1 << 15
+"""Squared differences (at most 255^2) that certainly sum to less than 2^31."""
+
+
+@kernel(types.int64(_SAMPLES, _SAMPLES))
+def sum_of_squared_differences(reference: Any, distorted: Any) -> Any:
+    """Sum over all samples of the squared difference; both arrays flat and of one size."""
+    whole = reference.size - reference.size % LANES
+    result = 0
+    for start in range(0, whole, _STEPS * LANES):
+        squares = load_bytes(reference, 0) * 0
+        for i in range(start, min(start + _STEPS * LANES, whole), LANES):
+            difference = load_bytes(reference, i) - load_bytes(distorted, i)
+            squares += difference * difference
+        result += total(squares)
+    for i in range(whole, reference.size):
+        difference = int(reference[i]) - int(distorted[i])
+        result += difference * difference
+    return result
+
+
+class Prepared:
+    """PSNR against one reference image."""
+
+    def __init__(self, reference: Pixels) -> None:
+        """``reference``: uint8 (height, width, 3) in any memory layout. ``ValueError`` for anything else."""
+        self._reference = check_image(reference, "reference")
+
+    def score(self, distorted: Pixels) -> float:
+        """Decibels, ``inf`` where the images are identical, never NaN.
+
+        ``distorted``: uint8 of the reference's shape, else ``ValueError``.
+        """
+        pixels = check_pair(self._reference.shape, distorted)
+        squares = sum_of_squared_differences(self._reference.reshape(-1), pixels.reshape(-1))
+        if squares == 0:
+            return math.inf
+        return 10 * math.log10(PEAK**2 * pixels.size / squares)
+
+    def scores(self, distorted: Pixels) -> dict[str, float]:
+        """``{"psnr": decibels}``; see :meth:`score`."""
+        return {"psnr": self.score(distorted)}
+
+
+def prepare(reference: Pixels) -> Prepared:
+    """Make ready to score images against ``reference``; see :class:`Prepared`."""
+    return Prepared(reference)
+
+
+METRIC = Metric(
+    name="psnr",
+    columns=("psnr",),
+    version="1",
+    higher_is_better=True,
+    prepare=prepare,
+    compile=sum_of_squared_differences.compile,
+)

@@ -1,0 +1,220 @@
+"""SSIM: structural similarity of luma (Wang, Bovik, Sheikh, Simoncelli 2004, IEEE TIP 13(4)).
+
+                   (2 mu_x mu_y + C1) (2 s_xy + C2)
+    SSIM(x, y) = -------------------------------------         C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2
+                 (mu_x^2 + mu_y^2 + C1) (s_xx + s_yy + C2)
+
+Local means, variances and the covariance are weighted by an 11 x 11 Gaussian of sigma 1.5. The score is the
+mean of the map where the whole window lies inside the image, as in the authors' ``ssim_index.m``: the outer
+5 pixels on every side are centres of no window. Luma is BT.601, unrounded.
+
+All images here are stored minus 128: variances do not change, and their float32 rounding errors shrink.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from codecstudy.errors import ImageError
+from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.kernels import kernel, stage
+from codecstudy.metrics.vector import (
+    LANES,
+    fma,
+    lane_index,
+    load,
+    load_rgb,
+    select,
+    splat,
+    store,
+    to_float,
+    total,
+)
+
+RADIUS = 5
+WINDOW = 2 * RADIUS + 1
+SIGMA = 1.5
+C1 = (0.01 * 255) ** 2
+C2 = (0.03 * 255) ** 2
+OFFSET = 128.0
+
+_gauss = np.exp(-0.5 * (np.arange(RADIUS + 1) / SIGMA) ** 2)
+_gauss /= 2 * _gauss.sum() - _gauss[0]
+W0, W1, W2, W3, W4, W5 = (float(weight) for weight in _gauss)
+"""Weights of the window at distance 0 to 5 from its centre, in one dimension; over the window they sum to 1."""
+
+_PIXELS = types.Array(types.uint8, 3, "C", readonly=True)
+_PLANE = types.float32[:, ::1]
+_PLANES = types.float32[:, :, ::1]
+
+
+@stage
+def _filter(image: Any, i: Any, step: Any) -> Any:
+    """The one-dimensional window over elements i, i + step, ... of flat ``image``; 16 columns at once."""
+    c = i + RADIUS * step
+    result = load(image, c) * W0
+    result = fma(load(image, c - step) + load(image, c + step), W1, result)
+    result = fma(load(image, c - 2 * step) + load(image, c + 2 * step), W2, result)
+    result = fma(load(image, c - 3 * step) + load(image, c + 3 * step), W3, result)
+    result = fma(load(image, c - 4 * step) + load(image, c + 4 * step), W4, result)
+    return fma(load(image, c - 5 * step) + load(image, c + 5 * step), W5, result)
+
+
+@stage
+def _luma(pixels: Any, i: Any) -> Any:
+    """BT.601 luma minus 128 of the 16 pixels from flat byte index ``i``."""
+    r, g, b = load_rgb(pixels, i)
+    return fma(to_float(r), 0.299, fma(to_float(g), 0.587, fma(to_float(b), 0.114, -OFFSET)))
+
+
+@stage
+def _filter_rows(rows: Any, ring: Any, y: Any) -> Any:
+    """Filter every row of ``rows`` (n, stride) along x into row ``y`` of the n images of ``ring``.
+
+    ``ring`` (n, 2 * WINDOW, stride) keeps the last WINDOW rows of each image. Every row is in it twice, so
+    that WINDOW rows in order always follow one another, from row :func:`_top` on.
+    """
+    stride = rows.shape[1]
+    for image in range(rows.shape[0]):
+        target = (image * 2 * WINDOW + y % WINDOW) * stride
+        for x in range(0, stride - LANES, LANES):
+            filtered = _filter(rows, image * stride + x, 1)
+            store(ring, target + x, filtered)
+            store(ring, target + WINDOW * stride + x, filtered)
+
+
+@stage
+def _top(image: Any, y: Any, stride: Any) -> Any:
+    """Flat index in the ring of the first of the WINDOW rows that end with row ``y``."""
+    return (image * 2 * WINDOW + (y + 1) % WINDOW) * stride
+
+
+@kernel(types.void(_PIXELS, _PLANE, _PLANE, _PLANE, _PLANE, _PLANES))
+def _prepare_reference(pixels: Any, luma: Any, mean: Any, variance: Any, rows: Any, ring: Any) -> None:
+    """Fill luma, and its local mean and variance by their last row's index, from the reference."""
+    height, width, _ = pixels.shape
+    stride = rows.shape[1]
+    for y in range(height):
+        for start in range(0, width, LANES):
+            x = min(start, width - LANES)
+            value = _luma(pixels, (y * width + x) * 3)
+            store(luma, y * stride + x, value)
+            store(rows, x, value)
+            store(rows, stride + x, value * value)
+        _filter_rows(rows, ring, y)
+        if y >= WINDOW - 1:
+            for x in range(0, stride - LANES, LANES):
+                mu = _filter(ring, _top(0, y, stride) + x, stride)
+                square = _filter(ring, _top(1, y, stride) + x, stride)
+                out = (y - WINDOW + 1) * stride + x
+                store(mean, out, mu)
+                store(variance, out, square - mu * mu)
+
+
+@kernel(types.float64(_PIXELS, types.intp, _PLANE, _PLANE, _PLANE, _PLANE, _PLANES))
+def _mean_ssim(pixels: Any, valid: Any, luma: Any, mean: Any, variance: Any, rows: Any, ring: Any) -> Any:
+    """Mean of the SSIM map, ``valid`` columns wide, between ``pixels`` and what was prepared."""
+    height, width, _ = pixels.shape
+    stride = rows.shape[1]
+    result = 0.0
+    for y in range(height):
+        for start in range(0, width, LANES):
+            x = min(start, width - LANES)
+            value = _luma(pixels, (y * width + x) * 3)
+            store(rows, x, value)
+            store(rows, stride + x, value * value)
+            store(rows, 2 * stride + x, value * load(luma, y * stride + x))
+        _filter_rows(rows, ring, y)
+        if y >= WINDOW - 1:
+            sum_of_row = splat(0.0)
+            for x in range(0, valid, LANES):
+                out = (y - WINDOW + 1) * stride + x
+                mu_x = load(mean, out)
+                mu_y = _filter(ring, _top(0, y, stride) + x, stride)
+                s_xx = load(variance, out)
+                s_yy = _filter(ring, _top(1, y, stride) + x, stride) - mu_y * mu_y
+                s_xy = _filter(ring, _top(2, y, stride) + x, stride) - mu_x * mu_y
+                ssim = _ssim(mu_x + OFFSET, mu_y + OFFSET, s_xx, s_yy, s_xy)
+                sum_of_row += select(lane_index() < valid - x, ssim, 0.0)
+            result += total(sum_of_row)
+    return result / (valid * (height - WINDOW + 1))
+
+
+@stage
+def _ssim(mu_x: Any, mu_y: Any, s_xx: Any, s_yy: Any, s_xy: Any) -> Any:
+    """The formula at the top of this module; exactly 1 where both images agree."""
+    luminance_and_structure = (2.0 * (mu_x * mu_y) + C1) * (2.0 * s_xy + C2)
+    return luminance_and_structure / ((mu_x * mu_x + mu_y * mu_y + C1) * (s_xx + s_yy + C2))
+
+
+class Prepared:
+    """SSIM against one reference image: its luma and local statistics, 12 bytes per pixel."""
+
+    def __init__(self, reference: Pixels) -> None:
+        """``reference``: uint8 (height, width, 3), any memory layout, at least 11 pixels a side.
+
+        ``ValueError`` for anything else.
+        """
+        pixels = check_image(reference, "reference")
+        height, width, _ = self._shape = pixels.shape
+        if min(height, width) < WINDOW:
+            raise ImageError(
+                f"reference is {width} x {height} pixels; SSIM needs at least {WINDOW} a side, "
+                f"the size of its window"
+            )
+        self._valid = width - WINDOW + 1
+        # Whole vectors, and one more for what the window reads beyond the last column.
+        stride = -(-width // LANES) * LANES + LANES
+        # An odd number of vectors: rows a power of two apart would compete for the same cache lines.
+        stride += LANES if stride % (2 * LANES) == 0 else 0
+        self._luma = np.zeros((height, stride), np.float32)
+        self._mean = np.zeros((height - WINDOW + 1, stride), np.float32)
+        self._variance = np.zeros_like(self._mean)
+        self._rows = np.zeros((3, stride), np.float32)
+        self._ring = np.zeros((3, 2 * WINDOW, stride), np.float32)
+        _prepare_reference(
+            _whole_vectors(pixels), self._luma, self._mean, self._variance, self._rows[:2], self._ring[:2]
+        )
+
+    def score(self, distorted: Pixels) -> float:
+        """Mean SSIM of luma, 1.0 for identical images.
+
+        ``distorted``: uint8 of the reference's shape, else ``ValueError``.
+        """
+        pixels = _whole_vectors(check_pair(self._shape, distorted))
+        return float(
+            _mean_ssim(pixels, self._valid, self._luma, self._mean, self._variance, self._rows, self._ring)
+        )
+
+    def scores(self, distorted: Pixels) -> dict[str, float]:
+        """``{"ssim": score}``; see :meth:`score`."""
+        return {"ssim": self.score(distorted)}
+
+
+def _whole_vectors(pixels: Pixels) -> Pixels:
+    """Images narrower than one vector, widened to one: the added columns are never read as valid ones."""
+    missing = LANES - pixels.shape[1]
+    return pixels if missing <= 0 else np.pad(pixels, ((0, 0), (0, missing), (0, 0)))
+
+
+def prepare(reference: Pixels) -> Prepared:
+    """Make ready to score images against ``reference``; see :class:`Prepared`."""
+    return Prepared(reference)
+
+
+def _compile() -> None:
+    _prepare_reference.compile()
+    _mean_ssim.compile()
+
+
+METRIC = Metric(
+    name="ssim",
+    columns=("ssim",),
+    version="1",
+    higher_is_better=True,
+    prepare=prepare,
+    compile=_compile,
+)
