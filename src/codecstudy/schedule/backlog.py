@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from codecstudy.costs import CostModel
-from codecstudy.flight import Source
+from codecstudy.schedule.words import Source
 
 WINDOW = 16
 """How many sources from the front can be chosen from: those passed over and those next in order."""
