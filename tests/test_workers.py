@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -453,6 +454,14 @@ def test_a_library_that_dies_for_want_of_memory_is_told_from_a_crash() -> None:
     assert "bad_alloc" in died.detail
 
 
+@LINUX
+def test_a_payload_that_does_not_fit_ends_the_worker() -> None:
+    with make_pool(memory_limit=64 << 20) as pool:
+        pool.start()
+        died = death(pool, bytes(80 << 20))
+    assert (died.reason, died.running, died.queued) == ("memory", None, ("only",))
+
+
 def test_a_kill_is_for_memory_if_the_cgroup_counted_one(pool: WorkerPool, tmp_path: Path) -> None:
     counter = tmp_path / "memory.events"
     counter.write_text("low 0\nhigh 0\nmax 812\noom 2\noom_kill 2\n")
@@ -497,6 +506,8 @@ def test_stop_ends_all_workers(tmp_path: Path, now: bool) -> None:
     pool.stop()  # once more does no harm
     with pytest.raises(RuntimeError):
         pool.replace(0)
+    with pytest.raises(RuntimeError, match="stopped"):
+        pool.poll(0)
 
 
 def test_a_dead_guardian_is_replaced(pool: WorkerPool) -> None:
@@ -596,5 +607,5 @@ def test_misuse_is_refused() -> None:
         for deadline in (0.0, -1.0, math.nan):
             with pytest.raises(ValueError, match="deadline"):
                 pool.submit(0, 0, None, deadline)
-        with pytest.raises((AttributeError, TypeError), match="pickle"):
+        with pytest.raises((AttributeError, TypeError, pickle.PicklingError), match="pickle"):
             pool.submit(0, 0, lambda: None, 1.0)

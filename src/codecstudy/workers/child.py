@@ -131,7 +131,7 @@ class _Mailbox:
 
     def listen(self) -> None:
         """Read the pipe until it ends: with QUIT in peace, without it because the parent is gone."""
-        with contextlib.suppress(OSError, CorruptStreamError):
+        try:
             for kind, body in self._connection.receive():
                 with self._changed:
                     if kind == TASK:
@@ -146,6 +146,11 @@ class _Mailbox:
                     self._changed.notify()
                 if kind == QUIT:
                     return
+        except (OSError, CorruptStreamError):
+            pass
+        except BaseException:  # such as no memory for a payload: a worker that cannot listen is of no use
+            traceback.print_exc()
+            os._exit(1)
         _die_with_children()
 
     def take(self) -> tuple[int, bytes] | None:

@@ -23,6 +23,7 @@ SWEEP_SECONDS = 0.2
 """How often workers are looked at whose pipe stays open after their death (a child of theirs may hold it)."""
 ENDING_SECONDS = 0.005
 """How often workers are looked at that are on their way out."""
+_STOPPED = "The pool has been stopped: make another one."
 
 
 class WorkerPool:
@@ -118,7 +119,9 @@ class WorkerPool:
         self._watch(slot)
 
     def poll(self, timeout: float) -> list[Event]:
-        """What has happened, in order; waits up to ``timeout`` seconds for the first event."""
+        """What has happened, each worker's events in order; waits up to ``timeout`` seconds for the first."""
+        if self._stopping:
+            raise RuntimeError(_STOPPED)
         until = time.monotonic() + timeout
         self._step(0.0)
         while not self._events and (left := until - time.monotonic()) > 0:
@@ -162,7 +165,7 @@ class WorkerPool:
 
     def _spawn(self, worker: int) -> None:
         if self._stopping:
-            raise RuntimeError("The pool has been stopped: make another one.")
+            raise RuntimeError(_STOPPED)
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="codecstudy-"))
         if self._guardian is None:

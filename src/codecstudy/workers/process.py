@@ -193,8 +193,8 @@ class WorkerProcess:
             return ""
 
     def _signal_tree(self, signum: int) -> None:
-        with contextlib.suppress(psutil.Error):
-            for process in psutil.Process(self.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # of a dead process nothing can be found
+            for process in [] if self.exited() else psutil.Process(self.pid).children(recursive=True):
                 self._descendants[process.pid] = process
         kill_group(self.pid, signum)
         for process in self._descendants.values():
@@ -220,7 +220,11 @@ def tells_of_memory(stderr: str) -> bool:
 
 
 class OomKills:
-    """Kills by the kernel's out-of-memory killer in this process's cgroup, which the workers share."""
+    """Kills by the kernel's out-of-memory killer in this process's cgroup, which the workers share.
+
+    Each counts once. One that hit a worker's child is not told from one that hit a worker, so the next
+    worker that someone kills is then taken for its victim.
+    """
 
     def __init__(self, files: Sequence[Path] | None = None) -> None:
         """``files``: where the count may be, in this order; by default where this process's cgroup has it."""

@@ -69,11 +69,11 @@ class Slot:
 
     def submit(self, sequence: int, task: Hashable, deadline: float, payload: bytes) -> None:
         """Send a task; one that is on its way out keeps it as never started."""
+        if self._ending is None:
+            self.process.send(child.TASK, child.SEQUENCE.pack(sequence) + payload)
         if not self._tasks:
             self._since = time.monotonic()
         self._tasks[sequence] = _Task(task, deadline)
-        if self._ending is None:
-            self.process.send(child.TASK, child.SEQUENCE.pack(sequence) + payload)
 
     def recall(self) -> None:
         """Ask for the tasks that have not started."""
@@ -126,10 +126,8 @@ class Slot:
             return 0.0
         if not self._ready:
             due = self.process.started + self._start_limit
-        elif self._running is not None:
-            due = self._since + self._tasks[self._running].deadline
-        elif self._tasks:  # it should have started the first, so it hangs between two tasks
-            due = self._since + next(iter(self._tasks.values())).deadline
+        elif self._tasks:  # where it has not started the next one, it hangs between two tasks
+            due = self._since + self._next().deadline
         else:
             return math.inf
         return max(due, self.process.heard + ARRIVING_SECONDS) if self.process.receiving else due
@@ -143,15 +141,10 @@ class Slot:
         elif now >= self.due():
             if not self._ready:
                 note = f"The worker was not ready after {self._start_limit:g} s."
+            elif self._running is not None:
+                note = f"The task ran longer than its deadline of {self._next().deadline:g} s."
             else:
-                task = (
-                    self._tasks[self._running]
-                    if self._running is not None
-                    else next(iter(self._tasks.values()))
-                )
-                note = f"The task ran longer than its deadline of {task.deadline:g} s."
-                if self._running is None:
-                    note = f"The worker did not start its next task for {task.deadline:g} s."
+                note = f"The worker did not start its next task for {self._next().deadline:g} s."
             self.end("timeout", note)
 
     def gone(self, now: float) -> bool:
@@ -195,10 +188,14 @@ class Slot:
             was_ready=self._ready,
         )
 
+    def _next(self) -> _Task:
+        """The running task, or the one that it must start next."""
+        return next(iter(self._tasks.values()))
+
     def _message(self, kind: bytes, body: bytes) -> Event | None:
         if kind == child.STARTED:
             sequence, started, self._stderr_start = child.STARTED_BODY.unpack(body)
-            if self._running is not None or sequence not in self._tasks:
+            if self._running is not None or sequence != next(iter(self._tasks), None):
                 raise child.CorruptStreamError(f"task number {sequence} cannot have started")
             self._running = sequence
             # The worker's own clock, which is this one: the message may have waited for a poll.
