@@ -19,7 +19,7 @@ from codecstudy.errors import StudyError
 from codecstudy.model import Setting
 from codecstudy.study.encoders import EncoderConfig, read_encoders
 from codecstudy.study.files import read_study_file
-from codecstudy.study.problems import Part, fail, is_text, kind, report, show, translate
+from codecstudy.study.problems import Part, Text, fail, is_text, kind, report, show, translate
 from codecstudy.study.sweeps import Lengths, read_lengths
 
 TIME_BUDGETS = 'seconds (3600), or text such as "90s", "30m", "1h30m", "2h15m30s"'
@@ -30,7 +30,7 @@ ID_PATTERN = "[a-z0-9][a-z0-9_-]*"
 class DatasetConfig(Part):
     """Which images a study measures, and in which order."""
 
-    id: str = Field(min_length=1, description="Dataset, as 'codecstudy datasets list' names it.")
+    id: Text = Field(min_length=1, description="Dataset, as 'codecstudy datasets list' names it.")
     max_images: int | None = Field(
         None, ge=1, description="At most this many images; all of them without it."
     )
@@ -56,12 +56,12 @@ class Preprocessing(Part):
 class StudyConfig(Part):
     """A study, checked. Two ways in, :meth:`load` and :meth:`model_validate`; both raise StudyError."""
 
-    schema_uri: str | None = Field(
+    schema_uri: Text | None = Field(
         None, alias="$schema", description="JSON Schema of study files, for editors; not used here."
     )
     id: str = Field(description="Short name, used for folders: small letters, digits, _ and -.")
-    name: str = Field(default=None, validate_default=True, description="Name for people; the id without it.")
-    description: str | None = Field(None, description="Which question the study answers.")
+    name: Text = Field(default=None, validate_default=True, description="Name for people; the id without it.")
+    description: Text | None = Field(None, description="Which question the study answers.")
     time_budget: float | None = Field(
         None,
         gt=0,

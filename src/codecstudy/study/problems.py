@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 Place = tuple[str | int, ...]
 """Keys and list positions that lead to a part of a study: ``("encoders", 1, "speed")``."""
@@ -81,12 +81,22 @@ def show(value: object) -> str:
 
 
 def is_text(value: str) -> bool:
-    """Whether a string can be written to a file: JSON escapes can make lone surrogates, which cannot."""
+    """Whether a string can be written to a file: JSON's escapes can make lone surrogates, which cannot."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _check_text(value: str) -> str:
+    if not is_text(value):
+        raise fail(f"must be text, and {show(value)} has half of a surrogate pair in it")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_check_text)]
+"""A string that can be written to a file."""
 
 
 def kind(value: object) -> str:

@@ -12,8 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecstudy.codecs.base import Codec, Parameter
-from codecstudy.model import Scalar
-from codecstudy.study.problems import Part, Problem, ProblemsError, fail, kind, nearest, show, unknown_key
+from codecstudy.study.problems import (
+    Part,
+    Problem,
+    ProblemsError,
+    fail,
+    is_text,
+    kind,
+    nearest,
+    show,
+    unknown_key,
+)
 
 ORIGINAL = "original"
 """What a study writes for the original size (TOML has no null)."""
@@ -163,7 +172,7 @@ def _wrong_extras(entries: Mapping[Any, object], codec: Codec) -> list[Problem]:
         declared = codec.extra_parameter(name)
         if declared is not None:
             message = _wrong(value, declared)
-        elif codec.open_extra and isinstance(name, str) and name:
+        elif codec.open_extra and isinstance(name, str) and name and is_text(name):
             message = (
                 None if _is_scalar(value) else f"must be text, a number, true or false, not {kind(value)}"
             )
@@ -185,7 +194,9 @@ def _unknown_extra(name: object, value: object, codec: Codec) -> str:
 
 
 def _is_scalar(value: object) -> bool:
-    return isinstance(value, Scalar) and not (isinstance(value, float) and not math.isfinite(value))
+    if isinstance(value, str):
+        return is_text(value)
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _swept(values: Sequence[Any], problems: list[Problem], allowed: str) -> tuple[Any, ...]:
