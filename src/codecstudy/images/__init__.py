@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from codecstudy.errors import ImageError
 from codecstudy.images import readers
 from codecstudy.images.geometry import Pixels, fitted_size, resize
@@ -66,6 +68,8 @@ def _explained(path: Path) -> Iterator[list[warnings.WarningMessage]]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
+            # Sizes are checked against the caller's limit, not Pillow's.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield caught
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from error

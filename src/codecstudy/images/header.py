@@ -15,10 +15,9 @@ from PIL import (
     PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
-    WebPImagePlugin,
 )
 
-from codecstudy.images import boxes, jxl_header
+from codecstudy.images import boxes, jxl_header, webp
 from codecstudy.images.sniff import sniff
 
 _HEAD = 1 << 20
@@ -31,7 +30,6 @@ _OPENERS: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
-    "WebP": WebPImagePlugin.WebPImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
     "PNM": PpmImagePlugin.PpmImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
@@ -50,6 +48,9 @@ def dimensions(path: Path) -> tuple[int, int] | None:
             if format == "JXL":
                 header = jxl_header.read(boxes.jxl_codestream(head))
                 return header.width, header.height
+            if format == "WebP":
+                facts = webp.facts(head, whole=False)
+                return facts.width, facts.height
             file.seek(0)
             # The plug-in itself, not Image.open: its limit on pixels is the caller's global setting.
             with _OPENERS[format](file) as image:

@@ -65,9 +65,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
         length, kind = _u32(data, position), data[position + 4 : position + 8]
         end = position + 12 + length
         if end > len(data):
-            raise ImageError(
-                f"is truncated: chunk {_name(kind)} ends at byte {end}, the file at byte {len(data)}"
-            )
+            raise ImageError(f"is truncated: it ends after {len(data)} bytes and needs {end} at least")
         yield kind, view[position + 8 : end - 4], position
         if kind == b"IEND":
             return

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from imagecodecs import avif_decode, jpegxl_decode, png_decode, tiff_decode
+from imagecodecs import JpegxlError, avif_decode, jpegxl_decode, png_decode, tiff_decode, webp_decode
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -21,11 +21,10 @@ from PIL import (
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
-    WebPImagePlugin,
 )
 
 from codecstudy.errors import ImageError
-from codecstudy.images import boxes, colour, jxl_header, png, pnm
+from codecstudy.images import boxes, colour, jxl_header, png, pnm, webp
 from codecstudy.images.colour import Encoding, Samples
 from codecstudy.images.raster import Raster
 
@@ -95,10 +94,6 @@ def _from_mode(image: Image.Image) -> Raster:
     return Raster(samples, space, has_alpha=image.mode.endswith("A"), notes=notes)
 
 
-def _exif_orientation(exif: Image.Exif) -> int:
-    return _valid_orientation(exif.get(ExifTags.Base.Orientation, 1))
-
-
 def _valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -106,22 +101,32 @@ def _valid_orientation(value: object) -> int:
 def _jpeg(data: bytes, max_pixels: int) -> Raster:
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
         raster = _opened(image, max_pixels)
-        _orient(raster, image)
+        _orient(raster, image.getexif)
     return raster
 
 
-def _orient(raster: Raster, image: Image.Image) -> None:
+def _orient(raster: Raster, get_exif: Callable[[], Image.Exif]) -> None:
     try:
-        raster.orientation = _exif_orientation(image.getexif())
+        raster.orientation = _valid_orientation(get_exif().get(ExifTags.Base.Orientation, 1))
     except Exception as error:  # damaged EXIF makes Pillow raise anything; the pixels are good without it
         raster.notes.append(f"EXIF not readable ({error}), orientation not applied")
 
 
 def _webp(data: bytes, max_pixels: int) -> Raster:
-    with WebPImagePlugin.WebPImageFile(io.BytesIO(data)) as image:
-        raster = _opened(image, max_pixels)
-        _orient(raster, image)
+    facts = webp.facts(data)
+    check_size(facts.width, facts.height, max_pixels)
+    raster = _rows(webp_decode(data, index=0), 255)
+    raster.icc = facts.icc
+    raster.notes += [f"first of {facts.frames} frames used"] if facts.frames > 1 else []
+    if facts.exif:
+        _orient(raster, lambda: _exif(facts.exif))
     return raster
+
+
+def _exif(block: bytes | None) -> Image.Exif:
+    exif = Image.Exif()
+    exif.load(block or b"")
+    return exif
 
 
 def _bmp(data: bytes, max_pixels: int) -> Raster:
@@ -150,7 +155,7 @@ def _png(data: bytes, max_pixels: int) -> Raster:
         else:
             raster = _opened(image, max_pixels)
         if "exif" in image.info:
-            _orient(raster, image)
+            _orient(raster, image.getexif)
         if not raster.icc:
             _encode_as(raster, *png.encoding(facts, image.info))
     return raster
@@ -170,44 +175,57 @@ def _rows(samples: Samples, maximum: int) -> Raster:
 
 
 def _tiff(data: bytes, max_pixels: int) -> Raster:
-    with TiffImagePlugin.TiffImageFile(io.BytesIO(data)) as image:
-        tags = image.tag_v2
+    try:
+        opened = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+    except SyntaxError as error:
+        if "unknown pixel mode" not in str(error):
+            raise
+        raise ImageError(
+            "holds samples of an unusual kind (floating point, or odd channels or bits); convert it to 8 or "
+            "16 bit RGB or grey"
+        ) from error
+    with opened as image:
+        tags = dict(image.tag_v2)
         orientation = _valid_orientation(tags.get(_TAG_ORIENTATION, 1))
         bits = max(tags.get(_TAG_BITS, (1,)))
-        photometric = tags.get(_TAG_PHOTOMETRIC)
         check_size(image.width, image.height, max_pixels)
         if set(tags.get(_TAG_SAMPLE_FORMAT, (1,))) - {1} or bits > 16:
             raise ImageError("holds signed, floating-point or 32 bit samples; convert it to 8 or 16 bit")
-        if bits <= 8 or photometric == 5:
-            # Pillow applies the orientation of a TIFF itself.
-            raster = _opened(image, max_pixels)
-            raster.notes += [f"{bits} bit CMYK cut to 8"] if bits > 8 else []
-            raster.notes += [f"EXIF orientation {orientation} applied"] if orientation != 1 else []
+        if bits >= 8 and tags.get(_TAG_PHOTOMETRIC) in (0, 1, 2):
+            raster = _tiff_plain(data, tags, bits)
+            raster.icc = image.info.get("icc_profile")
+            raster.orientation = orientation
+            frames = getattr(image, "n_frames", 1)
+            raster.notes += [f"first of {frames} frames used"] if frames > 1 else []
             return raster
-        if photometric not in (0, 1, 2):
-            raise ImageError(f"has {bits} bit samples in an unusual colour space; convert it to RGB")
-        frames = getattr(image, "n_frames", 1)
-        icc = image.info.get("icc_profile")
-    raster = _tiff_deep(data, bits, inverted=photometric == 0, planar=tags.get(_TAG_PLANAR) == 2)
-    raster.premultiplied = raster.has_alpha and tags.get(_TAG_EXTRA, (0,))[0] == 1
-    raster.orientation = orientation
-    raster.icc = icc
-    raster.notes += [f"first of {frames} frames used"] if frames > 1 else []
+        # Palette, CMYK, YCbCr and single bits. Pillow applies the orientation of a TIFF itself.
+        raster = _opened(image, max_pixels)
+    raster.notes += [f"{bits} bit cut to 8 by the decoder"] if bits > 8 else []
+    raster.notes += [f"EXIF orientation {orientation} applied"] if orientation != 1 else []
     return raster
 
 
-def _tiff_deep(data: bytes, bits: int, inverted: bool, planar: bool) -> Raster:
+def _tiff_plain(data: bytes, tags: dict[int, Any], bits: int) -> Raster:
+    """Grey or RGB of 8 to 16 bits, which Pillow would cut to 8 and limit in size."""
     samples = tiff_decode(data)
-    if planar and samples.ndim == 3:
+    if samples.ndim == 3 and tags.get(_TAG_PLANAR) == 2:
         samples = np.moveaxis(samples, 0, 2)
-    if (
-        samples.dtype != np.uint16
-        or samples.ndim > 3
-        or samples.shape[2:] not in ((), (1,), (2,), (3,), (4,))
-    ):
-        raise ImageError(f"holds {samples.dtype} samples of shape {samples.shape}; convert it to 16 bit RGB")
+    if samples.ndim == 2:
+        samples = samples[:, :, np.newaxis]
+    colours = 3 if tags[_TAG_PHOTOMETRIC] == 2 else 1
+    if samples.dtype not in (np.uint8, np.uint16) or samples.ndim != 3 or samples.shape[2] < colours:
+        raise ImageError(
+            f"holds {samples.dtype} samples of shape {samples.shape}; convert it to 8 or 16 bit RGB"
+        )
     maximum = (1 << bits) - 1
-    return _rows(maximum - samples if inverted else samples, maximum)
+    if tags[_TAG_PHOTOMETRIC] == 0:
+        samples[:, :, 0] = maximum - samples[:, :, 0]
+    # 1 is alpha that the colours were multiplied by, 2 alpha that they were not, 0 some other channel.
+    extra = (*tags.get(_TAG_EXTRA, ()), 0)[0]
+    channels = colours + (extra in (1, 2))
+    raster = _rows(samples[:, :, :channels], maximum)
+    raster.premultiplied = extra == 1
+    return raster
 
 
 def _pnm(data: bytes, max_pixels: int) -> Raster:
@@ -225,7 +243,7 @@ def _avif(data: bytes, max_pixels: int) -> Raster:
         raster = _rows(avif_decode(data, index=0, numthreads=1), (1 << facts.bits) - 1)
         raster.icc = image.info.get("icc_profile")
         raster.notes += [f"first of {image.n_frames} frames used"] if image.n_frames > 1 else []
-        _orient(raster, image)
+        _orient(raster, image.getexif)
     if facts.cicp is not None and not raster.icc:
         _encode_as(raster, *colour.from_cicp(*facts.cicp))
     return raster
@@ -240,7 +258,12 @@ def _jxl(data: bytes, max_pixels: int) -> Raster:
         )
     if header.floating or header.bits > 16:
         raise ImageError("holds floating-point or 32 bit samples; convert it to 8 or 16 bit")
-    samples = jpegxl_decode(data, index=0, numthreads=1)
+    try:
+        samples = jpegxl_decode(data, index=0, numthreads=1)
+    except JpegxlError as error:
+        if "NEED_MORE_INPUT" in str(error):
+            raise ImageError(f"is truncated: it ends after {len(data)} bytes, which is too early") from error
+        raise
     if header.extra_channels and header.grey and not header.has_alpha:
         samples = samples[0]  # imagecodecs puts the other channels of a grey image behind it, as planes
     raster = _rows(samples, (1 << header.bits) - 1)
