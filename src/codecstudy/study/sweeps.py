@@ -150,20 +150,19 @@ def _read_range(value: Mapping[Any, object], parameter: Parameter) -> QualityRan
 
 
 def _wrong(value: object, parameter: Parameter) -> str | None:
+    """What is wrong with one value, or None."""
     if parameter.accepts(value):
         return None
     allowed = f"Allowed: {parameter.allowed()}"
-    if isinstance(value, str) and parameter.choices is None:
+    if parameter.choices is not None:
+        if not isinstance(value, str) and show(value) in parameter.choices:
+            return f'must be text, not {kind(value)}; write "{show(value)}". {allowed}'
+        return f"{show(value)} is not allowed. {allowed}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return f"must be a number, not {kind(value)}. {allowed}"
-    if parameter.choices is not None and not isinstance(value, str):
-        texts = [choice for choice in parameter.choices if isinstance(choice, str)]
-        if texts and str(value) in texts:
-            return f"must be text, not {kind(value)}; write {show(str(value))}. {allowed}"
-    if parameter.choices is None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        return f"must be a number, not {kind(value)}. {allowed}"
-    if parameter.integer and isinstance(value, float) and math.isfinite(value) and parameter.choices is None:
+    if parameter.integer and isinstance(value, float) and math.isfinite(value):
         return f"must be a whole number, not {show(value)}. {allowed}"
-    return f"{show(value)} is {'not allowed' if parameter.choices else 'out of range'}. {allowed}"
+    return f"{show(value)} is out of range. {allowed}"
 
 
 def _wrong_extras(entries: Mapping[Any, object], codec: Codec) -> list[Problem]:
