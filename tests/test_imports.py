@@ -14,10 +14,10 @@ LAYERS = (
     ("pipeline",),
     ("session",),
     ("plan",),
-    ("store", "selftest", "pair"),
+    ("store", "selftest", "pair", "events"),
     ("task", "report"),
     ("analysis", "study", "schedule", "studies"),
-    ("events", "artifacts", "images", "metrics", "codecs", "datasets", "costs", "workers", "export"),
+    ("artifacts", "images", "metrics", "codecs", "datasets", "costs", "workers", "export"),
     ("results", "budget", "crops", "host", "interrupts"),
     ("model", "errors"),
 )

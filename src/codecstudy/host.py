@@ -41,11 +41,11 @@ def cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    facts = dict(
-        (part.strip() for part in line.split(":", 1))
-        for line in reversed(lines)
-        if ":" in line and line.strip()
-    )
+    facts: dict[str, str] = {}
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon:
+            facts.setdefault(key.strip(), value.strip())
     name = facts.get("model name") or facts.get("Model") or platform.processor() or platform.machine()
     # Virtual machines often hide the model's number; family, model and stepping still tell CPUs apart.
     numbers = [facts[key] for key in ("cpu family", "model", "stepping") if key in facts]

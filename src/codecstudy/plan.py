@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codecstudy import artifacts, codecs, metrics
-from codecstudy.crops import CropPlan
+from codecstudy.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.datasets import Dataset, order_images
 from codecstudy.images.header import dimensions, version
 from codecstudy.model import Setting
@@ -189,17 +189,8 @@ def _crops(config: StudyConfig, settings: Sequence[Setting]) -> CropPlan | None:
     levels = tuple(sorted({s.crop for s in settings if s.crop is not None}))
     if not levels:
         return None
-    return CropPlan(
-        levels,
-        **{
-            key: value
-            for key, value in (
-                ("fragment", config.analysis_fragment_size),
-                ("too_small", config.crop_too_small_strategy),
-            )
-            if value is not None
-        },
-    )
+    fragment = config.analysis_fragment_size or DEFAULT_FRAGMENT
+    return CropPlan(levels, fragment, config.crop_too_small_strategy or "skip_image")
 
 
 def _versions(settings: Sequence[Setting]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from codecstudy import events, workers
+from codecstudy import events
 from codecstudy.costs import CostModel
 from codecstudy.errors import CodecstudyError
 from codecstudy.interrupts import Interrupts
@@ -16,7 +16,8 @@ from codecstudy.plan import Plan
 from codecstudy.schedule import Scheduler, Task
 from codecstudy.store import Store
 from codecstudy.task import Failure, FailureKind, Measurement, Outcome, Report, Skip
-from codecstudy.workers import HandlerError, WorkerPool
+from codecstudy.workers import Died, Done, HandlerError, Ready, Recalled, WorkerPool
+from codecstudy.workers import Event as WorkerEvent
 
 log = logging.getLogger(__name__)
 
@@ -120,21 +121,21 @@ class Session:
     def _megapixels(self, task: Task) -> float:
         return self.plan.sources[task.source].megapixels(self.plan.settings[task.setting])
 
-    def _handle(self, event: workers.Event) -> None:
+    def _handle(self, event: WorkerEvent) -> None:
         match event:
-            case workers.Ready(worker):
+            case Ready(worker):
                 self._fruitless = 0
                 self._queues[worker] = deque()
                 self._feed(worker)
-            case workers.Done(worker, task, value, seconds, peak_rss):
+            case Done(worker, task, value, seconds, peak_rss):
                 assert isinstance(task, Task)
                 self._queues[worker].remove(task)
                 self._done(worker, task, value, seconds, peak_rss)
                 # The schedule asks for this worker first, so that it keeps the room its source has.
                 self._feed(worker)
-            case workers.Died():
+            case Died():
                 self._died(event)
-            case workers.Recalled():
+            case Recalled():
                 pass  # nothing here recalls tasks
 
     def _done(self, worker: int, task: Task, value: object, seconds: float, peak_rss: int | None) -> None:
@@ -184,15 +185,16 @@ class Session:
             )
         )
 
-    def _died(self, death: workers.Died) -> None:
+    def _died(self, death: Died) -> None:
         reason = _how(death)
+        log.warning("worker %d: %s: %s", death.worker, reason, death.detail)
         queue = self._queues.pop(death.worker, None)
         if queue is None:
             self._fruitless += 1
             if self._fruitless >= FRUITLESS_STARTS:
                 raise CodecstudyError(
                     f"Worker processes end before they are ready: {reason}. 'codecstudy doctor' tests the "
-                    "installation."
+                    f"installation. The last one said:\n{death.detail}"
                 )
         else:
             running = death.running if isinstance(death.running, Task) else None
@@ -204,7 +206,7 @@ class Session:
         self.pool.replace(death.worker)
         self.emit(events.WorkerReplaced(death.worker, reason))
 
-    def _release(self, death: workers.Died, running: Task | None, queue: deque[Task]) -> Task | None:
+    def _release(self, death: Died, running: Task | None, queue: deque[Task]) -> Task | None:
         """Give a dead worker's tasks back to the schedule; the one that is not to be tried again, if any."""
         if running is not None and death.reason == "timeout":
             # A second try would cost the whole deadline again.
@@ -223,13 +225,12 @@ def _unexpected(value: object) -> Failure:
     return Failure(kind, f"{value.kind}: {value.message}")
 
 
-def _how(death: workers.Died) -> str:
+def _how(death: Died) -> str:
+    """How a worker ended, in words that are the same each time: they go into records."""
     if death.reason == "timeout":
-        how = "ran over its deadline and was ended"
-    elif death.signal_name is not None:
+        return "ran over its deadline and was ended"
+    if death.signal_name is not None:
         how = f"the worker process was killed by {death.signal_name}"
     else:
         how = f"the worker process ended with exit code {death.exit_code}"
-    if death.reason == "memory":
-        how += " (out of memory)"
-    return f"{how}: {death.detail}" if death.detail else how
+    return f"{how} (out of memory)" if death.reason == "memory" else how

@@ -134,7 +134,7 @@ class Bench:
         self._codecs: dict[str, Codec] = {s.format: codecs.get(s.format) for s in config.settings}
         self._metrics = [metrics.get(name) for name in config.metrics]
         self._image: str | None = None
-        self._source: images.SourceImage | None = None
+        self._source: images.Source | None = None
         self._refusal: _FailedError | None = None
         self._stage: _Stage | None = None
 
@@ -173,16 +173,18 @@ class Bench:
             try:
                 self._source = _attempt("source", images.load, path, self._config.max_pixels)
             except _FailedError as refusal:
-                self._refusal = refusal
+                # The record names the image already; without its path, equal reasons are equal texts.
+                self._refusal = _FailedError(refusal.kind, str(refusal).removeprefix(f"{path}: "))
         if self._source is None:
             # The other tasks of a source that cannot be read get the same answer without another try.
             assert self._refusal is not None
             raise self._refusal
         pixels, scored = self._source.pixels, None
         if setting.resolution is not None:
-            if images.fitted_size(pixels.shape[1], pixels.shape[0], setting.resolution) is None:
+            resized = _attempt("source", images.resize, pixels, setting.resolution)
+            if resized is None:
                 return _too_small(pixels, setting.resolution)
-            pixels = _attempt("source", images.resize, pixels, setting.resolution)
+            pixels = resized
         if setting.crop is not None:
             assert self._config.crops is not None
             cut = self._config.crops.cut(pixels.shape[1], pixels.shape[0], setting.crop)

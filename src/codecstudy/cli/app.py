@@ -54,7 +54,7 @@ def user_errors(function: Callable[P, T]) -> Callable[P, T]:
             fail(str(error))
         except BrokenPipeError:
             # The reader of our output (head, less) has gone: nothing is left to say, also not at exit.
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
             raise typer.Exit(EXIT_OK) from None
         except KeyboardInterrupt:
             fail("interrupted", EXIT_INTERRUPTED)
