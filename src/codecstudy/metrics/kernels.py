@@ -70,6 +70,16 @@ def stage(function: Callable[..., Any]) -> Any:
     return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
 
 
+def routine(function: Callable[..., Any]) -> Any:
+    """Compile a function that kernels call for a row of pixels or more: not inlined, so compiled only once.
+
+    Not cached by itself either: it is kept with each kernel that calls it.
+    """
+    import numba
+
+    return numba.njit(nogil=True, error_model="numpy")(function)
+
+
 class Kernel:
     """A function with one signature, compiled or loaded from the cache when it is first called."""
 
@@ -96,7 +106,7 @@ _config_lock = threading.Lock()
 
 
 def _jit(function: Callable[..., Any], *signature: Any, **options: Any) -> Any:
-    """numba's ``njit`` with our options and our cache folder, which it reads from its global settings."""
+    """Numba's ``njit`` with our options and our cache folder, which it reads from its global settings."""
     import numba
 
     options = {"nogil": True, "cache": True, "error_model": "numpy", **options}

@@ -247,6 +247,25 @@ def _split_quarters(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
     return _shuffle(builder, a, b, even), _shuffle(builder, a, b, [lane + 4 for lane in even])
 
 
+def _every_other(first: int) -> Callable[..., Any]:
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _shuffle(builder, *args, range(first, 2 * LANES, 2))
+
+    return code
+
+
+@_in_kernels
+def even(typing_context: Any, a: Any, b: Any) -> Any:
+    """``even(a, b)``: lanes 0, 2, ... of a followed by those of b."""
+    return (f32x16(f32x16, f32x16), _every_other(0)) if a is b is f32x16 else None
+
+
+@_in_kernels
+def odd(typing_context: Any, a: Any, b: Any) -> Any:
+    """``odd(a, b)``: lanes 1, 3, ... of a followed by those of b."""
+    return (f32x16(f32x16, f32x16), _every_other(1)) if a is b is f32x16 else None
+
+
 @_in_kernels
 def transpose(
     typing_context: Any,

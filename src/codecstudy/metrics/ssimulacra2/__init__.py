@@ -1,0 +1,126 @@
+"""SSIMULACRA 2: structural similarity unveiling local and compression-related artifacts (Sneyers 2022).
+
+Agrees with libjxl's tool ``ssimulacra2`` at commit aea3a06e. Both images are taken to XYB at up to six
+scales (:mod:`.xyb`), blurred (:mod:`.blur`) and compared in an SSIM map and an edge-difference map
+(:mod:`.maps`), whose norms are weighed into one score (:mod:`.pooling`): 100 for identical images, about 90
+for visually lossless, 70 for high, 50 for medium quality, below 0 for very strong distortion.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codecstudy.errors import ImageError
+from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.ssimulacra2 import maps, pooling
+from codecstudy.metrics.vector import LANES
+
+MINIMUM_SIDE = 8
+"""Pixels; libjxl's tool refuses smaller images, too."""
+
+
+class Prepared:
+    """SSIMULACRA 2 against one reference image: about 45 bytes per pixel.
+
+    Not safe for two threads at once: the workspaces are reused between calls.
+    """
+
+    def __init__(self, reference: Pixels) -> None:
+        """``reference``: uint8 (height, width, 3) sRGB, any memory layout, at least 8 pixels a side.
+
+        ``ValueError`` for anything else.
+        """
+        pixels = check_image(reference, "reference")
+        height, width, _ = self._shape = pixels.shape
+        if min(height, width) < MINIMUM_SIDE:
+            raise ImageError(
+                f"reference is {width} x {height} pixels; SSIMULACRA 2 needs at least {MINIMUM_SIDE} a side, "
+                f"as libjxl's ssimulacra2 does"
+            )
+        self._sizes = _sizes(height, width)
+        self._parts = _parts(len(self._sizes))
+        self._planes = [_planes(*size) for size in self._sizes[1:]]
+        self._planes = [_planes(0, 0), *self._planes, _planes(0, 0)]
+        self._work = maps.workspace(width)
+        self._prepared = [
+            np.zeros(_prepared_floats(size, parts), np.float32)
+            for size, parts in zip(self._sizes, self._parts, strict=True)
+        ]
+        self._pass_over_scales(pixels, preparing=True)
+
+    def score(self, distorted: Pixels) -> float:
+        """At most 100, which identical images have; unbounded below.
+
+        ``distorted``: uint8 of the reference's shape, else ``ValueError``.
+        """
+        sums = self._pass_over_scales(check_pair(self._shape, distorted), preparing=False)
+        pixels = np.array([h * w for h, w in self._sizes], np.float64)
+        return pooling.score(sums.reshape(len(self._sizes), 3, 2, 3), pixels)
+
+    def scores(self, distorted: Pixels) -> dict[str, float]:
+        """``{"ssimulacra2": score}``; see :meth:`score`."""
+        return {"ssimulacra2": self.score(distorted)}
+
+    def _pass_over_scales(self, pixels: Pixels, preparing: bool) -> np.ndarray:
+        sums = np.zeros((len(self._sizes), 3, maps.SUMS))
+        for scale, (size, parts) in enumerate(zip(self._sizes, self._parts, strict=True)):
+            maps.pass_over_scale(
+                pixels,
+                self._planes[scale],
+                size,
+                scale == 0,
+                parts,
+                self._planes[scale + 1],
+                self._prepared[scale],
+                preparing,
+                self._work,
+                sums[scale],
+            )
+        return sums
+
+
+def _sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """(height, width) at every scale: libjxl stops after the first one that is under 8 pixels a side."""
+    sizes = [(height, width)]
+    while len(sizes) < pooling.SCALES and min(sizes[-1]) >= MINIMUM_SIDE:
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
+def _parts(scales: int) -> list[tuple[int, int, int]]:
+    """What each scale needs of each channel: nothing that all weights are zero for is computed."""
+    needed = pooling.weights(scales).any(axis=2)
+
+    def part(scale: int, channel: int) -> int:
+        if needed[channel, scale, 0]:
+            return maps.EDGES_AND_SSIM
+        return maps.EDGES if needed[channel, scale].any() else maps.NOTHING
+
+    return [(part(s, 0), part(s, 1), part(s, 2)) for s in range(scales)]
+
+
+def _prepared_floats(size: tuple[int, int], parts: tuple[int, int, int]) -> int:
+    """Floats that :func:`.maps.pass_over_scale` writes for the reference."""
+    per_tile = {maps.NOTHING: 0, maps.EDGES: 1, maps.EDGES_AND_SSIM: 4}
+    tiles = maps.tiles_across(size[0]) * maps.tiles_across(size[1])
+    return tiles * sum(per_tile[part] for part in parts) * maps.TILE
+
+
+def _planes(height: int, width: int) -> np.ndarray:
+    """Linear RGB of one scale, with room for what whole vectors write and read beyond the last column."""
+    return np.zeros((3, height, width + 2 * LANES), np.float32)
+
+
+def prepare(reference: Pixels) -> Prepared:
+    """Make ready to score images against ``reference``; see :class:`Prepared`."""
+    return Prepared(reference)
+
+
+METRIC = Metric(
+    name="ssimulacra2",
+    columns=("ssimulacra2",),
+    version="1",
+    higher_is_better=True,
+    prepare=prepare,
+    compile=maps.pass_over_scale.compile,
+)
