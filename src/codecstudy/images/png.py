@@ -27,6 +27,7 @@ class PngFacts:
     width: int
     height: int
     bits: int
+    palette: bool = False
     cicp: bytes | None = None
 
 
@@ -55,7 +56,7 @@ def facts(data: bytes) -> PngFacts:
     bits, colour_type = header[8], header[9]
     if bits not in _DEPTHS.get(colour_type, ()):
         raise ImageError(f"is a damaged PNG: colour type {colour_type} with {bits} bits does not exist")
-    return PngFacts(_u32(header, 0), _u32(header, 4), bits, cicp)
+    return PngFacts(_u32(header, 0), _u32(header, 4), bits, colour_type == 3, cicp)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
@@ -103,7 +104,8 @@ def encoding(png: PngFacts, info: dict[Any, Any]) -> tuple[Encoding | None, str 
 def libpng_warnings() -> Iterator[None]:
     """Turn what imagecodecs logs for libpng into Python warnings, which :func:`load` makes notes of.
 
-    One is a false alarm that comes with every interlaced file.
+    Two kinds are left out: a false alarm that comes with every interlaced file, and remarks on ICC profiles,
+    which are judged here.
     """
     logger = logging.getLogger("imagecodecs")
     logger.addFilter(_warn)
@@ -115,6 +117,6 @@ def libpng_warnings() -> Iterator[None]:
 
 def _warn(record: logging.LogRecord) -> bool:
     message = record.getMessage()
-    if "Interlace handling" not in message:
+    if "Interlace handling" not in message and "iCCP" not in message:
         warnings.warn(message, stacklevel=2)
     return False

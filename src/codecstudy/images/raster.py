@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from codecstudy.images import colour
-from codecstudy.images.colour import Encoding, Samples
+from codecstudy.images.colour import Encoding, Samples, Space
 from codecstudy.images.geometry import Pixels
 
 _TO_8_BIT = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
@@ -21,7 +20,7 @@ class Raster:
 
     samples: Samples
     """Height x width x channels; channels are the colour space's, then alpha."""
-    space: Literal["GRAY", "RGB", "CMYK"]
+    space: Space
     has_alpha: bool = False
     premultiplied: bool = False
     """Whether the colour was multiplied by alpha already."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from imagecodecs import JpegxlError, avif_decode, jpegxl_decode, png_decode, tiff_decode, webp_decode
@@ -25,11 +25,22 @@ from PIL import (
 
 from codecstudy.errors import ImageError
 from codecstudy.images import boxes, colour, jxl_header, png, pnm, webp
-from codecstudy.images.colour import Encoding, Samples
+from codecstudy.images.colour import Encoding, Samples, Space
 from codecstudy.images.raster import Raster
 
 _TAG_BITS, _TAG_PHOTOMETRIC, _TAG_ORIENTATION = 258, 262, 274
 _TAG_PLANAR, _TAG_EXTRA, _TAG_SAMPLE_FORMAT = 284, 338, 339
+
+_SIMPLER = {"1": "L", "P": "RGB", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
+"""Modes of Pillow that only code the same samples in another way."""
+
+_SPACES: dict[str, Space] = {
+    "L": "GRAY",
+    "LA": "GRAY",
+    "RGB": "RGB",
+    "RGBA": "RGB",
+    "CMYK": "CMYK",
+}
 
 
 def read(data: bytes, format: str, max_pixels: int) -> Raster:
@@ -54,44 +65,23 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 def _opened(image: ImageFile.ImageFile, max_pixels: int) -> Raster:
     """Decode an image that Pillow has opened, after a look at its size."""
     check_size(image.width, image.height, max_pixels)
-    frames = getattr(image, "n_frames", 1)
     image.load()
     raster = _from_mode(image)
     raster.icc = image.info.get("icc_profile")
-    if frames > 1:
-        raster.notes.append(f"first of {frames} frames used")
+    _first_of(raster, getattr(image, "n_frames", 1))
     return raster
 
 
 def _from_mode(image: Image.Image) -> Raster:
-    mode = image.mode
-    notes: list[str] = []
-    if mode in ("P", "PA"):
-        notes.append("palette expanded")
-        image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
-    elif "transparency" in image.info and mode in ("1", "L", "RGB"):
-        image = image.convert("LA" if mode in ("1", "L") else "RGBA")
-    elif mode == "1":
-        image = image.convert("L")
-    elif mode == "La":
-        image = image.convert("LA")
-    elif mode == "RGBa":
-        image = image.convert("RGBA")
-    elif mode in ("RGBX", "YCbCr"):
-        image = image.convert("RGB")
-    space: Literal["GRAY", "RGB", "CMYK"]
-    if image.mode in ("L", "LA"):
-        space = "GRAY"
-    elif image.mode in ("RGB", "RGBA"):
-        space = "RGB"
-    elif image.mode == "CMYK":
-        space = "CMYK"
-    else:
-        raise ImageError(f"holds samples of kind {mode!r}; convert it to 8 or 16 bit RGB or grey")
+    notes = ["palette expanded"] if image.mode in ("P", "PA") else []
+    if simpler := _SIMPLER.get(image.mode):
+        image = image.convert(simpler)
+    if image.mode not in _SPACES:
+        raise ImageError(f"holds samples of kind {image.mode!r}; convert it to 8 or 16 bit RGB or grey")
     samples = np.asarray(image)
     if samples.ndim == 2:
         samples = samples[:, :, np.newaxis]
-    return Raster(samples, space, has_alpha=image.mode.endswith("A"), notes=notes)
+    return Raster(samples, _SPACES[image.mode], has_alpha=image.mode.endswith("A"), notes=notes)
 
 
 def _valid_orientation(value: object) -> int:
@@ -117,7 +107,7 @@ def _webp(data: bytes, max_pixels: int) -> Raster:
     check_size(facts.width, facts.height, max_pixels)
     raster = _rows(webp_decode(data, index=0), 255)
     raster.icc = facts.icc
-    raster.notes += [f"first of {facts.frames} frames used"] if facts.frames > 1 else []
+    _first_of(raster, facts.frames)
     if facts.exif:
         _orient(raster, lambda: _exif(facts.exif))
     return raster
@@ -147,18 +137,22 @@ def _bmp_profile(data: bytes) -> bytes | None:
 def _png(data: bytes, max_pixels: int) -> Raster:
     facts = png.facts(data)
     check_size(facts.width, facts.height, max_pixels)
+    # Pillow would cut 16 bits to 8 and mistake the transparent grey of 2 and 4 bits; it only opens the file.
     with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
-        if facts.bits == 16:
-            with png.libpng_warnings():
-                raster = _rows(png_decode(data), maximum=65535)
-            raster.icc = image.info.get("icc_profile")
-        else:
-            raster = _opened(image, max_pixels)
+        with png.libpng_warnings():
+            raster = _rows(png_decode(data), 65535 if facts.bits == 16 else 255)
+        raster.notes += ["palette expanded"] if facts.palette else []
+        _first_of(raster, image.n_frames)
+        raster.icc = image.info.get("icc_profile")
         if "exif" in image.info:
             _orient(raster, image.getexif)
         if not raster.icc:
             _encode_as(raster, *png.encoding(facts, image.info))
     return raster
+
+
+def _first_of(raster: Raster, frames: int) -> None:
+    raster.notes += [f"first of {frames} frames used"] if frames > 1 else []
 
 
 def _encode_as(raster: Raster, encoding: Encoding | None, note: str | None) -> None:
@@ -195,8 +189,7 @@ def _tiff(data: bytes, max_pixels: int) -> Raster:
             raster = _tiff_plain(data, tags, bits)
             raster.icc = image.info.get("icc_profile")
             raster.orientation = orientation
-            frames = getattr(image, "n_frames", 1)
-            raster.notes += [f"first of {frames} frames used"] if frames > 1 else []
+            _first_of(raster, image.n_frames)
             return raster
         # Palette, CMYK, YCbCr and single bits. Pillow applies the orientation of a TIFF itself.
         raster = _opened(image, max_pixels)
@@ -242,7 +235,7 @@ def _avif(data: bytes, max_pixels: int) -> Raster:
         check_size(image.width, image.height, max_pixels)
         raster = _rows(avif_decode(data, index=0, numthreads=1), (1 << facts.bits) - 1)
         raster.icc = image.info.get("icc_profile")
-        raster.notes += [f"first of {image.n_frames} frames used"] if image.n_frames > 1 else []
+        _first_of(raster, image.n_frames)
         _orient(raster, image.getexif)
     if facts.cicp is not None and not raster.icc:
         _encode_as(raster, *colour.from_cicp(*facts.cicp))
