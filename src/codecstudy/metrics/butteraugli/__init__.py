@@ -1,0 +1,137 @@
+"""Butteraugli: the distance at which errors become visible.
+
+Same numbers as libjxl's ``butteraugli_main`` with its default options (commit aea3a06e): sRGB shown at 80
+nits, compared at full and at half resolution. A distance of about 1 is just noticeable; less is better,
+identical images give exactly 0. Images of which a side is under 8 pixels give 0, as the tool does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.butteraugli.opsin import nits_of_bytes
+from codecstudy.metrics.butteraugli.streaming import PLANES, scales_for, stream
+from codecstudy.metrics.butteraugli.strips import Plane, Window, strip_columns, to_raster
+from codecstudy.metrics.butteraugli.windows import windows_for
+from codecstudy.metrics.vector import LANES
+
+_NOTHING: Plane = np.empty((0, 0), np.float32)
+
+SMALLEST_SIDE = 8
+"""Pixels below which a resolution is not looked at."""
+
+
+class ButteraugliScore(NamedTuple):
+    """The two numbers that ``butteraugli_main`` prints."""
+
+    max_norm: float
+    """Largest distance anywhere in the image."""
+    norm3: float
+    """Mean of the 3-, 6- and 12-norms of the distances, printed as "3-norm"."""
+
+
+class _Resolution:
+    """A reference at full or half resolution."""
+
+    def __init__(self, reference: Pixels, columns: int, halving: bool) -> None:
+        height, width = (-(-side // (2 if halving else 1)) for side in reference.shape[:2])
+        self._halving = halving
+        self._nits = nits_of_bytes()
+        self._windows = windows_for(columns)
+        self._scales = scales_for(height), scales_for(width)
+        self._planes: Window = np.empty((PLANES, height, LANES * columns), np.float32)
+        self._stream(reference, False, _NOTHING, _NOTHING, np.zeros(4))
+
+    def compare(self, distorted: Pixels, half: Plane, distances: Plane, pooled: NDArray[np.float64]) -> None:
+        """Compare with the reference; see :func:`~codecstudy.metrics.butteraugli.streaming.stream`."""
+        self._stream(distorted, True, half, distances, pooled)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the planes and the windows."""
+        return self._planes.nbytes + sum(window.nbytes for window in self._windows)
+
+    def _stream(self, pixels: Pixels, comparing: bool, *results: NDArray[np.floating]) -> None:
+        inputs = pixels, self._halving, self._nits
+        stream(*inputs, self._windows, *self._scales, comparing, self._planes, *results)
+
+
+class Prepared:
+    """A reference with everything that depends on it alone computed. Not for two threads at once."""
+
+    def __init__(self, reference: Pixels) -> None:
+        self._shape = reference.shape
+        height, width = reference.shape[:2]
+        columns = strip_columns(width)
+        self._pitch = LANES * columns
+        self._pooled = np.zeros(4)
+        self._row: Plane = np.empty((1, self._pitch), np.float32)
+        self._full = self._half = None
+        self._half_distances = _NOTHING
+        if min(height, width) >= SMALLEST_SIDE:
+            self._full = _Resolution(reference, columns, halving=False)
+        if -(-min(height, width) // 2) >= SMALLEST_SIDE:
+            self._half = _Resolution(reference, columns // 2, halving=True)
+            self._half_distances = np.empty((-(-height // 2), self._pitch // 2), np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that is held, in bytes: all that scores will ever need."""
+        kept = sum(part.nbytes for part in (self._full, self._half) if part is not None)
+        return kept + self._half_distances.nbytes + self._row.nbytes
+
+    def score(self, distorted: Pixels) -> ButteraugliScore:
+        """Compare with ``distorted``: uint8, height x width x 3, sRGB, of the reference's shape.
+
+        Raises ``ValueError`` for another dtype or shape. Allocates nothing of the image's size, but for a
+        copy where ``distorted`` is not C-contiguous.
+        """
+        return self._compare(check_pair(self._shape, distorted), self._row)
+
+    def scores(self, distorted: Pixels) -> dict[str, float]:
+        """The columns of a record: ``butteraugli`` (max norm) and ``butteraugli_3norm``."""
+        score = self.score(distorted)
+        return {"butteraugli": score.max_norm, "butteraugli_3norm": score.norm3}
+
+    def distance_map(self, distorted: Pixels) -> NDArray[np.float32]:
+        """Distance at each pixel: float32 (height, width), at least 0; its maximum is the score's max norm."""
+        height, width = self._shape[:2]
+        distances = np.zeros((height, self._pitch), np.float32)
+        self._compare(check_pair(self._shape, distorted), distances)
+        return to_raster(distances, width)
+
+    def _compare(self, distorted: Pixels, distances: NDArray[np.float32]) -> ButteraugliScore:
+        if self._full is None:
+            return ButteraugliScore(0.0, 0.0)
+        if self._half is not None:
+            self._half.compare(distorted, _NOTHING, self._half_distances, self._pooled)
+        self._full.compare(distorted, self._half_distances, distances, self._pooled)
+        means = self._pooled[1:] / (self._shape[0] * self._shape[1])
+        norms = means ** (1 / np.array([3, 6, 12]))
+        return ButteraugliScore(float(self._pooled[0]), float(norms.mean()))
+
+
+def prepare(reference: Pixels) -> Prepared:
+    """Prepare ``reference``: uint8, height x width x 3, sRGB, any memory layout.
+
+    Keeps about 65 bytes a pixel. Raises ``ValueError`` for another dtype or shape, or an empty array.
+    """
+    return Prepared(check_image(reference, "reference"))
+
+
+def _compile() -> None:
+    stream.compile()
+
+
+METRIC = Metric(
+    name="butteraugli",
+    columns=("butteraugli", "butteraugli_3norm"),
+    version="1 (libjxl aea3a06e)",
+    higher_is_better=False,
+    prepare=prepare,
+    compile=_compile,
+)

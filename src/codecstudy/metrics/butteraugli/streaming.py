@@ -1,0 +1,286 @@
+"""One pass over an image: bands of 16 rows stream through all stages, so that rows are used while in cache.
+
+::
+
+    light -> opsin -> low, rest -> mid, high -> hf, uhf -> activity
+                       |            |            |           |
+                       keep as the reference's planes, or compare with them -> energies -> distance
+
+The numbers between two stages of the drawing, the rows by which they lag, are in :mod:`.windows`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.core import types
+from numpy.typing import NDArray
+
+from codecstudy.metrics.base import Pixels
+from codecstudy.metrics.butteraugli.bands import split_high_row, split_low_row, split_mid_row
+from codecstudy.metrics.butteraugli.blur import (
+    RADIUS_HIGH,
+    RADIUS_LOW,
+    RADIUS_MASK,
+    RADIUS_MID,
+    RADIUS_OPSIN,
+    SIGMA_HIGH,
+    SIGMA_LOW,
+    SIGMA_MASK,
+    SIGMA_MID,
+    blur,
+    border_scale,
+)
+from codecstudy.metrics.butteraugli.comparison import (
+    add_half_resolution,
+    distance_row,
+    finish_malta_row,
+    high_energy_row,
+    low_energy_row,
+    mid_energy_row,
+    pool_row,
+)
+from codecstudy.metrics.butteraugli.malta import REACH, add_full_lines, add_sparse_lines
+from codecstudy.metrics.butteraugli.masking import activity_row, fuzzy_erosion
+from codecstudy.metrics.butteraugli.opsin import opsin_row
+from codecstudy.metrics.butteraugli.strips import Plane, Row, Window, fill_void, gather_row, halve_rows
+from codecstudy.metrics.butteraugli.windows import (
+    BAND,
+    LAG_DISTANCE,
+    LAG_HIGH,
+    LAG_LIGHT,
+    LAG_LOW,
+    LAG_MID,
+    LAG_OPSIN,
+    WINDOWS_TYPE,
+    Windows,
+    advance,
+    clear,
+    keep,
+)
+from codecstudy.metrics.kernels import kernel, routine
+from codecstudy.metrics.vector import LANES
+
+# The planes of a reference, by the first of each kind.
+LOW, MID, HIGH, ACTIVITY, MASK, PLANES = 0, 3, 6, 10, 11, 12
+
+
+class Scales(NamedTuple):
+    """Border factors of the blurs along one side of an image: float32 (pixels of the side,) each."""
+
+    low: Row
+    mid: Row
+    high: Row
+    mask: Row
+
+
+SCALES_TYPE = types.NamedUniTuple(types.float32[::1], len(Scales._fields), Scales)
+
+
+def scales_for(size: int) -> Scales:
+    """Border factors along a side of ``size`` pixels."""
+    return Scales(*(border_scale(sigma, size) for sigma in (SIGMA_LOW, SIGMA_MID, SIGMA_HIGH, SIGMA_MASK)))
+
+
+# --- from pixels to bands --------------------------------------------------------------------------------
+
+
+@routine
+def _read(
+    pixels: Pixels, halving: bool, nits: Row, y: int, height: int, full_rows: Window, light: Window
+) -> None:
+    """Read a band of light, at full or half resolution; above and below the image is mirrored."""
+    for k in range(BAND):
+        source = y + k
+        source = -1 - source if source < 0 else source
+        source = 2 * height - 1 - source if source >= height else source
+        if source < 0:
+            continue  # further outside than any blur reaches
+        to = 2 * RADIUS_OPSIN + k
+        if halving:
+            for half in range(2):
+                row = min(2 * source + half, pixels.shape[0] - 1)
+                gather_row(nits, pixels, row, full_rows[0, half], full_rows[1, half], full_rows[2, half])
+            for channel in range(3):
+                halve_rows(full_rows[channel], pixels.shape[1], light[channel, to])
+        else:
+            gather_row(nits, pixels, source, light[0, to], light[1, to], light[2, to])
+
+
+@routine
+def _opsin(light: Window, blurred: Window, y: int, height: int, width: int, xyb: Window) -> None:
+    for k in range(max(0, -y), min(BAND, height - y)):
+        here, to = RADIUS_OPSIN + k, 2 * RADIUS_LOW + k
+        opsin_row(
+            light[0, here], light[1, here], light[2, here],
+            blurred[0, k], blurred[1, k], blurred[2, k],
+            xyb[0, to], xyb[1, to], xyb[2, to],
+        )  # fmt: skip
+        for channel in range(3):
+            fill_void(xyb[channel, to], 0, xyb.shape[2] // LANES, width, 0.0)
+
+
+@routine
+def _split_low(xyb: Window, low: Window, y: int, height: int, width: int, rest: Window) -> None:
+    for k in range(max(0, -y), min(BAND, height - y)):
+        here, to = RADIUS_LOW + k, 2 * RADIUS_MID + k
+        split_low_row(
+            xyb[0, here], xyb[1, here], xyb[2, here],
+            low[0, k], low[1, k], low[2, k],
+            rest[0, to], rest[1, to], rest[2, to],
+        )  # fmt: skip
+        for channel in range(3):
+            fill_void(rest[channel, to], 0, rest.shape[2] // LANES, width, 0.0)
+
+
+@routine
+def _split_mid(rest: Window, mid: Window, y: int, height: int, width: int, high: Window) -> None:
+    for k in range(max(0, -y), min(BAND, height - y)):
+        here, to = RADIUS_MID + k, 2 * RADIUS_HIGH + k
+        split_mid_row(rest[0, here], rest[1, here], mid[0, k], mid[1, k], high[0, to], high[1, to])
+        for channel in range(2):
+            fill_void(high[channel, to], 0, high.shape[2] // LANES, width, 0.0)
+
+
+@routine
+def _split_high(high: Window, fine: Window, y: int, height: int, width: int, activity: Window) -> None:
+    for k in range(max(0, -y), min(BAND, height - y)):
+        here, to = RADIUS_HIGH + k, 2 * RADIUS_MASK + k
+        split_high_row(high[0, here], high[1, here], fine[0, k], fine[1, k], fine[2, k], fine[3, k])
+        activity_row(fine[0, k], fine[1, k], fine[2, k], fine[3, k], activity[0, to])
+        fill_void(activity[0, to], 0, activity.shape[2] // LANES, width, 0.0)
+
+
+# --- comparing bands -------------------------------------------------------------------------------------
+
+
+@routine
+def _compare_low(planes: Window, low: Window, y: int, low_energy: Window) -> None:
+    for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
+        low_energy_row(
+            planes[LOW, y + k], planes[LOW + 1, y + k], planes[LOW + 2, y + k],
+            low[0, k], low[1, k], low[2, k],
+            low_energy[0, LAG_DISTANCE - LAG_LOW + k],
+        )  # fmt: skip
+
+
+@routine
+def _compare_mid(planes: Window, mid: Window, y: int, width: int, energy: Window, malta: Window) -> None:
+    to = malta.shape[1] - BAND
+    for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
+        mid_energy_row(
+            planes[MID, y + k], planes[MID + 1, y + k], planes[MID + 2, y + k],
+            mid[0, k], mid[1, k], mid[2, k],
+            energy[0, LAG_DISTANCE - LAG_MID + k], malta[0, to + k], malta[1, to + k],
+        )  # fmt: skip
+        for channel in range(2):
+            finish_malta_row(malta[channel, to + k], planes.shape[2] // LANES, width)
+
+
+@routine
+def _compare_high(planes: Window, fine: Window, y: int, width: int, energy: Window, malta: Window) -> None:
+    to = malta.shape[1] - BAND
+    for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
+        high_energy_row(
+            (planes[HIGH, y + k], planes[HIGH + 1, y + k], planes[HIGH + 2, y + k], planes[HIGH + 3, y + k]),
+            (fine[0, k], fine[1, k], fine[2, k], fine[3, k]),
+            energy[0, LAG_DISTANCE - LAG_HIGH + k],
+            (malta[0, to + k], malta[1, to + k], malta[2, to + k], malta[3, to + k]),
+        )
+        for channel in range(4):
+            finish_malta_row(malta[channel, to + k], planes.shape[2] // LANES, width)
+
+
+@routine
+def _add_lines(malta_mid: Window, malta_high: Window, k: int, energy: Row) -> None:
+    """Add the energy of Malta's lines through the k-th of the oldest rows."""
+    for channel in range(2):
+        add_sparse_lines(malta_mid[channel], REACH + k, energy)
+        add_sparse_lines(malta_high[channel], REACH + k, energy)
+        add_full_lines(malta_high[2 + channel], REACH + k, energy)
+
+
+# --- the pass --------------------------------------------------------------------------------------------
+
+
+@kernel(
+    types.void(
+        types.Array(types.uint8, 3, "C", readonly=True), types.boolean, types.float32[::1],
+        WINDOWS_TYPE, SCALES_TYPE, SCALES_TYPE, types.boolean, types.float32[:, :, ::1],
+        types.float32[:, ::1], types.float32[:, ::1], types.float64[::1],
+    )
+)  # fmt: skip
+def stream(
+    pixels: Pixels, halving: bool, nits: Row,
+    windows: Windows, rows: Scales, columns: Scales, comparing: bool, planes: Window,
+    half: Plane, distances: Plane, pooled: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Stream an image through all stages: fill a reference's ``planes`` or, ``comparing``, compare with them.
+
+    ``pixels`` is uint8 (height, width, 3), read at half resolution if ``halving``; ``nits`` (256,) is the light
+    of each byte. ``planes`` is (12, rows, 16 * strip columns).
+    ``half`` holds the distances at half resolution, (half the rows, 8 * strip columns), or nothing.
+    ``distances`` takes row y in its row y modulo its length: one row will do where only the score is wanted.
+    ``pooled`` (4,) takes the maximum and the sums of the 3rd, 6th and 12th powers of the distances.
+    """
+    height, width = rows.low.size, columns.low.size
+    bands, scratch, mirrored = windows.bands, windows.scratch, rows.low[:0]
+    for window in windows:
+        clear(window, 0)
+    pooled[:] = 0.0
+    for front in range(0, height + LAG_DISTANCE, BAND):
+        y = front - LAG_LIGHT
+        _read(pixels, halving, nits, y, height, windows.full_rows, windows.light)
+
+        y = front - LAG_OPSIN
+        blur(windows.light, 3, y, height, width, mirrored, mirrored, scratch, bands)
+        _opsin(windows.light, bands, y, height, width, windows.xyb)
+
+        y = front - LAG_LOW
+        blur(windows.xyb, 3, y, height, width, rows.low, columns.low, scratch, bands)
+        _split_low(windows.xyb, bands, y, height, width, windows.rest)
+        if comparing:
+            _compare_low(planes, bands, y, windows.low_energy)
+        else:
+            keep(bands, 3, y, planes, LOW)
+
+        y = front - LAG_MID
+        blur(windows.rest, 3, y, height, width, rows.mid, columns.mid, scratch, bands)
+        _split_mid(windows.rest, bands, y, height, width, windows.high)
+        if comparing:
+            _compare_mid(planes, bands, y, width, windows.high_energy, windows.malta_mid)
+        else:
+            keep(bands, 3, y, planes, MID)
+
+        y = front - LAG_HIGH
+        blur(windows.high, 2, y, height, width, rows.high, columns.high, scratch, bands)
+        _split_high(windows.high, bands, y, height, width, windows.activity)
+        if comparing:
+            _compare_high(planes, bands, y, width, windows.high_energy, windows.malta_high)
+        else:
+            keep(bands, 4, y, planes, HIGH)
+
+        y = front - LAG_DISTANCE
+        blur(windows.activity, 1, y, height, width, rows.mask, columns.mask, scratch, bands)
+        if comparing:
+            for k in range(max(0, -y), min(BAND, height - y)):
+                energy = windows.high_energy[0, k]
+                _add_lines(windows.malta_mid, windows.malta_high, k, energy)
+                distance = distances[(y + k) % distances.shape[0]]
+                distance_row(
+                    windows.low_energy[0, k], energy,
+                    planes[ACTIVITY, y + k], bands[0, k], planes[MASK, y + k], distance,
+                )  # fmt: skip
+                if half.size:
+                    add_half_resolution(distance, half[(y + k) // 2])
+                fill_void(distance, 0, distance.size // LANES, width, 0.0)
+                pool_row(distance, pooled)
+        else:
+            keep(bands, 1, y, planes, ACTIVITY)
+
+        for window in windows[:9]:
+            advance(window)
+    if not comparing:
+        for y in range(height):
+            fuzzy_erosion(planes[ACTIVITY], y, width, scratch[0], planes[MASK, y])

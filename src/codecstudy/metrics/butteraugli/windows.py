@@ -1,0 +1,125 @@
+"""The rows in flight while bands of rows stream through the stages.
+
+A blur needs rows above and below, so each stage lags behind the one before it by the radius of the blur between
+them, and what it reads is a *window*: the rows of the newest band and as many before it as are still needed.
+Nothing as large as the image exists but what is kept of a reference.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba.core import types
+
+from codecstudy.metrics.butteraugli.blur import (
+    GROUP,
+    RADIUS_HIGH,
+    RADIUS_LOW,
+    RADIUS_MASK,
+    RADIUS_MID,
+    RADIUS_OPSIN,
+)
+from codecstudy.metrics.butteraugli.malta import REACH
+from codecstudy.metrics.butteraugli.strips import HALO, Window
+from codecstudy.metrics.kernels import routine
+from codecstudy.metrics.vector import LANES, load, store
+
+BAND = 16
+"""Rows that move from stage to stage together: whole groups of the filters."""
+
+# How many rows each stage is behind the one that is read last.
+LAG_LIGHT = RADIUS_OPSIN
+LAG_OPSIN = LAG_LIGHT + RADIUS_OPSIN
+LAG_LOW = LAG_OPSIN + RADIUS_LOW
+LAG_MID = LAG_LOW + RADIUS_MID
+LAG_HIGH = LAG_MID + RADIUS_HIGH
+LAG_DISTANCE = LAG_HIGH + RADIUS_MASK
+
+
+class Windows(NamedTuple):
+    """Rows in flight: float32 (planes, rows, floats of a row), the newest band last."""
+
+    light: Window
+    """Light in nits: R, G, B."""
+    xyb: Window
+    rest: Window
+    """X, Y, B without low frequencies."""
+    high: Window
+    """X, Y without low and middle frequencies."""
+    activity: Window
+    """Activity of the high bands, one plane."""
+    low_energy: Window
+    """Error energy of low frequencies, one plane."""
+    high_energy: Window
+    """Error energy of all others, one plane."""
+    malta_mid: Window
+    """Scaled differences of middle frequencies: X, Y."""
+    malta_high: Window
+    """Scaled differences of hf X, hf Y, uhf X and uhf Y."""
+    bands: Window
+    """What the current stage has just made, one band of up to four planes."""
+    scratch: Window
+    """Rows with a halo, for filters."""
+    full_rows: Window
+    """Two rows of the image at full resolution (R, G, B), while it is read at half."""
+
+
+WINDOWS_TYPE = types.NamedUniTuple(types.float32[:, :, ::1], len(Windows._fields), Windows)
+
+
+def windows_for(columns: int) -> Windows:
+    """Windows for images whose strips have ``columns`` columns."""
+    pitch = LANES * columns
+    whole_groups = LANES * GROUP * -(-columns // GROUP)
+    with_reach = pitch + 2 * REACH * LANES
+
+    def window(planes: int, kept: int, floats: int = pitch) -> Window:
+        return np.zeros((planes, kept + BAND, floats), np.float32)
+
+    return Windows(
+        light=window(3, 2 * RADIUS_OPSIN),
+        xyb=window(3, 2 * RADIUS_LOW),
+        rest=window(3, 2 * RADIUS_MID),
+        high=window(2, 2 * RADIUS_HIGH),
+        activity=window(1, 2 * RADIUS_MASK),
+        low_energy=window(1, LAG_DISTANCE - LAG_LOW),
+        high_energy=window(1, LAG_DISTANCE - LAG_MID),
+        malta_mid=window(2, LAG_DISTANCE - LAG_MID + REACH, with_reach),
+        malta_high=window(4, LAG_DISTANCE - LAG_HIGH + REACH, with_reach),
+        bands=window(4, 0, whole_groups),
+        scratch=np.zeros((1, GROUP, whole_groups + 2 * HALO * LANES), np.float32),
+        full_rows=np.zeros((3, 2, 2 * pitch), np.float32),
+    )
+
+
+@routine
+def clear(window: Window, first: int) -> None:
+    """Zero the rows of every plane from row ``first`` on."""
+    planes, rows, pitch = window.shape
+    for plane in range(planes):
+        for i in range((plane * rows + first) * pitch, (plane + 1) * rows * pitch, LANES):
+            store(window, i, 0.0)
+
+
+@routine
+def advance(window: Window) -> None:
+    """Move the rows up to make room for the next band, and zero that room."""
+    planes, rows, pitch = window.shape
+    for plane in range(planes):
+        start = plane * rows * pitch
+        for i in range(start, start + (rows - BAND) * pitch, LANES):
+            store(window, i, load(window, i + BAND * pitch))
+    clear(window, rows - BAND)
+
+
+@routine
+def keep(bands: Window, count: int, y: int, planes: Window, first: int) -> None:
+    """Copy ``count`` planes of the band that starts at image row ``y`` to ``planes`` from ``first`` on."""
+    height, pitch = planes.shape[1:]
+    for plane in range(count):
+        for k in range(max(0, -y), min(BAND, height - y)):
+            source = (plane * BAND + k) * bands.shape[2]
+            target = ((first + plane) * height + y + k) * pitch
+            for i in range(0, pitch, LANES):
+                store(planes, target + i, load(bands, source + i))

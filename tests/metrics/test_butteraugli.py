@@ -1,0 +1,193 @@
+"""Butteraugli against libjxl's tool, against the plain oracle, and against its own promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from codecstudy.metrics import butteraugli
+from metrics import butteraugli_oracle as oracle
+from metrics import golden
+
+Pixels = NDArray[np.uint8]
+
+
+def picture(height: int, width: int, seed: int = 0) -> Pixels:
+    """Smooth colours, edges and texture."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    waves = [127 + 100 * np.sin(x / (5 + 3 * c) + y / (9 - 2 * c) + seed) for c in range(3)]
+    pixels = np.stack(waves, axis=2)
+    pixels[height // 3 : height // 2, width // 4 : width // 2] = (220, 40, 90)
+    return np.clip(pixels + rng.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def noisy(pixels: Pixels, strength: float, seed: int = 1) -> Pixels:
+    noise = np.random.default_rng(seed).normal(0, 1, pixels.shape)
+    return np.clip(np.rint(pixels + strength * noise), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("row", golden.rows(), ids=lambda row: f"{row['image']} {row['distortion']}")
+def test_agrees_with_butteraugli_main(row: dict[str, str]) -> None:
+    reference = golden.image(row["image"])
+    score = butteraugli.prepare(reference).score(golden.distort(row["distortion"], reference))
+    assert score.max_norm == pytest.approx(float(row["butteraugli"]), rel=1e-4)
+    assert score.norm3 == pytest.approx(float(row["butteraugli_3norm"]), rel=1e-4)
+
+
+@given(
+    height=st.integers(8, 60), width=st.integers(8, 90), seed=st.integers(0, 99), strength=st.floats(0.5, 60)
+)
+@settings(max_examples=40, deadline=None)
+def test_map_is_the_oracles_at_every_size(height: int, width: int, seed: int, strength: float) -> None:
+    reference = picture(height, width, seed)
+    distorted = noisy(reference, strength, seed)
+    found = butteraugli.prepare(reference).distance_map(distorted)
+    expected = oracle.distance_map(reference, distorted)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4 * expected.max())
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (14, 40), (15, 15), (17, 512), (300, 9), (65, 545)])
+def test_map_is_the_oracles_at_the_edges_of_the_layout(height: int, width: int) -> None:
+    reference = picture(height, width)
+    distorted = np.roll(reference, 1, axis=1)
+    found = butteraugli.prepare(reference).distance_map(distorted)
+    expected = oracle.distance_map(reference, distorted)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-4 * expected.max())
+
+
+@pytest.mark.parametrize("size", [(8, 8), (31, 47), (64, 200)])
+def test_identical_images_score_exactly_zero(size: tuple[int, int]) -> None:
+    reference = picture(*size)
+    prepared = butteraugli.prepare(reference)
+    assert prepared.score(reference.copy()) == (0.0, 0.0)
+    assert not prepared.distance_map(reference).any()
+
+
+@pytest.mark.parametrize("size", [(7, 64), (64, 7), (1, 1)])
+def test_images_under_8_pixels_score_zero_as_the_tool_does(size: tuple[int, int]) -> None:
+    reference = picture(*size)
+    prepared = butteraugli.prepare(reference)
+    assert prepared.score(255 - reference) == (0.0, 0.0)
+    assert prepared.distance_map(255 - reference).shape == size
+
+
+def test_extremes_stay_finite() -> None:
+    black = np.zeros((40, 50, 3), np.uint8)
+    checkers = np.where(np.indices((40, 50)).sum(0) % 2, 255, 0).astype(np.uint8)[:, :, None].repeat(3, 2)
+    for reference in (black, 255 - black, checkers):
+        for distorted in (black, 255 - black, checkers):
+            assert np.isfinite(butteraugli.prepare(reference).score(distorted)).all()
+
+
+def test_score_pools_the_distance_map() -> None:
+    reference = picture(77, 131)
+    prepared = butteraugli.prepare(reference)
+    distorted = noisy(reference, 9)
+    distances = prepared.distance_map(distorted).astype(np.float64)
+    score = prepared.score(distorted)
+    assert score.max_norm == distances.max()
+    norms = [np.mean(distances**p) ** (1 / p) for p in (3, 6, 12)]
+    assert score.norm3 == pytest.approx(np.mean(norms), rel=1e-5)
+
+
+def test_scores_are_named_as_the_columns_of_the_metric() -> None:
+    reference = picture(20, 20)
+    prepared = butteraugli.prepare(reference)
+    score = prepared.score(255 - reference)
+    assert prepared.scores(255 - reference) == {
+        "butteraugli": score.max_norm,
+        "butteraugli_3norm": score.norm3,
+    }
+    assert tuple(prepared.scores(reference)) == butteraugli.METRIC.columns
+
+
+def test_more_noise_never_scores_better() -> None:
+    reference = picture(64, 96)
+    prepared = butteraugli.prepare(reference)
+    scores = [prepared.score(noisy(reference, strength)) for strength in (0, 2, 5, 10, 20, 40, 80)]
+    assert scores == sorted(scores)
+    assert [score.norm3 for score in scores] == sorted(score.norm3 for score in scores)
+
+
+def _sliced(pixels: Pixels) -> Pixels:
+    height, width, channels = pixels.shape
+    canvas = np.zeros((2 * height, width + 5, channels + 1), np.uint8)
+    view = canvas[::2, 3:-2, :channels]
+    view[:] = pixels
+    return view
+
+
+def _read_only(pixels: Pixels) -> Pixels:
+    copy = pixels.copy()
+    copy.setflags(write=False)
+    return copy
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, _sliced, _read_only])
+def test_memory_layout_does_not_matter(layout: Callable[[Pixels], Pixels]) -> None:
+    reference = picture(33, 50)
+    distorted = noisy(reference, 6)
+    expected = butteraugli.prepare(reference).score(distorted)
+    assert butteraugli.prepare(layout(reference)).score(layout(distorted)) == expected
+
+
+def test_a_prepared_reference_forgets_what_it_scored() -> None:
+    reference = picture(50, 70)
+    images = [noisy(reference, 30), np.zeros_like(reference), reference, noisy(reference, 3)]
+    prepared = butteraugli.prepare(reference)
+    reused = [prepared.score(image) for image in images]
+    assert reused == [butteraugli.prepare(reference).score(image) for image in images]
+    prepared.distance_map(images[1])
+    assert prepared.score(images[0]) == reused[0]
+
+
+def test_threads_with_their_own_reference_agree_with_one() -> None:
+    references = [picture(90, 120, seed) for seed in range(4)]
+
+    def scores(reference: Pixels) -> list[butteraugli.ButteraugliScore]:
+        prepared = butteraugli.prepare(reference)
+        return [prepared.score(noisy(reference, strength)) for strength in (1, 4, 16)]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(scores, references)) == [scores(reference) for reference in references]
+
+
+def test_shape_mismatch_names_both_sides() -> None:
+    prepared = butteraugli.prepare(picture(20, 30))
+    with pytest.raises(
+        ValueError, match=r"reference has shape \(20, 30, 3\), distorted has shape \(30, 20, 3\)"
+    ):
+        prepared.score(picture(30, 20))
+    with pytest.raises(ValueError, match="reference"):
+        prepared.distance_map(picture(20, 31))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((20, 30, 3), np.float32),
+        np.zeros((20, 30), np.uint8),
+        np.zeros((20, 30, 4), np.uint8),
+        np.zeros((0, 30, 3), np.uint8),
+    ],
+    ids=["float", "grey", "alpha", "empty"],
+)
+def test_wrong_arrays_are_refused_by_name(wrong: NDArray[np.generic]) -> None:
+    with pytest.raises(ValueError, match="reference"):
+        butteraugli.prepare(wrong)
+    with pytest.raises(ValueError, match="distorted"):
+        butteraugli.prepare(picture(20, 30)).score(wrong)
+
+
+def test_memory_of_a_prepared_reference_is_bounded() -> None:
+    height, width = 512, 512
+    prepared = butteraugli.prepare(picture(height, width))
+    assert prepared.nbytes / (height * width) < 70
