@@ -41,6 +41,7 @@ def test_lossless_formats_come_back_exactly(load_bytes: Load, data: bytes, forma
     assert np.array_equal(source.pixels, RGB)
     assert source.pixels.dtype == np.uint8
     assert source.pixels.flags.c_contiguous
+    assert source.pixels.flags.writeable
 
 
 @pytest.mark.parametrize(("pillow", "format"), [("JPEG", "JPEG"), ("AVIF", "AVIF")])
@@ -48,6 +49,7 @@ def test_lossy_formats_come_back_as_pillow_decodes_them(load_bytes: Load, pillow
     data = saved(np.repeat(np.repeat(RGB, 8, 0), 8, 1), pillow, quality=90)
     source = load_bytes(data)
     assert source.format == format
+    assert source.pixels.flags.writeable
     with Image.open(io.BytesIO(data)) as image:
         assert np.abs(source.pixels.astype(int) - np.asarray(image.convert("RGB"))).max() <= 1
 

@@ -182,6 +182,18 @@ def test_the_size_is_known_before_decoding(tmp_path: Path, kind: str) -> None:
     assert images.dimensions(path) == (50, 40)
 
 
+def test_a_damaged_header_warns_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    damaged = bytearray(FILES["tiff"])
+    directory = struct.unpack_from("<I", damaged, 4)[0]
+    damaged[directory : directory + 2] = b"\xff\x7f"
+    path.write_bytes(damaged)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        images.dimensions(path)
+    assert not caught
+
+
 def test_no_size_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(b"not an image")

@@ -25,6 +25,7 @@ class Parameter:
     choices: tuple[Scalar, ...] | None = None
     integer: bool = True
     default: Scalar | None = None
+    """What the codec uses where a study gives none; None where it must be given or the encoder chooses."""
 
     def allowed(self) -> str:
         """The values it takes, for people: ``0 to 100`` or ``444, 422, 420``."""

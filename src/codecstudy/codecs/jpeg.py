@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from PIL import ImageFile, JpegImagePlugin, features
 
@@ -40,7 +40,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
     progressive = setting.extra("progressive") is True
     optimize = setting.extra("optimize") is True
     height, width = pixels.shape[:2]
-    with _one_block(height, width) if progressive or optimize else _as_it_is():
+    with _one_block(height, width) if progressive or optimize else nullcontext():
         return save(
             pixels,
             "JPEG",
@@ -50,11 +50,6 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
             progressive=progressive,
             optimize=optimize,
         )
-
-
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield
 
 
 @contextmanager

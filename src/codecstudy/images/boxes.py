@@ -27,26 +27,27 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
 
 @dataclass(frozen=True, slots=True)
 class AvifFacts:
-    """What an AVIF file says of its samples; of the first coded item that has each property."""
+    """What an AVIF file says of its samples."""
 
     bits: int = 8
+    """Of the deepest item: alpha or a gain map may have fewer."""
     cicp: tuple[int, int] | None = None
-    """Colour primaries and transfer characteristics of a ``colr`` box of type ``nclx``."""
+    """Colour primaries and transfer characteristics of a ``colr`` box of type ``nclx``, the first one."""
 
 
 def avif_facts(data: bytes) -> AvifFacts:
     """Bit depth and colour code points of the still image in an AVIF file."""
-    bits, cicp = None, None
+    bits, cicp = 8, None
     for kind, start, end in _properties(data):
-        if kind == b"av1C" and bits is None and end - start >= 4:
+        if kind == b"av1C" and end - start >= 4:
             flags = data[start + 2]
-            bits = (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+            bits = max(bits, (12 if flags & 0x20 else 10) if flags & 0x40 else 8)
         elif kind == b"colr" and cicp is None and data[start : start + 4] == b"nclx" and end - start >= 11:
             cicp = (
                 int.from_bytes(data[start + 4 : start + 6], "big"),
                 int.from_bytes(data[start + 6 : start + 8], "big"),
             )
-    return AvifFacts(bits or 8, cicp)
+    return AvifFacts(bits, cicp)
 
 
 def _properties(data: bytes) -> Iterator[tuple[bytes, int, int]]:

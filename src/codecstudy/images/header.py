@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -42,22 +43,27 @@ def dimensions(path: Path) -> tuple[int, int] | None:
     None where the file does not tell; loading it then says why.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-            format = sniff(head)
-            if format == "JXL":
-                header = jxl_header.read(boxes.jxl_codestream(head))
-                return header.width, header.height
-            if format == "WebP":
-                facts = webp.facts(head, whole=False)
-                return facts.width, facts.height
-            file.seek(0)
-            # The plug-in itself, not Image.open: its limit on pixels is the caller's global setting.
-            with _OPENERS[format](file) as image:
-                return image.width, image.height
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _dimensions(file)
     except Exception:
         # Decoders raise anything on damaged files; each of it means that the size is not known yet.
         return None
+
+
+def _dimensions(file: BinaryIO) -> tuple[int, int]:
+    head = file.read(_HEAD)
+    format = sniff(head)
+    if format == "JXL":
+        header = jxl_header.read(boxes.jxl_codestream(head))
+        return header.width, header.height
+    if format == "WebP":
+        facts = webp.facts(head, whole=False)
+        return facts.width, facts.height
+    file.seek(0)
+    # The plug-in itself, not Image.open: its limit on pixels is the caller's global setting.
+    with _OPENERS[format](file) as image:
+        return image.width, image.height
 
 
 def version() -> str:

@@ -35,7 +35,7 @@ class Raster:
 
 
 def to_canonical(raster: Raster) -> tuple[Pixels, tuple[str, ...]]:
-    """uint8, height x width x 3, sRGB and C-contiguous, with a note on everything that was changed."""
+    """uint8, height x width x 3, sRGB, C-contiguous and writable, with a note on everything that was changed."""
     notes = list(raster.notes)
     samples = _full_range(raster.samples, raster.maximum)
     alpha = samples[:, :, -1] if raster.has_alpha else None
@@ -55,12 +55,14 @@ def to_canonical(raster: Raster) -> tuple[Pixels, tuple[str, ...]]:
         notes.append("alpha flattened on white")
     if samples.dtype == np.uint16:
         samples = _TO_8_BIT[samples]
-        bits = raster.maximum.bit_length()
-        notes.append(f"{bits} bit rounded to 8")
+        if raster.maximum > 255:
+            notes.append(f"{raster.maximum.bit_length()} bit rounded to 8")
     if raster.orientation != 1:
         samples = oriented(samples, raster.orientation)
         notes.append(f"EXIF orientation {raster.orientation} applied")
-    return np.ascontiguousarray(samples, dtype=np.uint8), tuple(notes)
+    pixels = np.ascontiguousarray(samples, dtype=np.uint8)
+    # Some decoders hand out views of memory that is theirs, which a kernel cannot take.
+    return pixels if pixels.flags.writeable else pixels.copy(), tuple(notes)
 
 
 def oriented(samples: Samples, orientation: int) -> Samples:

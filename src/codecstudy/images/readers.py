@@ -233,7 +233,8 @@ def _avif(data: bytes, max_pixels: int) -> Raster:
     # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
     with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as image:
         check_size(image.width, image.height, max_pixels)
-        raster = _rows(avif_decode(data, index=0, numthreads=1), (1 << facts.bits) - 1)
+        samples = avif_decode(data, index=0, numthreads=1)
+        raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
         raster.icc = image.info.get("icc_profile")
         _first_of(raster, image.n_frames)
         _orient(raster, image.getexif)
