@@ -18,7 +18,7 @@ from codecstudy.plan import Plan, make_plan
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo
 from codecstudy.schedule import Scheduler, Source
 from codecstudy.session import Session
-from codecstudy.store import Store
+from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
 from codecstudy.task import BenchConfig, Outcome
 from codecstudy.workers import WorkerPool
@@ -186,7 +186,8 @@ class PipelineRunner:
         workers = host.usable_cpus() if num_workers is None else num_workers
         _check_options(budget, workers, None, None)
         dataset = self._dataset(config, images)
-        with Store(self.root / "data" / "store.sqlite") as store:
+        path = self.root / "data" / "store.sqlite"
+        with Store(path if path.exists() else IN_MEMORY) as store:
             plan = self._plan(config, dataset, store, False)
             outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
             work = _work(plan, outcomes)

@@ -25,6 +25,9 @@ SCHEMA_VERSION = 1
 APPLICATION_ID = 0x43535459
 """``CSTY``: how SQLite files of ours are told from others."""
 
+IN_MEMORY = Path(":memory:")
+"""A store that is gone when it is closed, for looking ahead without leaving a file."""
+
 LOCK_SECONDS = 5.0
 """How long opening waits for another run to let go of the store."""
 

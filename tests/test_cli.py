@@ -1,0 +1,205 @@
+"""The command line end to end, as a user's shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from conftest import picture
+
+STUDY = {
+    "id": "mine",
+    "dataset": {"id": "sample"},
+    "encoders": [
+        {"format": "jpeg", "quality": [50, 90]},
+        {"format": "jxl", "quality": 80, "effort": 3},
+    ],
+}
+
+
+def codecstudy(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "codecstudy", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+    )
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(STUDY))
+    return path
+
+
+def test_run_ends_with_a_table_and_says_where_the_results_are(
+    study_file: Path, photos: Path, root: Path
+) -> None:
+    done = codecstudy("run", study_file, "--images", photos, "--root", root, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert "mine: 4 images x 3 settings, 12 tasks on 2 workers" in done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("jpeg", "jxl"))]
+    assert [row.split("  ")[0] for row in rows] == ["jpeg q50", "jpeg q90", "jxl q80 e3"]
+    assert str(root / "data" / "metrics" / "mine" / "quality.json") in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr, "no control characters where there is no terminal"
+
+
+def test_json_summary_and_second_run(study_file: Path, photos: Path, root: Path) -> None:
+    arguments = ("run", study_file, "--images", photos, "--root", root, "--json", "--quiet")
+    first, second = codecstudy(*arguments), codecstudy(*arguments)
+    assert first.returncode == second.returncode == 0
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+    summary = json.loads(first.stdout)
+    assert (summary["measured"], summary["failed"], summary["complete"]) == (12, 0, True)
+    assert {row["setting"] for row in summary["settings"]} == {"jpeg q50", "jpeg q90", "jxl q80 e3"}
+
+
+def test_failures_are_listed_by_reason_with_exit_code_1(study_file: Path, photos: Path, root: Path) -> None:
+    (photos / "one.png").write_text("no image")
+    (photos / "two.png").write_text("no image, too")
+    done = codecstudy("run", study_file, "--images", photos, "--root", root)
+    assert done.returncode == 1
+    assert "6 failed: source: " in done.stdout
+    assert "one.png" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    quiet = codecstudy("run", study_file, "--images", photos, "--root", root, "--quiet")
+    assert quiet.returncode == 1
+    assert quiet.stdout == ""
+    assert "6 tasks failed" in quiet.stderr
+
+
+def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> None:
+    done = codecstudy("run", study_file, "--images", photos, "--root", root, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    for fact in ("4 images", "3 settings", "12 tasks", "about"):
+        assert fact in done.stdout
+    assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "no-such-study"), "no-such-study"),
+        (("run", "demo", "--time-budget", "soon"), "'soon' is no time budget"),
+        (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
+        (("run", "demo", "--workers", "0"), "workers"),
+        (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),
+        (("run", "broken.json"), "JSON"),
+        (("run", "wrong.toml"), "encoders[0].speed: JPEG has no speed"),
+        (("datasets", "fetch", "no-such-dataset"), "no-such-dataset"),
+        (("datasets", "add", "no-such-folder", "--id", "x"), "no-such-folder"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_a_users_mistake_is_exit_code_2_and_no_traceback(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "broken.json").write_text('{"id": ')
+    (tmp_path / "wrong.toml").write_text(
+        'id = "x"\ndataset = { id = "sample" }\nencoders = [{ format = "jpeg", quality = 50, speed = 3 }]\n'
+    )
+    done = codecstudy(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists(), "a mistake leaves no files behind"
+
+
+def test_measure_gives_all_scores_of_a_pair(tmp_path: Path) -> None:
+    Image.fromarray(picture()).save(tmp_path / "a.png")
+    Image.fromarray(picture()).save(tmp_path / "a.jpg", quality=60)
+    done = codecstudy("measure", "a.png", "a.jpg", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    assert list(scores) == ["ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim"]
+    same = json.loads(codecstudy("measure", "a.png", "a.png", "--json", cwd=tmp_path).stdout)
+    assert (same["ssimulacra2"], same["butteraugli"], same["psnr"], same["ssim"]) == (100, 0, "inf", 1)
+
+
+def test_measure_says_which_file_it_could_not_score(tmp_path: Path) -> None:
+    Image.fromarray(picture()).save(tmp_path / "a.png")
+    Image.fromarray(picture(20, 20)).save(tmp_path / "small.png")
+    (tmp_path / "text.png").write_text("text")
+    done = codecstudy("measure", "a.png", "a.png", "small.png", "text.png", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "a.png" in done.stdout
+    assert "(40, 48, 3)" in done.stderr
+    assert "(20, 20, 3)" in done.stderr
+    assert "text.png" in done.stderr
+    assert codecstudy("measure", "text.png", "a.png", cwd=tmp_path).returncode == 2
+
+
+def test_lists(tmp_path: Path, photos: Path) -> None:
+    listed = codecstudy("studies", "list", cwd=tmp_path).stdout
+    for study in ("demo", "format-comparison", "jxl-effort-sweep", "speed-effort-comparison"):
+        assert study in listed
+    added = codecstudy("datasets", "add", photos, "--id", "holiday", cwd=tmp_path)
+    assert added.returncode == 0, added.stderr
+    rows = {
+        row["id"]: row for row in json.loads(codecstudy("datasets", "list", "--json", cwd=tmp_path).stdout)
+    }
+    assert rows["holiday"]["downloaded"]
+    assert rows["holiday"]["images"] == 4
+    assert {"sample", "kodak", "div2k-valid"} <= set(rows)
+    assert "holiday" in codecstudy("datasets", "list", cwd=tmp_path).stdout
+
+
+def test_schema_and_doctor(tmp_path: Path) -> None:
+    schema = json.loads(codecstudy("schema", cwd=tmp_path).stdout)
+    assert "encoders" in schema["properties"]
+    done = codecstudy("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for fact in ("libjpeg-turbo", "libwebp", "libaom", "libjxl", "ssimulacra2", "kernel cache", "self-test"):
+        assert fact in done.stdout
+    assert not list(tmp_path.iterdir()), "neither writes anything"
+
+
+def test_ctrl_c_saves_whole_images_and_exits_130(tmp_path: Path, root: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for seed in range(40):
+        Image.fromarray(picture(256, 256, seed)).save(folder / f"{seed}.png")
+    study = {**STUDY, "encoders": [{"format": "avif", "quality": [40, 60, 80], "speed": 2}]}
+    (tmp_path / "slow.json").write_text(json.dumps(study))
+    run = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "codecstudy",
+            "run",
+            tmp_path / "slow.json",
+            "--images",
+            folder,
+            "--root",
+            root,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log = root / "data" / "store.sqlite-wal"
+    deadline = time.monotonic() + 120
+    # The store's log grows with the first committed measurements.
+    while time.monotonic() < deadline and not (log.exists() and log.stat().st_size > 60_000):
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=120)
+    assert run.returncode == 130, out + err
+    assert "interrupted" in err
+    results = json.loads((root / "data" / "metrics" / "mine" / "quality.json").read_text())
+    assert not results["complete"]
+    assert "interrupted" in results["incomplete_reason"]
+    assert 0 < len(results["measurements"]) < 120
+    assert len(results["measurements"]) % 3 == 0
