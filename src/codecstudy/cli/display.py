@@ -113,7 +113,7 @@ def _announcement(event: events.Event) -> str | None:
             if event.time_budget is not None:
                 line += f", budget {duration(event.time_budget)}"
             return line
-        case events.Compiling(done=0):
+        case events.Compiling():
             line = "compiling metric kernels, once per machine"
             return f"{line} ({event.note})" if event.note else line
         case events.Failed():
@@ -140,8 +140,14 @@ class _Announcer:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._failures = 0
+        self._compiling = False
 
     def __call__(self, event: events.Event) -> None:
+        if isinstance(event, events.Compiling):
+            # Its events keep coming, to show that time passes.
+            if self._compiling:
+                return
+            self._compiling = True
         if isinstance(event, events.Failed):
             self._failures += 1
             if self._failures > MAX_FAILURE_LINES:
@@ -158,11 +164,13 @@ class Plain:
     def __init__(self, console: Console) -> None:
         self._console, self._tally, self._announce = console, _Tally(), _Announcer(console)
         self._last = time.monotonic()
+        self._compiled = 0
 
     def __call__(self, event: events.Event) -> None:
         self._tally.add(event)
         self._announce(event)
-        if isinstance(event, events.Compiling) and event.done:
+        if isinstance(event, events.Compiling) and event.done > self._compiled:
+            self._compiled = event.done
             self._console.print(
                 f"compiled {event.done} of {event.total} ({event.seconds:.0f} s)", highlight=False
             )
