@@ -45,48 +45,45 @@ class KernelError(CodecstudyError):
 # --- decorators ------------------------------------------------------------------------------------------
 
 
-def kernel(function: Any = None, **options: Any) -> Any:
-    """Compile with numba: no GIL, cached on disk, IEEE arithmetic (never ``fastmath``).
+# No reference counts: numba keeps one for every array that is passed or stored, at the price of an atomic
+# operation each time. Kernels allocate nothing, and their caller keeps their arrays alive.
+_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
-    ``@kernel`` compiles when the function is first called, once for every combination of argument types.
-    ``@kernel(signature)``, with a numba signature, gives a :class:`Kernel`: that one signature, compiled or
-    loaded when first needed. Both are compiled as *part of* another kernel that calls a ``@kernel``, but a
-    :class:`Kernel` is called from Python alone.
+
+def kernel(signature: Any) -> Callable[[Callable[..., Any]], Kernel]:
+    """Decorate a function that is called from Python: compiled for the one numba ``signature``.
+
+    No GIL, cached on disk, IEEE arithmetic (never ``fastmath``), and no allocation of arrays inside.
     """
-    if callable(function) and hasattr(function, "__code__"):
-        return _jit(function, **options)
-    if function is None:
-        return lambda decorated: _jit(decorated, **options)
-    return lambda decorated: Kernel(decorated, function, options)
+    return lambda function: Kernel(function, signature)
 
 
 def stage(function: Callable[..., Any]) -> Any:
-    """Compile a function that only kernels call: inlined in their machine code, so not cached by itself.
-
-    A call that is not inlined costs more than its arguments: numba counts references to every array passed.
-    """
-    import numba
-
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
+    """Decorate a function that only kernels call: inlined in them, so not cached by itself."""
+    return _jit(function, forceinline=True)
 
 
 def routine(function: Callable[..., Any]) -> Any:
-    """Compile a function that kernels call for a row of pixels or more: not inlined, so compiled only once.
+    """Decorate a function that kernels call for a row of pixels or more: not inlined, so compiled only once.
 
     Not cached by itself either: it is kept with each kernel that calls it.
     """
+    return _jit(function)
+
+
+def _jit(function: Callable[..., Any], *signature: Any, **options: Any) -> Any:
     import numba
 
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    njit: Any = numba.njit  # its annotations do not know all options
+    return njit(*signature, **_OPTIONS, **options)(function)
 
 
 class Kernel:
     """A function with one signature, compiled or loaded from the cache when it is first called."""
 
-    def __init__(self, function: Callable[..., Any], signature: Any, options: dict[str, Any]) -> None:
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
         self._function = function
         self._signature = signature
-        self._options = options
         self.__doc__ = function.__doc__
         self.__name__ = function.__name__
 
@@ -99,25 +96,22 @@ class Kernel:
 
     @cached_property
     def _compiled(self) -> Any:
-        return _jit(self._function, self._signature, **self._options)
+        import numba
+
+        module = self._function.__module__.removeprefix(f"{__package__}.")
+        folder = _sources_folder(module.split(".")[0])
+        # numba reads the folder from its global settings, which belong to the user's own functions.
+        settings: Any = numba.config
+        with _settings_lock:
+            users = settings.CACHE_DIR
+            settings.CACHE_DIR = str(folder)
+            try:
+                return _jit(self._function, self._signature, cache=True)
+            finally:
+                settings.CACHE_DIR = users
 
 
-_config_lock = threading.Lock()
-
-
-def _jit(function: Callable[..., Any], *signature: Any, **options: Any) -> Any:
-    """Numba's ``njit`` with our options and our cache folder, which it reads from its global settings."""
-    import numba
-
-    options = {"nogil": True, "cache": True, "error_model": "numpy", **options}
-    module = function.__module__.removeprefix(f"{__package__}.")
-    with _config_lock:
-        configured = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(_sources_folder(module.split(".")[0]))
-        try:
-            return numba.njit(*signature, **options)(function)
-        finally:
-            numba.config.CACHE_DIR = configured
+_settings_lock = threading.Lock()
 
 
 # --- where the machine code is ---------------------------------------------------------------------------
@@ -285,7 +279,8 @@ def _remove_stale_folders(metrics: Iterable[str]) -> None:
 
 def _compile_side_by_side(metrics: list[str], processes: int, report: Callable[[str | None], None]) -> None:
     # The last metric in the order of columns is the largest: begin with it.
-    waiting, running = list(metrics), {}
+    waiting = list(metrics)
+    running: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < processes:

@@ -223,6 +223,27 @@ def load_rgb(typing_context: Any, array: Any, index: Any) -> Any:
     return triple(array, types.intp), code
 
 
+@_in_kernels
+def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+    """``prefetch(array, index)``: begin to bring the cache line of flat element ``index`` near.
+
+    The index may lie outside the array. Worth it where reads jump: hardware follows single streams by itself.
+    """
+    if not _is_flat(array, types.float32, types.uint8):
+        return None
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        octet, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        function_type = ir.FunctionType(ir.VoidType(), [octet, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+        address = _address(context, builder, sig.args[0], args[0], args[1], ir.IntType(8))
+        to_read, keep_near, data = number(0), number(3), number(1)
+        builder.call(function, [address, to_read, keep_near, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), code
+
+
 def _shuffle(builder: Any, a: Any, b: Any, lanes: Any) -> Any:
     """The chosen ``lanes`` of ``a`` followed by ``b``."""
     indices = list(lanes)
@@ -249,7 +270,7 @@ def _split_quarters(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
 
 def _every_other(first: int) -> Callable[..., Any]:
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _shuffle(builder, *args, range(first, 2 * LANES, 2))
+        return _shuffle(builder, args[0], args[1], range(first, 2 * LANES, 2))
 
     return code
 

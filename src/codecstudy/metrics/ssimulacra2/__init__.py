@@ -9,6 +9,7 @@ for visually lossless, 70 for high, 50 for medium quality, below 0 for very stro
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codecstudy.errors import ImageError
 from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
@@ -39,8 +40,9 @@ class Prepared:
             )
         self._sizes = _sizes(height, width)
         self._parts = _parts(len(self._sizes))
-        self._planes = [_planes(*size) for size in self._sizes[1:]]
-        self._planes = [_planes(0, 0), *self._planes, _planes(0, 0)]
+        # The first scale reads the pixels, and the last one has no scale after it to write.
+        none = np.zeros((3, 0, 0), np.float32)
+        self._planes = [none, *(_planes(*size) for size in self._sizes[1:]), none]
         self._work = maps.workspace(width)
         self._prepared = [
             np.zeros(_prepared_floats(size, parts), np.float32)
@@ -61,7 +63,7 @@ class Prepared:
         """``{"ssimulacra2": score}``; see :meth:`score`."""
         return {"ssimulacra2": self.score(distorted)}
 
-    def _pass_over_scales(self, pixels: Pixels, preparing: bool) -> np.ndarray:
+    def _pass_over_scales(self, pixels: Pixels, preparing: bool) -> NDArray[np.float64]:
         sums = np.zeros((len(self._sizes), 3, maps.SUMS))
         for scale, (size, parts) in enumerate(zip(self._sizes, self._parts, strict=True)):
             maps.pass_over_scale(
@@ -89,12 +91,13 @@ def _sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 def _parts(scales: int) -> list[tuple[int, int, int]]:
     """What each scale needs of each channel: nothing that all weights are zero for is computed."""
-    needed = pooling.weights(scales).any(axis=2)
+    weights = pooling.weights(scales)
 
     def part(scale: int, channel: int) -> int:
-        if needed[channel, scale, 0]:
+        ssim, artifact, detail = weights[channel, scale].T
+        if ssim.any():
             return maps.EDGES_AND_SSIM
-        return maps.EDGES if needed[channel, scale].any() else maps.NOTHING
+        return maps.EDGES if artifact.any() or detail.any() else maps.NOTHING
 
     return [(part(s, 0), part(s, 1), part(s, 2)) for s in range(scales)]
 
@@ -106,7 +109,7 @@ def _prepared_floats(size: tuple[int, int], parts: tuple[int, int, int]) -> int:
     return tiles * sum(per_tile[part] for part in parts) * maps.TILE
 
 
-def _planes(height: int, width: int) -> np.ndarray:
+def _planes(height: int, width: int) -> NDArray[np.float32]:
     """Linear RGB of one scale, with room for what whole vectors write and read beyond the last column."""
     return np.zeros((3, height, width + 2 * LANES), np.float32)
 

@@ -12,6 +12,9 @@ it will be read, to ``prepared``: tile by tile, channel by channel, for a channe
 (transposed, as it comes in), the edge strength, the mean and the variance, else the edge strength alone.
 """
 
+# numba has no complete annotations.
+# mypy: disable-error-code="no-untyped-call"
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -28,11 +31,11 @@ from codecstudy.metrics.vector import (
     LANES,
     absolute,
     even,
-    fma,
     lane_index,
     load,
     maximum,
     odd,
+    prefetch,
     select,
     splat,
     store,
@@ -46,6 +49,8 @@ NOTHING, EDGES, EDGES_AND_SSIM = 0, 1, 2
 SUMS = 6
 """Sums per channel: of the SSIM, artifact and detail-loss errors, then of their fourth powers."""
 TILE = LANES * LANES
+AHEAD = 12 * TILE
+"""Floats between what is read of the reference and what is brought near meanwhile: about two tiles' worth."""
 _PAIR = 2 * LANES
 IMAGES = 3
 """Images per channel that are blurred: value, square, product with the reference."""
@@ -110,6 +115,7 @@ def _linear_from_pixels(pixels: Any, x: Any, y: Any, rows: Any, edge: Any, linea
     """Fill ``linear`` with the tile at (x, y) of the sRGB image; the last column stands for those after it."""
     width = pixels.shape[1]
     for i in range(rows):
+        prefetch(pixels, ((y + i) * width + x + 8 * LANES) * 3)
         if x + LANES <= width:
             r, g, b = load_linear_rgb(pixels, ((y + i) * width + x) * 3)
         else:
@@ -225,6 +231,7 @@ def _add_errors(
         row = i * LANES
         mean2 = load(work.blurred, row)
         edge1 = load(prepared, p + row)
+        prefetch(prepared, p + AHEAD + row)
         edge2 = absolute(_xyb_row(work, channel, strip, i) - mean2)
         error = select(inside, (edge2 - edge1) / (1.0 + edge1), 0.0)
         artifact = maximum(error, 0.0)
@@ -236,6 +243,8 @@ def _add_errors(
         if part == EDGES_AND_SSIM:
             mean1 = load(prepared, p + TILE + row)
             variance1 = load(prepared, p + 2 * TILE + row)
+            prefetch(prepared, p + AHEAD + TILE + row)
+            prefetch(prepared, p + AHEAD + 2 * TILE + row)
             square2 = load(work.blurred, TILE + row)
             product = load(work.blurred, 2 * TILE + row)
             ssim = select(inside, _ssim_error(mean1, variance1, mean2, square2, product), 0.0)
@@ -335,6 +344,7 @@ def pass_over_scale(
                             store(prepared, p + i, value)
                         else:
                             product = value * load(prepared, p + i)
+                            prefetch(prepared, p + AHEAD + i)
                             store(work.columns, here + 2 * _PAIR * LANES + i, product)
                     p += TILE
                 for k in range(images):
