@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,6 +189,11 @@ def _column_means(values: Floats) -> Floats:
 
 
 def spread(values: Floats, percentiles: Sequence[float] = (5, 50, 95)) -> tuple[float, ...]:
-    """Percentiles over images (NaN are left out); linear interpolation. Needs at least one value."""
+    """Percentiles over images (NaN are left out). Needs at least one value.
+
+    Linear interpolation; where a value is infinite (a lossless PSNR) the next lower one in place of it, since
+    nothing lies between a finite and an infinite number.
+    """
     present = values[~np.isnan(values)]
-    return tuple(float(p) for p in np.percentile(present, percentiles))
+    method: Literal["linear", "lower"] = "lower" if np.isinf(present).any() else "linear"
+    return tuple(float(p) for p in np.percentile(present, percentiles, method=method))

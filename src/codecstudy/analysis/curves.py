@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from codecstudy.analysis.points import Points, VariantPoints
-from codecstudy.analysis.scales import Scale, scale_of
+from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
 
 Floats = NDArray[np.float64]
@@ -114,9 +114,10 @@ class CurveSet:
 def fit(points: Points, metric: str) -> CurveSet:
     """Curves of ``metric`` (a column of a record) for all images and variants.
 
-    Raises :class:`codecstudy.errors.ResultsError` for an unknown metric.
+    Raises :class:`codecstudy.errors.ResultsError` for an unknown metric, and for one that no
+    record has a score of.
     """
-    scale = scale_of(metric)
+    scale = points.require(metric)
     found: list[Irregularity] = []
     curves = tuple(
         tuple(_curve(block, image, scale) for image in range(len(points.images))) for block in points.blocks

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from codecstudy.analysis.frame import derive, setting_of
+from codecstudy.analysis.scales import SCALES, Scale, scale_of
 from codecstudy.analysis.variants import Scope, Variant, split
 from codecstudy.errors import ResultsError
 from codecstudy.results import SCORE_COLUMNS, QualityResults
@@ -80,6 +81,17 @@ class Points:
     def scopes(self) -> tuple[Scope, ...]:
         """The resolutions and crops that occur: the original first, then from small to large."""
         return tuple(sorted({v.scope for v in self.variants}, key=lambda s: (s.resolution or 0, s.crop or 0)))
+
+    def require(self, metric: str) -> Scale:
+        """The scale of column ``metric``.
+
+        Raises :class:`ResultsError` where there is no such metric, or no record has a score of it.
+        """
+        scale = scale_of(metric)
+        held = [m for m in SCALES if any((~np.isnan(b.scores[m])).any() for b in self.blocks)]
+        if metric not in held:
+            raise ResultsError(f"these results hold no {metric} scores; they hold {', '.join(held)}")
+        return scale
 
     def in_scope(self, scope: Scope) -> tuple[int, ...]:
         """Indices of the blocks of ``scope``."""

@@ -21,6 +21,8 @@ class Scale:
     higher_is_better: bool
     targets: tuple[float, ...]
     """Scores at which sizes are compared unless others are asked for, worst first."""
+    usual_target: float
+    """One score that stands for good quality on the web, where a single one is needed."""
 
     def goodness(self, score: float) -> float:
         """``score`` on an axis that rises with quality."""
@@ -38,11 +40,11 @@ class Scale:
 SCALES: dict[str, Scale] = {
     scale.column: scale
     for scale in (
-        Scale("ssimulacra2", "SSIMULACRA2", True, (50.0, 60.0, 70.0, 80.0, 85.0, 90.0)),
-        Scale("butteraugli", "Butteraugli", False, (3.0, 2.0, 1.5, 1.0, 0.5)),
-        Scale("butteraugli_3norm", "Butteraugli 3-norm", False, (1.5, 1.0, 0.75, 0.5, 0.25)),
-        Scale("psnr", "PSNR (dB)", True, (30.0, 35.0, 40.0, 45.0)),
-        Scale("ssim", "SSIM", True, (0.9, 0.95, 0.98, 0.99)),
+        Scale("ssimulacra2", "SSIMULACRA2", True, (50.0, 60.0, 70.0, 80.0, 85.0, 90.0), 80.0),
+        Scale("butteraugli", "Butteraugli", False, (3.0, 2.0, 1.5, 1.0, 0.5), 1.5),
+        Scale("butteraugli_3norm", "Butteraugli 3-norm", False, (1.5, 1.0, 0.75, 0.5, 0.25), 0.75),
+        Scale("psnr", "PSNR (dB)", True, (30.0, 35.0, 40.0, 45.0), 40.0),
+        Scale("ssim", "SSIM", True, (0.9, 0.95, 0.98, 0.99), 0.98),
     )
 }
 """Every metric that a record has a column for."""

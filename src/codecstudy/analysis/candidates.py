@@ -1,0 +1,98 @@
+"""The coarsest level of each variant that is good enough, and what it costs there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.analysis.levels import LevelCurves
+from codecstudy.analysis.points import Points, VariantPoints
+from codecstudy.analysis.scales import Scale
+from codecstudy.analysis.variants import Axis, Variant
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One variant at one level, over the images of its scope (arrays: one value an image of the study)."""
+
+    variant: Variant
+    level: float
+    """NaN where nothing is swept."""
+    enough: bool
+    """Whether the wanted share of images reaches the target; if not, this is the level with most of them."""
+    reached: NDArray[np.bool_]
+    images: int
+    """Images of the scope: those that any variant was measured on."""
+    goodness: Floats
+    log_size: Floats
+    encode_seconds_per_mp: Floats
+    decode_seconds_per_mp: Floats
+    measured: bool
+    """Whether the level is one that was measured, not one between two."""
+
+    @property
+    def share(self) -> float:
+        """Share of images that reach the target, 0 to 1."""
+        return float(self.reached.sum()) / self.images
+
+    @property
+    def mean_encode_seconds(self) -> float:
+        """Mean encode CPU seconds per megapixel; NaN where none was recorded."""
+        known = self.encode_seconds_per_mp[~np.isnan(self.encode_seconds_per_mp)]
+        return float(known.mean()) if known.size else float("nan")
+
+
+def candidate(
+    points: Points, block: VariantPoints, scale: Scale, target: float, coverage: float
+) -> Candidate:
+    """The coarsest level at which at least ``coverage`` of the scope's images reach ``target``.
+
+    Levels are the measured ones and the steps between them (integers for quality), each image's score there
+    interpolated with PCHIP. An image counts at a level only if it also reaches the target at every finer one
+    that is known: a lucky dip in the curve is not relied on. An image without a measurement around a level
+    does not reach anything there.
+    """
+    curves = LevelCurves.of(block, scale)
+    levels = level_grid(block.variant.axis, block.levels)
+    goodness = curves.goodness_at(levels)
+    ok = goodness >= scale.goodness(target)
+    fails = ~ok & ~np.isnan(goodness)
+    fails_finer = np.logical_or.accumulate(fails[:, ::-1], axis=1)[:, ::-1]
+    reached = ok & ~fails_finer
+    images = int(_in_scope(points, block.variant).sum())
+    shares = reached.sum(axis=0) / images
+    enough = np.flatnonzero(shares >= coverage - 1e-12)
+    k = int(enough[0]) if enough.size else int(np.argmax(shares))
+    level = float(levels[k])
+    return Candidate(
+        variant=block.variant,
+        level=level,
+        enough=bool(enough.size),
+        reached=reached[:, k],
+        images=images,
+        goodness=goodness[:, k],
+        log_size=curves.log_size_at(level),
+        encode_seconds_per_mp=curves.time_at("encode_cpu", level) / block.megapixels,
+        decode_seconds_per_mp=curves.time_at("decode_cpu", level) / block.megapixels,
+        measured=bool(np.isnan(level) or level in block.levels),
+    )
+
+
+def level_grid(axis: Axis, measured: Floats) -> Floats:
+    """Measured levels and the multiples of the axis' step between them, coarsest first."""
+    if not axis.name:
+        return measured
+    low, high = float(measured.min()), float(measured.max())
+    steps = np.arange(np.ceil(low / axis.step), np.floor(high / axis.step) + 1) * axis.step
+    # Rounding makes 0.15000000000000002 the 0.15 that a study would write.
+    levels = {round(float(level), 6) for level in steps} | set(measured.tolist())
+    return np.array(sorted(levels, key=axis.fineness))
+
+
+def _in_scope(points: Points, variant: Variant) -> NDArray[np.bool_]:
+    present = [~np.isnan(points.blocks[v].megapixels) for v in points.in_scope(variant.scope)]
+    return np.asarray(np.any(present, axis=0))

@@ -1,0 +1,302 @@
+"""Two runs of a study against each other, per image at matched quality: did anything get worse?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
+from codecstudy.analysis.curves import CurveSet, fit
+from codecstudy.analysis.matched import Matched, match
+from codecstudy.analysis.points import Points, collect
+from codecstudy.analysis.scales import Scale, scale_of
+from codecstudy.analysis.sensitivity import ImageRatio
+from codecstudy.analysis.variants import Variant
+from codecstudy.errors import ResultsError
+from codecstudy.results import QualityRecord, QualityResults
+
+Floats = NDArray[np.float64]
+Verdict = Literal["worse", "better", "same", "unknown"]
+ProblemKind = Literal["missing", "failed", "source-changed", "not-reached"]
+
+DEFAULT_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A pair that could not be compared: an error, never skipped in silence."""
+
+    kind: ProblemKind
+    side: Literal["base", "head", "both"]
+    """Whose fault it is: where the record is missing or failed, where the target is not reached."""
+    image: str
+    setting: str
+    """Label of the setting, for ``not-reached`` of the variant; empty for ``source-changed``."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """HEAD against BASE for one variant at one score."""
+
+    variant: Variant
+    target: float
+    verdict: Verdict
+    """``worse``: the whole interval of the ratio lies above 1 + tolerance. ``better``: the whole interval
+    lies below 1 - tolerance. ``same``: neither, so that no difference beyond the tolerance is certain.
+    ``unknown``: no number, see ``reason``; counts as an error."""
+    ratio: Estimate | None
+    """Geometric mean over images of HEAD's size / BASE's size."""
+    p5: float | None
+    p95: float | None
+    larger_share: float | None
+    """Share of resamples, 0 to 1, in which HEAD is larger on average."""
+    images: int
+    only_base: int
+    """Images that reach the score in BASE only: each is a problem of kind ``not-reached``."""
+    only_head: int
+    neither: int
+    worst: ImageRatio | None
+    """The image that grew most."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What changed from BASE to HEAD."""
+
+    metric: str
+    targets: tuple[float, ...]
+    tolerance: float
+    comparisons: tuple[Comparison, ...]
+    """By variant, then target."""
+    problems: tuple[Problem, ...]
+    versions: dict[str, tuple[str | None, str | None]]
+    """Tools whose versions differ: name to (BASE's, HEAD's)."""
+
+    @property
+    def worse(self) -> bool:
+        """Whether any variant is worse beyond the tolerance, with confidence."""
+        return any(c.verdict == "worse" for c in self.comparisons)
+
+    @property
+    def exit_code(self) -> int:
+        """1 where HEAD is worse or anything could not be compared, else 0."""
+        unknown = any(c.verdict == "unknown" for c in self.comparisons)
+        return int(self.worse or unknown or bool(self.problems))
+
+
+def diff(
+    base: QualityResults,
+    head: QualityResults,
+    metric: str = "ssimulacra2",
+    targets: Sequence[float] | None = None,
+    tolerance: float = DEFAULT_TOLERANCE,
+    *,
+    seed: int = DEFAULT_SEED,
+    resamples: int = DEFAULT_RESAMPLES,
+) -> Diff:
+    """Compare two results of the same images and settings.
+
+    Images are paired by path and must have the same content; variants by all their parameters. Every record
+    that only one side has, and every failed one, is a problem; so is an image that reaches a target in BASE
+    but not in HEAD. Records that both sides skipped (an image smaller than the resolution) are no pair.
+    ``tolerance`` is a share of size: 0.01 lets HEAD be 1 % larger. ``targets`` defaults to the metric's usual
+    one (SSIMULACRA2 80).
+
+    Raises :class:`ResultsError` where a side has no measurements or no score of ``metric``, for an unknown
+    metric, and for a ``tolerance`` or ``targets`` out of range.
+    """
+    if not 0 <= tolerance < 1:
+        raise ResultsError(f"tolerance must be at least 0 and below 1 (a share of size), not {tolerance}")
+    wanted = (scale_of(metric).usual_target,) if targets is None else targets
+    sides = [
+        match(_curves(results, side, metric), wanted) for side, results in (("BASE", base), ("HEAD", head))
+    ]
+    problems = _record_problems(base, head)
+    changed = {p.image for p in problems if p.kind == "source-changed"}
+    pairs = _Pairs.of(sides[0], sides[1], changed)
+    draw = Resamples.draw(max(len(pairs.images), 1), seed=seed, resamples=resamples)
+    comparisons: list[Comparison] = []
+    for variant in _union(sides[0].points, sides[1].points):
+        logs = pairs.sizes(variant)
+        comparisons += _compare(pairs, variant, logs, tolerance, draw)
+        problems += _not_reached(pairs, variant, logs)
+    return Diff(
+        metric=metric,
+        targets=sides[0].targets,
+        tolerance=tolerance,
+        comparisons=tuple(comparisons),
+        problems=tuple(problems),
+        versions=_versions(base, head),
+    )
+
+
+def _curves(results: QualityResults, side: str, metric: str) -> CurveSet:
+    try:
+        return fit(collect(results), metric)
+    except ResultsError as error:
+        raise ResultsError(f"{side}: {error}") from None
+
+
+def _union(base: Points, head: Points) -> list[Variant]:
+    return sorted({*base.variants, *head.variants}, key=lambda v: v.order)
+
+
+def _record_problems(base: QualityResults, head: QualityResults) -> list[Problem]:
+    """Tasks without a usable record on both sides, and sources that are not the same."""
+    ours, theirs = _by_task(base), _by_task(head)
+    problems: list[Problem] = []
+    changed: set[str] = set()
+    for task in sorted({*ours, *theirs}):
+        one, other = ours.get(task), theirs.get(task)
+        image, setting = (one or other).source_image, (one or other).setting.label()  # type: ignore[union-attr]
+        hashes = {r.source_sha256 for r in (one, other) if r and r.source_sha256}
+        if len(hashes) > 1 and image not in changed:
+            changed.add(image)
+            problems.append(Problem("source-changed", "both", image, "", "the file's content differs"))
+        statuses = tuple("missing" if r is None else r.status for r in (one, other))
+        if statuses in (("measured", "measured"), ("skipped", "skipped")):
+            continue
+        for side, record in (("base", one), ("head", other)):
+            if record is None:
+                problems.append(Problem("missing", side, image, setting, "no record"))  # type: ignore[arg-type]
+            elif record.status != "measured":
+                why = record.measurement_error or record.failure or record.status
+                problems.append(Problem("failed", side, image, setting, why))  # type: ignore[arg-type]
+    return problems
+
+
+def _by_task(results: QualityResults) -> dict[tuple[str, str], QualityRecord]:
+    return {(r.source_image, r.setting.canonical()): r for r in results.measurements}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """The images that both sides measured, with the row of each in both."""
+
+    base: Matched
+    head: Matched
+    images: tuple[str, ...]
+    rows: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, base: Matched, head: Matched, left_out: set[str]) -> _Pairs:
+        theirs = {name: row for row, name in enumerate(head.points.images)}
+        rows = {
+            name: (row, theirs[name])
+            for row, name in enumerate(base.points.images)
+            if name in theirs and name not in left_out
+        }
+        return cls(base, head, tuple(rows), tuple(rows.values()))
+
+    @property
+    def scale(self) -> Scale:
+        return self.base.scale
+
+    def sizes(self, variant: Variant) -> tuple[Floats, Floats]:
+        """Log sizes of BASE and HEAD, images x targets each; NaN where not reached or not there."""
+        return self._side(self.base, variant, 0), self._side(self.head, variant, 1)
+
+    def _side(self, matched: Matched, variant: Variant, side: int) -> Floats:
+        rows = [pair[side] for pair in self.rows]
+        if variant not in matched.points.variants:
+            return np.full((len(rows), len(matched.targets)), np.nan)
+        return np.asarray(matched.log_size[matched.points.variants.index(variant)][rows], dtype=np.float64)
+
+    def image_ratio(self, variant: Variant, image: int, target: int, log_ratio: float) -> ImageRatio:
+        """One image, HEAD in the place of the variant and BASE in that of the baseline."""
+        i, j = self.rows[image]
+        points = self.base.points
+        b, h = points.variants.index(variant), self.head.points.variants.index(variant)
+        return ImageRatio(
+            self.images[image],
+            points.content_classes[i],
+            float(points.blocks[b].megapixels[i]),
+            float(np.exp(log_ratio)),
+            float(self.head.level[h, j, target]),
+            float(self.base.level[b, i, target]),
+        )
+
+
+def _compare(
+    pairs: _Pairs, variant: Variant, sizes: tuple[Floats, Floats], tolerance: float, draw: Resamples
+) -> list[Comparison]:
+    before, after = sizes
+    found = []
+    for t, target in enumerate(pairs.base.targets):
+        ours, theirs = ~np.isnan(before[:, t]), ~np.isnan(after[:, t])
+        comparison = Comparison(
+            variant,
+            target,
+            "unknown",
+            ratio=None,
+            p5=None,
+            p95=None,
+            larger_share=None,
+            images=int(np.sum(ours & theirs)),
+            only_base=int(np.sum(ours & ~theirs)),
+            only_head=int(np.sum(~ours & theirs)),
+            neither=int(np.sum(~ours & ~theirs)),
+            worst=None,
+        )
+        found.append(_judge(pairs, comparison, t, after[:, t] - before[:, t], tolerance, draw))
+    return found
+
+
+def _judge(
+    pairs: _Pairs, empty: Comparison, t: int, logs: Floats, tolerance: float, draw: Resamples
+) -> Comparison:
+    if not empty.images:
+        for side, matched in (("BASE", pairs.base), ("HEAD", pairs.head)):
+            if empty.variant not in matched.points.variants:
+                return dataclasses.replace(empty, reason=f"{side} has no measurement of it")
+        score = f"{pairs.scale.title} {empty.target:g}"
+        return dataclasses.replace(empty, reason=f"no image reaches {score} on both sides")
+    ratio = draw.mean_estimates(logs[:, None], np.exp)[0]
+    p5, _, p95 = spread(np.exp(logs))
+    worst = int(np.nanargmax(logs))
+    measured = dataclasses.replace(
+        empty,
+        ratio=ratio,
+        p5=p5,
+        p95=p95,
+        larger_share=draw.share(-logs[:, None])[0],
+        worst=pairs.image_ratio(empty.variant, worst, t, float(logs[worst])),
+    )
+    if ratio is None or ratio.low is None or ratio.high is None:
+        return dataclasses.replace(measured, reason="a single image has no interval: nothing is certain")
+    verdict: Verdict = "same"
+    if ratio.low > 1 + tolerance:
+        verdict = "worse"
+    elif ratio.high < 1 - tolerance:
+        verdict = "better"
+    return dataclasses.replace(measured, verdict=verdict)
+
+
+def _not_reached(pairs: _Pairs, variant: Variant, sizes: tuple[Floats, Floats]) -> list[Problem]:
+    before, after = sizes
+    if variant not in pairs.head.points.variants:
+        return []  # every record of it is a problem already
+    lost = ~np.isnan(before) & np.isnan(after)
+    return [
+        Problem(
+            "not-reached",
+            "head",
+            pairs.images[i],
+            variant.label,
+            f"{pairs.scale.title} {pairs.base.targets[t]:g} lies outside HEAD's measured scores, not BASE's",
+        )
+        for i, t in zip(*np.nonzero(lost), strict=True)
+    ]
+
+
+def _versions(base: QualityResults, head: QualityResults) -> dict[str, tuple[str | None, str | None]]:
+    names = sorted({*base.tool_versions, *head.tool_versions})
+    both = {name: (base.tool_versions.get(name), head.tool_versions.get(name)) for name in names}
+    return {name: pair for name, pair in both.items() if pair[0] != pair[1]}

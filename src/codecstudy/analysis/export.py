@@ -1,0 +1,152 @@
+"""Results for other programs: CSV, Parquet, and the JSON that Google's codec-compare viewer loads.
+
+The viewer's format is read off its loader (github.com/webmproject/codec-compare, src/entry_loader.ts and
+src/entry.ts, commit aafcf5cd).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from codecstudy.analysis.frame import derive, setting_of
+from codecstudy.analysis.variants import Variant, split
+from codecstudy.errors import ResultsError
+from codecstudy.results import QualityResults, write_atomically
+
+Format = Literal["csv", "parquet", "codec-compare"]
+FORMATS: tuple[Format, ...] = ("csv", "parquet", "codec-compare")
+
+LOSSLESS_DB = 99.0
+"""PSNR of a lossless file, which JSON cannot hold as infinity: what codec-compare-gen, the viewer's own data
+generator, writes for it (src/base.h, kNoDistortion)."""
+
+INDEX_NAME = "batches.json"
+"""The file to name in the viewer's address: ``index.html?load=/.../batches.json``."""
+
+
+def export(results: QualityResults, format: Format, path: Path | str) -> tuple[Path, ...]:
+    """Write ``results`` and return the files: one for CSV and Parquet, several in the folder ``path`` for
+    codec-compare, its index first.
+
+    CSV and Parquet hold every record, the failed ones too, with the columns of
+    :func:`codecstudy.analysis.frame.derive`. Raises :class:`ResultsError` for an unknown format, and ``OSError``
+    where the place cannot be written.
+    """
+    path = Path(path)
+    if format == "csv":
+        write_atomically(path, derive(results).write_csv())
+        return (path,)
+    if format == "parquet":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        derive(results).write_parquet(path)
+        return (path,)
+    if format == "codec-compare":
+        documents = codec_compare(results)
+        for name, document in documents.items():
+            write_atomically(path / name, json.dumps(document, allow_nan=False, ensure_ascii=False))
+        return tuple(path / name for name in documents)
+    raise ResultsError(f"unknown export format {format!r}; formats are {', '.join(FORMATS)}")
+
+
+_FIELDS = (
+    ("original_name", "source_image", "Source image, relative to the dataset"),
+    ("width", "width", "Pixel columns of the encoded image"),
+    ("height", "height", "Pixel rows of the encoded image"),
+    ("level", "level", "Swept parameter"),
+    ("encoded_size", "file_size", "Size of the encoded image in bytes"),
+    ("encoding_time", "encoding_cpu_time", "Encoding CPU time in seconds, one thread"),
+    ("decoding_time", "decoding_cpu_time", "Decoding CPU time in seconds, one thread"),
+    ("ssimulacra2", "ssimulacra2", "SSIMULACRA2 score; higher is better"),
+    ("butteraugli", "butteraugli", "Butteraugli distance, max norm; lower is better"),
+    ("p3-norm", "butteraugli_3norm", "Butteraugli distance, 3-norm; lower is better"),
+    ("psnr", "psnr", f"Peak signal-to-noise ratio in dB; {LOSSLESS_DB:g} for a lossless file"),
+    ("ssim", "ssim", "Structural similarity, 0 to 1"),
+)
+"""Name in the viewer (its NAME_TO_FIELD_ID gives some a meaning), our column, description."""
+
+_ALWAYS = ("source_image", "width", "height", "file_size")
+
+
+def codec_compare(results: QualityResults) -> dict[str, Any]:
+    """The viewer's documents by file name: the index of batches first, then one batch for each variant.
+
+    A batch holds the measured records only: the viewer would read an absent number as 0. Records that lack a
+    number which others of their variant have are left out too; the constant ``left_out`` of the batch counts
+    them all. A column that no record of the variant has is not a field of its batch. Raises
+    :class:`ResultsError` where no record was measured.
+    """
+    frame = derive(results)
+    groups = frame.sort("source_image", "level").partition_by("variant_key")
+    variants = [(split(setting_of(g.row(0, named=True)))[0], g) for g in groups]
+    documents: dict[str, Any] = {}
+    for variant, group in sorted(variants, key=lambda pair: pair[0].order):
+        if (batch := _batch(results, variant, group)) is not None:
+            documents[_file_name(variant, documents)] = batch
+    if not documents:
+        raise ResultsError(
+            f"study {results.study_id!r}: no record was measured, so there is nothing to export"
+        )
+    return {INDEX_NAME: [[name] for name in documents], **documents}
+
+
+def _file_name(variant: Variant, taken: dict[str, Any]) -> str:
+    stem = re.sub(r"[^a-z0-9=.]+", "_", variant.label.lower()).strip("_.")
+    name, number = f"{stem}.json", 2
+    while name in taken or name == INDEX_NAME:
+        name, number = f"{stem}_{number}.json", number + 1
+    return name
+
+
+def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> dict[str, Any] | None:
+    measured = group.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
+    held = [f for f in _FIELDS if f[1] in _ALWAYS or measured[f[1]].null_count() < len(measured)]
+    columns = [column for _, column, _ in held]
+    whole = (
+        measured.select(columns)
+        .drop_nulls()
+        .with_columns(pl.col("^psnr$").replace(float("inf"), LOSSLESS_DB))
+    )
+    if whole.is_empty():
+        return None
+    fields = [(variant.axis.name if name == "level" else name, text) for name, _, text in held]
+    rows = [list(row) for row in whole.iter_rows()]
+    if "level" in columns:
+        position = columns.index("level")
+        for row in rows:
+            row[position] = variant.axis.plain(row[position])
+    fixed = _fixed_parameters(variant)
+    constants = {
+        "name": (variant.label, "Variant"),
+        "codec": (variant.format, "Image format"),
+        "version": (results.tool_versions.get(variant.format, "unknown"), "Encoder library"),
+        "time": (results.timestamp, "When the study was run"),
+        "study": (results.study_name, "Study"),
+        "source_data_set": (results.dataset.id, "Dataset"),
+        "left_out": (str(len(group) - len(whole)), "Records that failed, were skipped or lack a score"),
+    }
+    return {
+        "constant_descriptions": [{name: text} for name, (_, text) in constants.items()],
+        "constant_values": [value for value, _ in constants.values()],
+        "field_descriptions": [{name: text} for name, text in fields] + [{n: t} for n, _, t in fixed],
+        "field_values": [[*row, *(value for _, value, _ in fixed)] for row in rows],
+    }
+
+
+def _fixed_parameters(variant: Variant) -> list[tuple[str, str | int, str]]:
+    """Parameters of the variant as fields that are the same in every row, so that the viewer can show them."""
+    setting = variant.setting
+    # The viewer takes a higher effort to mean slower, which is so for effort and method, but not for speed.
+    effort = setting.effort if setting.effort is not None else setting.method
+    given: list[tuple[str, str | int | None, str]] = [
+        ("effort", effort, "Effort or method; higher is slower"),
+        ("speed", setting.speed, "Speed; higher is faster"),
+        ("chroma_subsampling", setting.chroma_subsampling, "Chroma subsampling"),
+        ("resolution", setting.resolution, "Longest edge in pixels"),
+        ("crop", setting.crop, "Longest edge of the crop in pixels"),
+    ]
+    return [(name, value, text) for name, value, text in given if value is not None]

@@ -1,0 +1,86 @@
+"""One variant seen from its swept parameter: score, size and times between the measured levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from codecstudy.analysis.points import VariantPoints
+from codecstudy.analysis.scales import Scale
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelCurves:
+    """Per image: goodness, log size and times over the level. Never extrapolated.
+
+    A variant that is not swept has one level, NaN, at which the measured values are met.
+    """
+
+    block: VariantPoints
+    goodness: Floats
+    """Images x levels; NaN where there is no score, infinite for a lossless PSNR."""
+
+    @classmethod
+    def of(cls, block: VariantPoints, scale: Scale) -> LevelCurves:
+        """The curves of ``block`` for the metric of ``scale``."""
+        score = block.scores[scale.column]
+        return cls(block, score if scale.higher_is_better else -score)
+
+    @property
+    def _swept(self) -> bool:
+        return bool(self.block.variant.axis.name)
+
+    def goodness_at(self, levels: Floats) -> Floats:
+        """Images x ``levels``, PCHIP between measured levels; NaN outside them.
+
+        Towards an infinite goodness the curve stays at its last finite value: all that is known of the levels
+        between is that they are no worse, if the codec keeps its order.
+        """
+        if not self._swept:
+            return np.repeat(self.goodness, len(levels), axis=1)
+        rows = [_along(self.block.levels, row, levels) for row in self.goodness]
+        return np.stack(rows)
+
+    def log_size_at(self, level: float) -> Floats:
+        """Natural logarithm of bytes of each image at ``level``, PCHIP; NaN outside the measured levels."""
+        size = np.log(np.where(self.block.size > 0, self.block.size, np.nan))
+        if not self._swept:
+            return size[:, 0]
+        at = np.array([level])
+        return np.array([_along(self.block.levels, row, at)[0] for row in size])
+
+    def time_at(self, name: str, level: float) -> Floats:
+        """Seconds of each image at ``level``, linear between neighbours; NaN outside, or where not known."""
+        if not self._swept:
+            return self.block.times[name][:, 0]
+        out = np.full(len(self.goodness), np.nan)
+        for i, row in enumerate(self.block.times[name]):
+            known = ~np.isnan(row)
+            x, y = _rising(self.block.levels[known], row[known])
+            if x.size:
+                out[i] = np.interp(level, x, y, left=np.nan, right=np.nan)
+        return out
+
+
+def _along(levels: Floats, values: Floats, at: Floats) -> Floats:
+    known = ~np.isnan(values)
+    x, y = _rising(levels[known], values[known])
+    if x.size < 2:
+        return np.where(at == x[0], y[0], np.nan) if x.size else np.full(at.shape, np.nan)
+    left = np.clip(np.searchsorted(x, at, side="right") - 1, 0, x.size - 2)
+    ends = y[left], y[left + 1]
+    bound = np.where(at == x[left], ends[0], np.where(at == x[left + 1], ends[1], np.minimum(*ends)))
+    finite = np.isfinite(y)
+    smooth = PchipInterpolator(x[finite], y[finite])(at) if finite.sum() > 1 else bound
+    inside = (at >= x[0]) & (at <= x[-1])
+    return np.where(inside, np.where(np.isfinite(ends[0] + ends[1]), smooth, bound), np.nan)
+
+
+def _rising(levels: Floats, values: Floats) -> tuple[Floats, Floats]:
+    order = np.argsort(levels)
+    return levels[order], values[order]

@@ -1,0 +1,266 @@
+"""From curves to an answer: which format, which setting, how much smaller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.analysis.baseline import baselines
+from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
+from codecstudy.analysis.candidates import Candidate, candidate
+from codecstudy.analysis.commands import ToolCommand, commands
+from codecstudy.analysis.points import Points, collect
+from codecstudy.analysis.scales import Scale
+from codecstudy.analysis.variants import Scope
+from codecstudy.errors import ResultsError
+from codecstudy.model import Setting
+from codecstudy.results import QualityResults
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far one setting takes the images."""
+
+    setting: Setting
+    images: int
+    """Images of the scope."""
+    images_reached: int
+    not_reached: tuple[str, ...]
+    """Images that stay below the target, or were not measured around the setting."""
+    score_p5: float | None
+    """What all but the worst twentieth of the images have at the setting; None where no image has a score."""
+    score_median: float | None
+
+    @property
+    def share(self) -> float:
+        """Share of images that reach the target, 0 to 1."""
+        return self.images_reached / self.images
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The cheapest setting of one format that is good enough, or why there is none."""
+
+    format: str
+    scope: Scope
+    setting: Setting | None
+    """None with a ``reason``."""
+    measured: bool
+    """Whether this very setting was measured; if not, its swept parameter lies between two that were."""
+    reached: Reached
+    """At the setting; where there is none, at the format's setting that comes nearest."""
+    bits_per_pixel: Estimate | None
+    """Geometric mean over images."""
+    size_ratio: Estimate | None
+    """Geometric mean over images of size / size of the baseline at *its* recommended setting; None where the
+    baseline has none. The interval is for other images at these settings: that other images might have led
+    to other settings is not in it."""
+    smaller_share: float | None
+    """Share of resamples, 0 to 1, in which it is smaller than the baseline."""
+    encode_seconds_per_mp: Estimate | None
+    """Mean CPU seconds per megapixel, one thread; None where not recorded."""
+    decode_seconds_per_mp: Estimate | None
+    commands: tuple[ToolCommand, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendations:
+    """The answer for every format and every scope."""
+
+    metric: str
+    target: float
+    coverage: float
+    max_encode_time: float | None
+    """CPU seconds per megapixel."""
+    baselines: dict[Scope, Setting | None]
+    """What sizes are relative to in each scope; None where the baseline does not reach the target."""
+    items: tuple[Recommendation, ...]
+    """By scope (the original first), then smallest first, then those without a setting."""
+
+
+def recommend(
+    results: QualityResults | Points,
+    metric: str = "ssimulacra2",
+    target: float | None = None,
+    max_encode_time: float | None = None,
+    coverage: float = 0.95,
+    baseline: str | None = None,
+    *,
+    seed: int = DEFAULT_SEED,
+    resamples: int = DEFAULT_RESAMPLES,
+) -> Recommendations:
+    """For each format the setting with the smallest files of those that are good enough.
+
+    Good enough: at least ``coverage`` (0 to 1) of the images have a ``metric`` of ``target`` (default: the
+    metric's usual one, SSIMULACRA2 80) or better. For
+    every variant the coarsest such level is found, among the measured ones and the integers between them
+    (twentieths for a JPEG XL distance): scores between measured levels are interpolated per image, never
+    beyond them, and rounded towards quality. See :func:`codecstudy.analysis.candidates.candidate`. Of the
+    variants of a format the one with the smallest geometric mean size at its level wins (on the images that
+    all of them have), among those that take at most ``max_encode_time`` CPU seconds per megapixel on average.
+
+    ``baseline`` is a format (its own recommended setting) or the label of a variant (at its coarsest level
+    that is good enough); the default is JPEG, else the format of the first variant. The limit on encode time
+    does not apply to the baseline. Every resolution and crop is a scope with answers of its own.
+
+    Raises :class:`ResultsError` where nothing was measured, for an unknown metric or baseline, and for a
+    ``target``, ``coverage`` or ``max_encode_time`` out of range.
+    """
+    points = results if isinstance(results, Points) else collect(results)
+    scale = points.require(metric)
+    target = scale.usual_target if target is None else float(target)
+    _check(target, coverage, max_encode_time)
+    draw = Resamples.draw(len(points.images), seed=seed, resamples=resamples)
+    bases = baselines(points, baseline)
+    by_label = any(v.label == baseline for v in points.variants)
+    items: list[Recommendation] = []
+    settings: dict[Scope, Setting | None] = {}
+    for scope in points.scopes:
+        found = [candidate(points, points.blocks[v], scale, target, coverage) for v in points.in_scope(scope)]
+        base = _baseline(found, points, bases[scope], by_label)
+        settings[scope] = None if base is None else base.variant.at(base.level)
+        answers = [
+            _answer(
+                points, scale, [c for c in found if c.variant.format == name], base, max_encode_time, draw
+            )
+            for name in dict.fromkeys(c.variant.format for c in found)
+        ]
+        items += sorted(answers, key=_rank)
+    return Recommendations(metric, target, coverage, max_encode_time, settings, tuple(items))
+
+
+def _check(target: float, coverage: float, max_encode_time: float | None) -> None:
+    if not np.isfinite(target):
+        raise ResultsError(f"target must be a finite score, not {target}")
+    if not 0 < coverage <= 1:
+        raise ResultsError(f"coverage must be above 0 and at most 1 (the share of images), not {coverage}")
+    if max_encode_time is not None and not max_encode_time > 0:
+        raise ResultsError(
+            f"max encode time must be above 0 CPU seconds per megapixel, not {max_encode_time}"
+        )
+
+
+def _baseline(
+    found: Sequence[Candidate], points: Points, index: int | None, by_label: bool
+) -> Candidate | None:
+    if index is None:
+        return None
+    wanted = points.variants[index]
+    same = [c for c in found if (c.variant == wanted if by_label else c.variant.format == wanted.format)]
+    return _smallest([c for c in same if c.enough])
+
+
+def _smallest(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The smallest on the images that all of them have; the first of several equal ones."""
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    sizes = np.stack([c.log_size for c in candidates])
+    common = ~np.isnan(sizes).any(axis=0)
+    if not common.any():
+        return None
+    return candidates[int(np.argmin(sizes[:, common].mean(axis=1)))]
+
+
+def _answer(
+    points: Points,
+    scale: Scale,
+    candidates: Sequence[Candidate],
+    base: Candidate | None,
+    limit: float | None,
+    draw: Resamples,
+) -> Recommendation:
+    enough = [c for c in candidates if c.enough]
+    quick = [c for c in enough if limit is None or c.mean_encode_seconds <= limit * (1 + 1e-9)]
+    best = _smallest(quick)
+    if best is None:
+        nearest = min(enough or candidates, key=lambda c: (-c.share, np.nan_to_num(c.mean_encode_seconds)))
+        reason = _why_none(candidates, enough, quick, limit)
+        return Recommendation(
+            format=nearest.variant.format,
+            scope=nearest.variant.scope,
+            setting=None,
+            measured=False,
+            reached=_reached(points, scale, nearest),
+            bits_per_pixel=None,
+            size_ratio=None,
+            smaller_share=None,
+            encode_seconds_per_mp=None,
+            decode_seconds_per_mp=None,
+            commands=(),
+            reason=reason,
+        )
+    setting = best.variant.at(best.level)
+    block = next(b for b in points.blocks if b.variant == best.variant)
+    bits = best.log_size + np.log(8e-6 / block.megapixels)
+    columns = np.stack([best.encode_seconds_per_mp, best.decode_seconds_per_mp], axis=1)
+    encode, decode = draw.mean_estimates(columns)
+    ratio, share = None, None
+    if base is not None:
+        logs = (best.log_size - base.log_size)[:, None]
+        ratio, share = draw.mean_estimates(logs, np.exp)[0], draw.share(logs)[0]
+    return Recommendation(
+        format=best.variant.format,
+        scope=best.variant.scope,
+        setting=setting,
+        measured=best.measured,
+        reached=_reached(points, scale, best),
+        bits_per_pixel=draw.mean_estimates(bits[:, None], np.exp)[0],
+        size_ratio=ratio,
+        smaller_share=share,
+        encode_seconds_per_mp=encode,
+        decode_seconds_per_mp=decode,
+        commands=commands(setting),
+    )
+
+
+def _reached(points: Points, scale: Scale, found: Candidate) -> Reached:
+    p5, median = None, None
+    if not np.isnan(found.goodness).all():
+        p5, median, _ = (scale.score(g) for g in spread(found.goodness))
+    in_scope = [points.blocks[v].megapixels for v in points.in_scope(found.variant.scope)]
+    present = ~np.isnan(np.stack(in_scope)).all(axis=0)
+    missing = np.flatnonzero(present & ~found.reached)
+    return Reached(
+        setting=found.variant.at(found.level),
+        images=found.images,
+        images_reached=int(found.reached.sum()),
+        not_reached=tuple(points.images[i] for i in missing),
+        score_p5=p5,
+        score_median=median,
+    )
+
+
+def _why_none(
+    candidates: Sequence[Candidate],
+    enough: Sequence[Candidate],
+    quick: Sequence[Candidate],
+    limit: float | None,
+) -> str:
+    if quick:
+        return "its variants were measured on different images, so that their sizes cannot be compared"
+    if not enough:
+        best = max(candidates, key=lambda c: c.share)
+        return (
+            f"no setting reaches the target on enough images; the best, {best.variant.at(best.level).label()}, "
+            f"does on {best.reached.sum()} of {best.images}"
+        )
+    timed = [c for c in enough if not np.isnan(c.mean_encode_seconds)]
+    if not timed:
+        return "its records hold no encode CPU time, so that the limit cannot be checked"
+    fastest = min(timed, key=lambda c: c.mean_encode_seconds)
+    return (
+        f"no setting that reaches the target stays within {limit:g} CPU seconds per megapixel; the fastest, "
+        f"{fastest.variant.at(fastest.level).label()}, takes {fastest.mean_encode_seconds:.3g}"
+    )
+
+
+def _rank(item: Recommendation) -> tuple[bool, float]:
+    if item.setting is None:
+        return True, -item.reached.share
+    return False, item.bits_per_pixel.value if item.bits_per_pixel else float("inf")

@@ -1,0 +1,89 @@
+"""Each variant at each measured level: what a quality number means, and mean rate-distortion curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
+from codecstudy.analysis.points import Points, VariantPoints
+from codecstudy.analysis.scales import Scale
+from codecstudy.analysis.variants import Variant
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSummary:
+    """One variant at one measured level over images."""
+
+    variant: Variant
+    level: float | None
+    """Value of the swept parameter; None where nothing is swept."""
+    metric: str
+    images: int
+    """Images that the numbers rest on: those measured at every level of the variant, so that neighbouring
+    levels compare the same images."""
+    left_out: int
+    """Images measured at this level, but not at every other one."""
+    score: Estimate | None
+    """Mean score; of the finite ones, where a PSNR is infinite."""
+    score_p5: float
+    score_median: float
+    score_p95: float
+    lossless: int
+    """Images with an infinite PSNR, which ``score`` leaves out."""
+    bits_per_pixel: Estimate | None
+    """Geometric mean."""
+    encode_seconds_per_mp: Estimate | None
+    """Mean CPU seconds per megapixel; None where no CPU time was recorded."""
+    decode_seconds_per_mp: Estimate | None
+
+
+def level_summaries(points: Points, metric: str, resamples: Resamples) -> tuple[LevelSummary, ...]:
+    """Every variant at every measured level, coarsest first.
+
+    A variant that no image has at all its levels (each image failed somewhere) has no entries: its points
+    have no common images to rest on. Raises :class:`codecstudy.errors.ResultsError` for an unknown metric, and for
+    one that no record has a score of.
+    """
+    scale = points.require(metric)
+    return tuple(summary for block in points.blocks for summary in _block_summaries(block, scale, resamples))
+
+
+def _block_summaries(block: VariantPoints, scale: Scale, resamples: Resamples) -> list[LevelSummary]:
+    score = block.scores[scale.column]
+    here = ~np.isnan(score) & ~np.isnan(block.size)
+    common = np.asarray(here.all(axis=1))
+    if not common.any():
+        return []
+    score = np.where(common[:, None], score, np.nan)
+    finite = np.where(np.isinf(score), np.nan, score)
+    per_pixel = 1 / np.where(common, block.megapixels, np.nan)[:, None]
+    scores = resamples.mean_estimates(finite)
+    bits = resamples.mean_estimates(np.log(block.size * 8e-6 * per_pixel), np.exp)
+    encode = resamples.mean_estimates(block.times["encode_cpu"] * per_pixel)
+    decode = resamples.mean_estimates(block.times["decode_cpu"] * per_pixel)
+    entries = []
+    for k, level in enumerate(block.levels):
+        p5, median, p95 = spread(score[:, k])
+        entries.append(
+            LevelSummary(
+                variant=block.variant,
+                level=None if np.isnan(level) else float(level),
+                metric=scale.column,
+                images=int(common.sum()),
+                left_out=int(here[:, k].sum() - common.sum()),
+                score=scores[k],
+                score_p5=p5,
+                score_median=median,
+                score_p95=p95,
+                lossless=int(np.isinf(score[:, k]).sum()),
+                bits_per_pixel=bits[k],
+                encode_seconds_per_mp=encode[k],
+                decode_seconds_per_mp=decode[k],
+            )
+        )
+    return entries

@@ -1,0 +1,81 @@
+"""Which number of one codec is which of another."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from codecstudy.analysis.bootstrap import Resamples
+from codecstudy.analysis.curves import fit
+from codecstudy.analysis.equivalence import Equivalent, equivalence
+from codecstudy.analysis.points import collect
+from codecstudy.results import QualityResults
+from synthetic import Formula, exponential_size, measured, records_of, results_of, study
+
+JPEG = Formula("jpeg", (50, 60, 70, 80, 90, 95))
+
+
+def equivalents(results: QualityResults, metric: str = "ssimulacra2") -> dict[tuple[str, float], Equivalent]:
+    points = collect(results)
+    found = equivalence(fit(points, metric), Resamples.draw(len(points.images), resamples=200))
+    return {(e.variant.label, e.baseline_level): e for e in found}
+
+
+def test_a_linear_scale_is_inverted_per_image_and_its_median_taken() -> None:
+    # The other codec's number 2 x + i scores x on image i.
+    other = Formula("avif", (60, 100, 150, 210), score=lambda q, i: (q - i) / 2)
+    entry = equivalents(study([JPEG, other], 5))["avif", 75.0]
+    assert entry.level is not None
+    assert entry.score is not None
+    assert entry.size_ratio is not None
+    assert entry.level.value == pytest.approx(152)
+    assert (entry.p5, entry.p95) == pytest.approx((150.2, 153.8))
+    assert entry.level.low is not None
+    assert entry.level.high is not None
+    assert 150 <= entry.level.low <= 152 <= entry.level.high <= 154
+    assert entry.score.value == pytest.approx(75)
+    assert entry.size_ratio.value == pytest.approx(1.0, rel=1e-6)
+    assert (entry.images, entry.left_out) == (5, 0)
+
+
+def test_lower_is_better_works_the_same() -> None:
+    other = Formula("avif", (20, 30, 45, 50), score=lambda q, i: q * 2)
+    entry = equivalents(study([JPEG, other], 2), "butteraugli")["avif", 80.0]
+    assert entry.level is not None
+    assert entry.score is not None
+    assert entry.level.value == pytest.approx(40)
+    assert entry.score.value == pytest.approx(2.0)
+
+
+def test_the_size_at_equal_looks_comes_along() -> None:
+    half = Formula("avif", JPEG.qualities, size=lambda s, i: exponential_size(s, i) / 2)
+    entry = equivalents(study([JPEG, half], 3))["avif", 70.0]
+    assert entry.size_ratio is not None
+    assert entry.size_ratio.value == pytest.approx(0.5, rel=1e-6)
+
+
+def test_reasons_are_given_in_place_of_numbers() -> None:
+    narrow = Formula("webp", (10, 40), score=lambda q, i: q)
+    still = Formula("jxl", (0,), setting={"quality": None, "effort": 3})
+    found = equivalents(study([Formula("jpeg", (60, 65, 72, 81)), narrow, still], 3))
+    assert found["webp", 60.0].reason == "no image has the score of jpeg at quality 60"
+    assert found["webp", 60.0].left_out == 3
+    assert found["webp", 90.0].reason == "jpeg at quality 90 lies outside the measured levels"
+    assert found["jxl e3", 60.0].reason == "nothing is swept"
+
+
+def test_a_distance_is_found_on_its_own_scale() -> None:
+    records = records_of([JPEG], 2)
+    for i in range(2):
+        for d in (0.5, 1.0, 2.0, 5.0):
+            score = 100 - 8 * d
+            records.append(
+                measured(
+                    Formula("jxl"), i, 0, quality=None, extra_args={"distance": d}, ssimulacra2=score,
+                    file_size=round(1e8 * math.exp(score / 25)),
+                )
+            )  # fmt: skip
+    entry = equivalents(results_of(records))["jxl (by distance)", 90.0]
+    assert entry.level is not None
+    assert entry.level.value == pytest.approx(1.25)

@@ -1,0 +1,171 @@
+"""What is exported is what was measured; codec-compare documents load as its loader loads them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from codecstudy.analysis.export import INDEX_NAME, codec_compare, export
+from codecstudy.analysis.frame import DERIVED_COLUMNS, derive
+from codecstudy.errors import ResultsError
+from synthetic import Formula, failed, measured, records_of, results_of, study
+
+JPEG = Formula("jpeg", setting={"chroma_subsampling": "444"})
+AVIF = Formula("avif", setting={"speed": 6})
+
+KNOWN_FIELDS = {
+    "name", "codec", "version", "time", "source data set", "source tags", "source image path", "original path",
+    "encoded image", "encoded path", "decoded image", "decoded path", "preview", "thumbnail",
+    "encoding command", "encoding cmd", "decoding command", "decoding cmd", "source image", "original name",
+    "encoded name", "encoded image name", "decoded name", "decoded image name", "width", "height",
+    "frame count", "effort", "quality", "psnr", "ssim", "dssim", "msssim", "butteraugli", "ssimulacra",
+    "ssimulacra2", "ciede2000", "flip", "lpips", "p3-norm", "encoded size", "bpp", "megapixels",
+    "encoding time", "decoding time", "raw decoding time",
+}  # fmt: skip
+"""Names to which codec-compare's src/entry.ts (aafcf5cd) gives a meaning."""
+
+
+def to_number(value: object) -> float:
+    """JavaScript's ``Number()`` of a JSON value."""
+    if value is None:
+        return 0.0
+    try:
+        return float(str(value).strip() or 0)
+    except ValueError:
+        return math.nan
+
+
+class Batch:
+    """A batch as the viewer's ``jsonToBatch`` builds it, with its complaints as exceptions."""
+
+    def __init__(self, document: Any) -> None:
+        assert isinstance(document, dict)
+        self.constants = [self._one(d) for d in document.get("constant_descriptions", [])]
+        self.fields = [self._one(d) for d in document.get("field_descriptions", [])]
+        if not self.fields:
+            raise TypeError("JSON payload has no field")
+        values = document.get("constant_values", [])
+        if len(values) != len(self.constants):
+            raise TypeError("constant_values and constant_descriptions differ in number")
+        self.constant = dict(zip(self.constants, values, strict=True))
+        self.rows = document["field_values"]
+        for row in self.rows:
+            if len(row) != len(self.fields):
+                raise TypeError(f"{row} has not exactly {len(self.fields)} fields")
+
+    @staticmethod
+    def _one(description: dict[str, str]) -> str:
+        ((name, text),) = description.items()
+        assert isinstance(text, str)
+        return name
+
+    def column(self, name: str) -> list[Any]:
+        return [row[self.fields.index(name)] for row in self.rows]
+
+    def is_number(self, name: str) -> bool:
+        return not any(math.isnan(to_number(v)) for v in self.column(name))
+
+    def meaning(self, name: str) -> bool:
+        return name.lower().replace("_", " ") in KNOWN_FIELDS
+
+
+def load(folder: Path) -> dict[str, Batch]:
+    """What the viewer has after ``?load=batches.json``: its index names paths relative to itself."""
+    index = json.loads((folder / INDEX_NAME).read_text(encoding="utf-8"))
+    assert isinstance(index, list)
+    paths = [",".join(map(str, entry)) if isinstance(entry, list) else str(entry) for entry in index]
+    return {path: Batch(json.loads((folder / path).read_text(encoding="utf-8"))) for path in paths}
+
+
+def test_the_viewer_loads_one_batch_for_each_variant(tmp_path: Path) -> None:
+    results = study([JPEG, AVIF], 3)
+    files = export(results, "codec-compare", tmp_path / "viewer")
+    assert [f.name for f in files] == [INDEX_NAME, "jpeg_444.json", "avif_s6.json"]
+    batches = load(tmp_path / "viewer")
+    assert list(batches) == ["jpeg_444.json", "avif_s6.json"]
+    jpeg = batches["jpeg_444.json"]
+    assert (jpeg.constant["name"], jpeg.constant["codec"]) == ("jpeg 444", "jpeg")
+    assert jpeg.constant["version"] == "libjpeg-turbo 3.1"
+    assert jpeg.constant["time"] == results.timestamp
+    assert len(jpeg.rows) == 15
+    first = next(r for r in results.measurements if (r.format, r.quality) == ("jpeg", 10))
+    assert jpeg.column("original_name")[0] == first.source_image
+    assert jpeg.column("quality")[0] == 10
+    assert jpeg.column("encoded_size")[0] == first.file_size
+    assert jpeg.column("p3-norm")[0] == first.butteraugli_3norm
+    assert jpeg.column("encoding_time")[0] == first.encoding_cpu_time
+
+
+def test_numbers_are_numbers_and_names_have_the_viewers_meaning(tmp_path: Path) -> None:
+    export(study([JPEG, AVIF], 2), "codec-compare", tmp_path)
+    for batch in load(tmp_path).values():
+        text = {"original_name"}
+        assert all(batch.is_number(name) == (name not in text) for name in batch.fields)
+        own = {"speed", "chroma_subsampling"}
+        assert {name for name in batch.fields if not batch.meaning(name)} <= own
+
+
+def test_records_without_numbers_are_left_out_and_counted() -> None:
+    records = records_of([AVIF], 2)
+    records[0] = failed(AVIF, 0, 10)
+    records[1] = measured(AVIF, 0, 30, ssimulacra2=None)
+    batch = Batch(codec_compare(results_of(records))["avif_s6.json"])
+    assert len(batch.rows) == 8
+    assert batch.constant["left_out"] == "2"
+    assert all(value is not None for row in batch.rows for value in row)
+
+
+def test_a_metric_that_was_not_measured_is_no_field() -> None:
+    records = [measured(AVIF, i, 50, butteraugli=None) for i in range(2)]
+    batch = Batch(codec_compare(results_of(records))["avif_s6.json"])
+    assert "butteraugli" not in batch.fields
+    assert "p3-norm" in batch.fields
+    assert len(batch.rows) == 2
+
+
+def test_lossless_psnr_is_the_generators_99_db() -> None:
+    records = [measured(AVIF, 0, 50), measured(AVIF, 0, 100, psnr=math.inf)]
+    batch = Batch(codec_compare(results_of(records))["avif_s6.json"])
+    assert batch.column("psnr") == [35.0, 99.0]
+
+
+def test_a_distance_is_called_so_and_stays_a_decimal() -> None:
+    jxl = Formula("jxl")
+    records = [measured(jxl, 0, 0, quality=None, extra_args={"distance": d}) for d in (0.5, 1.0)]
+    batch = Batch(codec_compare(results_of(records))["jxl_by_distance.json"])
+    assert batch.column("distance") == [0.5, 1]
+
+
+def test_variants_never_share_a_file() -> None:
+    codecs = [Formula("mine", setting={"extra_args": {"a": value}}) for value in ("x y", "x/y", "../x y")]
+    documents = codec_compare(study(codecs, 1))
+    assert len(documents) == 4
+    assert all("/" not in name for name in documents)
+
+
+def test_only_failures_have_nothing_to_export() -> None:
+    with pytest.raises(ResultsError, match="nothing to export"):
+        codec_compare(results_of([failed(JPEG, 0, 10)]))
+
+
+def test_csv_and_parquet_hold_every_record_with_derived_columns(tmp_path: Path) -> None:
+    results = results_of([*records_of([JPEG], 2), failed(JPEG, 2, 10), measured(JPEG, 3, 10, psnr=math.inf)])
+    expected = derive(results)
+    assert export(results, "parquet", tmp_path / "deep" / "q.parquet") == (tmp_path / "deep" / "q.parquet",)
+    assert pl.read_parquet(tmp_path / "deep" / "q.parquet").equals(expected)
+    export(results, "csv", tmp_path / "q.csv")
+    rows = pl.read_csv(tmp_path / "q.csv", schema_overrides=expected.schema)
+    assert set(DERIVED_COLUMNS) <= set(rows.columns)
+    assert rows.select("file_size", "status", "psnr").equals(expected.select("file_size", "status", "psnr"))
+
+
+def test_unknown_formats_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        ResultsError, match="unknown export format 'xls'; formats are csv, parquet, codec-compare"
+    ):
+        export(study([JPEG], 1), "xls", tmp_path / "x")  # type: ignore[arg-type]

@@ -1,0 +1,250 @@
+"""The cheapest setting that is good enough, in cases whose answer is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+
+import pytest
+
+from codecstudy.analysis.recommend import Recommendation, Recommendations, recommend
+from codecstudy.analysis.variants import Scope
+from codecstudy.errors import ResultsError
+from codecstudy.model import Setting
+from synthetic import Formula, exponential_size, failed, measured, name_of, records_of, results_of, study
+
+JPEG = Formula("jpeg")
+QUICK = {"resamples": 100}
+
+
+def half(format: str, factor: float = 0.5, seconds: float = 0.5, **setting: object) -> Formula:
+    return Formula(
+        format, size=lambda s, i: exponential_size(s, i) * factor, cpu=lambda q, i: seconds, setting=setting
+    )
+
+
+def by_format(found: Recommendations) -> dict[str, Recommendation]:
+    return {item.format: item for item in found.items}
+
+
+def test_the_lowest_integer_quality_that_enough_images_reach() -> None:
+    # Image i scores q - i: with 20 images 19 (95 %) reach 60 at quality 78, the last one at 79.
+    codec = Formula("avif", score=lambda q, i: q - i)
+    found = by_format(recommend(study([JPEG, codec], 20), target=60, **QUICK))["avif"]
+    assert found.setting == Setting("avif", quality=78)
+    assert not found.measured
+    assert (found.reached.images, found.reached.images_reached) == (20, 19)
+    assert found.reached.not_reached == (name_of(19),)
+    assert found.reached.score_median == pytest.approx(78 - 9.5)
+    assert by_format(recommend(study([JPEG, codec], 20), target=60, coverage=1.0, **QUICK))[
+        "avif"
+    ].setting == Setting("avif", quality=79)
+
+
+def test_a_fraction_is_rounded_towards_quality() -> None:
+    codec = Formula("avif", score=lambda q, i: q + 0.3)
+    found = recommend(study([codec], 2), target=60, **QUICK)
+    assert found.items[0].setting == Setting("avif", quality=60)
+    assert recommend(study([codec], 2), target=60.4, **QUICK).items[0].setting == Setting("avif", quality=61)
+
+
+def test_a_measured_setting_is_said_to_be_one() -> None:
+    found = recommend(study([JPEG], 2), target=70, **QUICK).items[0]
+    assert found.measured
+    assert found.setting == Setting("jpeg", quality=70)
+
+
+def test_size_is_relative_to_the_baseline_at_its_own_setting() -> None:
+    # AVIF reaches 60 at quality 40, with files of 0.5 times JPEG's at the same score.
+    codec = Formula("avif", score=lambda q, i: q + 20, size=lambda s, i: exponential_size(s, i) / 2)
+    found = recommend(study([JPEG, codec], 6), target=60, **QUICK)
+    assert found.baselines == {Scope(): Setting("jpeg", quality=60)}
+    avif = by_format(found)["avif"]
+    assert avif.setting == Setting("avif", quality=40)
+    assert avif.size_ratio is not None
+    assert avif.size_ratio.value == pytest.approx(0.5, rel=1e-6)
+    assert (avif.size_ratio.low, avif.size_ratio.high) == pytest.approx((0.5, 0.5), rel=1e-6)
+    assert avif.smaller_share == 1.0
+    assert avif.encode_seconds_per_mp is not None
+    assert avif.encode_seconds_per_mp.value == pytest.approx(0.5)
+    assert avif.decode_seconds_per_mp is not None
+    assert avif.decode_seconds_per_mp.value == pytest.approx(0.01)
+    assert [item.format for item in found.items] == ["avif", "jpeg"]
+    jpeg = by_format(found)["jpeg"].size_ratio
+    assert jpeg is not None
+    assert (jpeg.value, jpeg.low, jpeg.high) == (1.0, 1.0, 1.0)
+    assert [c.tool for c in avif.commands] == ["avifenc", "Pillow", "sharp"]
+
+
+def test_the_smallest_variant_of_a_format_wins_within_the_time() -> None:
+    variants = [
+        half("avif", 0.9, 0.1, speed=9),
+        half("avif", 0.7, 0.4, speed=6),
+        half("avif", 0.5, 3.0, speed=2),
+    ]
+    results = study([JPEG, *variants], 3)
+    for limit, speed in ((None, 2), (3.0, 2), (2.9, 6), (0.4, 6), (0.2, 9)):
+        setting = by_format(recommend(results, target=50, max_encode_time=limit, **QUICK))["avif"].setting
+        assert setting is not None
+        assert setting.speed == speed
+    found = by_format(recommend(results, target=50, max_encode_time=0.05, **QUICK))["avif"]
+    assert found.setting is None
+    assert found.reason == (
+        "no setting that reaches the target stays within 0.05 CPU seconds per megapixel; the fastest, "
+        "avif q50 s9, takes 0.1"
+    )
+    assert found.reached.share == 1.0
+
+
+def test_the_limit_does_not_apply_to_the_baseline() -> None:
+    results = study([half("jpeg", 1.0, 5.0), half("avif", 0.5, 0.1)], 3)
+    found = recommend(results, target=50, max_encode_time=1, **QUICK)
+    assert by_format(found)["jpeg"].setting is None
+    ratio = by_format(found)["avif"].size_ratio
+    assert ratio is not None
+    assert ratio.value == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_format_that_does_not_reach_the_target_says_how_far_it_goes() -> None:
+    weak = Formula("webp", score=lambda q, i: q if i < 2 else q / 2)
+    found = by_format(recommend(study([JPEG, weak], 4), target=60, **QUICK))["webp"]
+    assert found.setting is None
+    assert (
+        found.reason == "no setting reaches the target on enough images; the best, webp q60, does on 2 of 4"
+    )
+    assert found.reached.setting == Setting("webp", quality=60)
+    assert found.reached.share == 0.5
+    assert found.reached.not_reached == (name_of(3), name_of(2))  # by name, class0 first
+    assert found.commands == ()
+
+
+def test_without_a_baseline_at_the_target_there_is_no_ratio() -> None:
+    weak = Formula("jpeg", score=lambda q, i: q / 2)
+    found = recommend(study([weak, Formula("avif")], 3), target=60, **QUICK)
+    assert found.baselines == {Scope(): None}
+    assert by_format(found)["avif"].setting is not None
+    assert by_format(found)["avif"].size_ratio is None
+
+
+def test_a_dip_in_the_curve_is_not_relied_on() -> None:
+    scores = {10: 20.0, 30: 65.0, 50: 55.0, 70: 80.0, 90: 90.0}
+    codec = Formula("jpeg", score=lambda q, i: scores[q])
+    found = recommend(study([codec], 3), target=60, **QUICK).items[0]
+    assert found.setting is not None
+    assert found.setting.quality is not None
+    assert 50 < found.setting.quality <= 70
+
+
+def test_images_that_were_not_measured_do_not_reach() -> None:
+    codec = Formula("avif")
+    records = (
+        records_of([JPEG], 4) + records_of([codec], 4)[5:] + [failed(codec, 0, q) for q in codec.qualities]
+    )
+    found = by_format(recommend(results_of(records), target=50, **QUICK))["avif"]
+    assert found.setting is None
+    assert found.reached.images_reached == 3
+    enough = by_format(recommend(results_of(records), target=50, coverage=0.75, **QUICK))["avif"]
+    assert enough.setting == Setting("avif", quality=50)
+    assert enough.reached.not_reached == (name_of(0),)
+
+
+def test_a_failed_finest_level_does_not_take_the_image_away() -> None:
+    records = [
+        failed(JPEG, 0, 90) if (r.quality, r.source_image) == (90, name_of(0)) else r
+        for r in records_of([JPEG], 3)
+    ]
+    assert recommend(results_of(records), target=50, coverage=1.0, **QUICK).items[0].setting == Setting(
+        "jpeg", quality=50
+    )
+
+
+def test_a_distance_is_recommended_in_twentieths() -> None:
+    records = [
+        measured(Formula("jxl"), i, 0, quality=None, effort=7, extra_args={"distance": d}, ssimulacra2=100 - 10 * d,
+                 file_size=round(1e6 * math.exp(-d)))
+        for i in range(3) for d in (0.5, 1.0, 2.0, 4.0)
+    ]  # fmt: skip
+    found = recommend(results_of(records), target=83.1, **QUICK).items[0]
+    # 1.69 is the distance that just reaches it: the next finer twentieth.
+    assert found.setting == Setting("jxl", effort=7, extra_args=(("distance", 1.65),))
+
+
+def test_butteraugli_has_its_own_usual_target() -> None:
+    found = recommend(study([JPEG], 2), metric="butteraugli", **QUICK)
+    assert found.target == 1.5
+    assert found.items[0].setting == Setting("jpeg", quality=85)
+    assert found.items[0].reached.score_median == pytest.approx(1.5)
+
+
+def test_a_variant_without_a_quality_is_recommended_as_it_is() -> None:
+    lossless = Formula(
+        "webp", (0,), score=lambda q, i: 100.0, setting={"quality": None, "extra_args": {"lossless": True}}
+    )
+    records = [dataclasses.replace(r, psnr=math.inf) for r in records_of([lossless], 3)]
+    for metric, target in (("ssimulacra2", 80), ("psnr", 60)):
+        found = recommend(results_of(records), metric, target, **QUICK).items[0]
+        assert found.setting == Setting("webp", extra_args=(("lossless", True),))
+        assert found.measured
+
+
+def test_every_resolution_has_answers_of_its_own() -> None:
+    small = {"resolution": 640}
+    codecs = [JPEG, half("avif"), Formula("jpeg", setting=small), half("avif", 0.25, resolution=640)]
+    found = recommend(study(codecs, 3), target=50, **QUICK)
+    ratios = {(i.scope, i.format): i.size_ratio.value for i in found.items if i.size_ratio}
+    assert ratios[Scope(), "avif"] == pytest.approx(0.5, rel=1e-6)
+    assert ratios[Scope(640), "avif"] == pytest.approx(0.25, rel=1e-6)
+    assert [i.scope for i in found.items] == [Scope()] * 2 + [Scope(640)] * 2
+
+
+def test_the_baseline_may_be_one_variant() -> None:
+    slow, fast = half("avif", 0.5, speed=2), half("avif", 0.8, speed=9)
+    results = study([JPEG, slow, fast], 3)
+    for baseline, expected in (("avif s9", 1 / 0.8), ("avif", 1 / 0.5), (None, 1.0)):
+        ratio = by_format(recommend(results, target=50, baseline=baseline, **QUICK))["jpeg"].size_ratio
+        assert ratio is not None
+        assert ratio.value == pytest.approx(expected, rel=1e-6)
+
+
+def test_order_of_records_does_not_matter() -> None:
+    records = records_of([JPEG, half("avif"), half("webp", 0.8)], 5)
+    shuffled = random.Random(0).sample(records, len(records))
+    assert recommend(results_of(shuffled), target=55, **QUICK) == recommend(
+        results_of(records), target=55, **QUICK
+    )
+
+
+def test_one_image_has_an_answer_without_an_interval() -> None:
+    ratio = by_format(recommend(study([JPEG, half("avif")], 1), target=55, **QUICK))["avif"].size_ratio
+    assert ratio is not None
+    assert ratio.value == pytest.approx(0.5, rel=1e-6)
+    assert ratio.low is None
+
+
+def test_without_cpu_times_a_limit_cannot_be_checked() -> None:
+    records = [dataclasses.replace(r, encoding_cpu_time=None) for r in records_of([JPEG], 2)]
+    found = recommend(results_of(records), target=50, max_encode_time=1, **QUICK).items[0]
+    assert found.reason == "its records hold no encode CPU time, so that the limit cannot be checked"
+    assert recommend(results_of(records), target=50, **QUICK).items[0].encode_seconds_per_mp is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"target": math.nan}, "target must be a finite score"),
+        ({"coverage": 0.0}, "coverage must be above 0"),
+        ({"coverage": 95}, "coverage must be above 0 and at most 1"),
+        ({"max_encode_time": 0.0}, "max encode time must be above 0"),
+        ({"metric": "vmaf"}, "unknown metric"),
+        ({"baseline": "gif"}, "baseline 'gif' is not in these results"),
+    ],
+)
+def test_senseless_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ResultsError, match=message):
+        recommend(study([JPEG], 1), **arguments)  # type: ignore[arg-type]
+
+
+def test_only_failures_are_refused_with_the_reason() -> None:
+    with pytest.raises(ResultsError, match="encode broke"):
+        recommend(results_of([failed(JPEG, 0, 10)]))
