@@ -51,7 +51,7 @@ def test_each_has_enough_qualities_per_curve(name: str) -> None:
     for qualities in curves.values():
         assert len(qualities) >= 7
         assert min(qualities) <= 20
-        assert max(qualities) >= 92
+        assert max(qualities) >= 96
 
 
 SWEPT = {
