@@ -15,7 +15,8 @@ def parse_time_budget(value: str) -> float:
     Raises ``ValueError``, showing the accepted forms, for anything else: also for nothing, zero, and what is
     negative or not finite.
     """
-    text = value.strip() if isinstance(value, str) else ""
+    # Not stripped: what has spaces around it is none of the accepted forms.
+    text = value if isinstance(value, str) else ""
     seconds = 0.0
     if _SECONDS.fullmatch(text):
         seconds = float(text)
@@ -24,7 +25,7 @@ def parse_time_budget(value: str) -> float:
         seconds = hours * 3600 + minutes * 60 + rest
     if not 0 < seconds < math.inf:
         raise ValueError(
-            f"{value!r} is no time budget. Give seconds (3600) or hours, minutes and seconds in that order: "
+            f"{value!r:.60} is no time budget. Give seconds (3600) or hours, minutes and seconds in that order: "
             "1h, 30m, 90s, 1h30m, 2h15m30s; more than zero."
         )
     return seconds
