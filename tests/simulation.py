@@ -6,11 +6,15 @@ import heapq
 import itertools
 import math
 import random
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from codecstudy.costs import CostModel, SettingCost
 from codecstudy.schedule import Assignment, Scheduler, Source, Task
+
+T = TypeVar("T")
 
 IMAGE_SPREAD = 0.43
 """Standard deviation of the logarithm of encode CPU seconds per megapixel between images at one setting:
@@ -96,8 +100,11 @@ class Simulation:
     """Runs a scheduler to its end. ``deadly`` tasks kill their worker, ``faulty`` ones fail.
 
     ``watch`` is called after every decision that gave a task. ``replace`` puts a new worker in the place of a
-    dead one. Raises ``AssertionError`` where the scheduler breaks a promise: a task given that is not left, memory
-    over its limit, or no task for anybody while nothing runs and work is left.
+    dead one. ``keep`` remembers every task, to check that none runs twice. With a ``timer`` the scheduler's own
+    time is kept, of each decision and of each report of a task.
+
+    Raises ``AssertionError`` where the scheduler breaks a promise: a task given that is not left, memory over its
+    limit, or no task for anybody while nothing runs and work is left.
     """
 
     def __init__(
@@ -114,7 +121,7 @@ class Simulation:
         replace: bool = True,
         keep: bool = True,
         watch: Callable[[int, Assignment], None] | None = None,
-        timer: Callable[[], float] = lambda: 0.0,
+        timer: Callable[[], float] | None = None,
     ) -> None:
         self.now = 0.0
         self.sources = {source.index: source for source in sources}
@@ -122,7 +129,7 @@ class Simulation:
         self.memory_limit = memory_limit
         self.deadly, self.faulty, self.replace, self.keep, self.watch = deadly, faulty, replace, keep, watch
         self.timer = timer
-        self.decision_seconds: list[float] = []
+        self.decisions, self.reports = array("d"), array("d")
         self.scheduler = Scheduler(
             sources, costs, range(workers), start=0.0, budget=budget, memory_limit=memory_limit
         )
@@ -195,6 +202,14 @@ class Simulation:
 
     # -- steps
 
+    def _timed(self, spent: array[float], call: Callable[[], T]) -> T:
+        if self.timer is None:
+            return call()
+        before = self.timer()
+        value = call()
+        spent.append(self.timer() - before)
+        return value
+
     def _ask_idle(self, everyone: bool) -> None:
         # With a thousand workers in the finish, the answer to a few tells the answer to all others.
         refusals = 0
@@ -207,9 +222,7 @@ class Simulation:
     def _ask(self, worker: int) -> bool:
         sleeper = self._workers.get(worker)
         while sleeper is not None and len(sleeper.queue) < 2:
-            before = self.timer()
-            given = self.scheduler.next(worker, self.now)
-            self.decision_seconds.append(self.timer() - before)
+            given = self._timed(self.decisions, lambda: self.scheduler.next(worker, self.now))
             if given is None:
                 break
             self._take(worker, sleeper, given)
@@ -263,7 +276,8 @@ class Simulation:
         if task in self.faulty:
             self.scheduler.failed(worker, task, self.now)
         else:
-            self.scheduler.finished(worker, task, self.now, sleeper.seconds)
+            seconds = sleeper.seconds
+            self._timed(self.reports, lambda: self.scheduler.finished(worker, task, self.now, seconds))
         self._note(worker, sleeper, "failed" if task in self.faulty else "finished")
         self._end(task, "ended")
         sleeper.queue.pop(0)
@@ -275,6 +289,8 @@ class Simulation:
         return worker
 
     def _end(self, task: Task, how: str) -> None:
+        if not self.keep:
+            return
         assert task not in self.ended, f"{task} ended twice"
         self.ended[task] = how
 

@@ -21,6 +21,8 @@ Rates = NDArray[np.float64]
 
 _BORROWED = 2.0
 """Observations that a level's parent counts for."""
+_STANDARD = 0.2
+"""Groups that the expectation "this machine is like the one of the priors" counts for."""
 _OUTLIER = 10.0
 """A task slower than this many estimates is a hiccup of the machine: it counts as just that many."""
 _TRUSTED = 8
@@ -164,7 +166,7 @@ class CostModel:
         # A geometric mean over groups: the slowest codec must not decide alone how fast the machine is.
         weight = seen / (seen + _BORROWED)
         log_ratio = np.log(np.maximum(raw, 1e-9))
-        self._machine = float(np.exp((weight * log_ratio).sum() / (weight.sum() + 0.1)))
+        self._machine = float(np.exp((weight * log_ratio).sum() / (weight.sum() + _STANDARD)))
         group = ((seen * raw + _BORROWED * self._machine) / (seen + _BORROWED))[self._group]
         raw = np.where(self._seen > 0, self._spent / np.maximum(self._expected, 1e-300), 1.0)
         self._rates = self._prior * (self._seen * raw + _BORROWED * group) / (self._seen + _BORROWED)

@@ -36,7 +36,6 @@ class Flight:
         self._spent = 0.0
         self._count = 0
         self._state = np.full(len(self._area), _LEFT, dtype=np.uint8)
-        self._head = 0
         self._unopened = set(self._sizes.tolist())
         self.left = len(self._area)
         self.undone = len(self._area)
@@ -80,21 +79,15 @@ class Flight:
 
     # -- which one next; there must be one left
 
-    def first(self) -> int:
-        """The next task in the source's own order."""
-        while self._state[self._head] != _LEFT:
-            self._head += 1
-        return self._head
+    def longest_at(self, size: int | None) -> int:
+        """The longest task at ``size``, or at the first size in the source's order that has one left."""
+        left = self._state == _LEFT
+        if size is None or not (left & (self._sizes == size)).any():
+            size = self.size(int(left.argmax()))
+        return int((self._seconds * (left & (self._sizes == size))).argmax())
 
-    def last_size(self) -> int:
-        """The size that the owner comes to last: helpers begin there, out of its way."""
-        return self.size(int(np.flatnonzero(self._state == _LEFT)[-1]))
-
-    def longest_within(self, size: int, ceiling: float) -> int | None:
-        """The longest task of at most ``ceiling`` seconds, at ``size`` where one is left there.
-
-        Longest first keeps the short ones for the end, where they even out who ends when.
-        """
+    def longest_within(self, ceiling: float, size: int) -> int | None:
+        """The longest task of at most ``ceiling`` seconds, at ``size`` if that has one; None if there is none."""
         seconds = self._seconds * (self._state == _LEFT)
         seconds[seconds > ceiling] = 0.0
         same = seconds * (self._sizes == size)
@@ -102,6 +95,10 @@ class Flight:
         if not same[position]:
             position = int(seconds.argmax())
         return position if seconds[position] else None
+
+    def last_size(self) -> int:
+        """The last size that has a task left: helpers begin there, out of the owner's way."""
+        return self.size(int(np.flatnonzero(self._state == _LEFT)[-1]))
 
     # -- what happens to it
 
@@ -114,7 +111,6 @@ class Flight:
     def put_back(self, position: int) -> None:
         """The task was given but not ended: it is left again."""
         self._state[position] = _LEFT
-        self._head = min(self._head, position)
         self.left += 1
 
     def end(self, position: int, seconds: float | None) -> None:

@@ -2,7 +2,8 @@
 
 A free worker is given, in this order:
 
-1. the next task of the source that it has open, in the source's own order;
+1. the next task of the source that it has open: sizes in order, and the longest task of a size first, so that the
+   short ones are left to even out who ends when;
 2. a task of a source whose worker has left or died;
 3. a new source, the next in order, if it is expected to end within the budget and its memory has room;
 4. *help*: one task of a source that another worker has open, from the one with most work left per worker,
@@ -183,7 +184,7 @@ class Scheduler:
     def _go_on(self, member: Member, flight: Flight, now: float) -> Assignment | None:
         """The next task of a source that is the worker's own."""
         self._roster.join(member, flight, own=True)
-        position = self._position(member, flight)
+        position = flight.longest_at(member.size)
         if not self._roster.has_room(member, flight, position):
             self._admission.claim(member.name, self._roster.memory(member, flight, position))
             return None
@@ -236,7 +237,7 @@ class Scheduler:
         opening = 0.0 if here else self._costs.open_seconds(flight.source.megapixels[size])
         others = flight.crew - here
         ceiling = self._board.work_of(flight) / others - opening if others else float("inf")
-        position = flight.longest_within(size, ceiling)
+        position = flight.longest_within(ceiling, size)
         if position is None or not self._roster.has_room(member, flight, position):
             return None
         self._roster.join(member, flight, own=False)
@@ -251,15 +252,17 @@ class Scheduler:
             return self._open_ahead(member, now)
         if member.helping and not self.closing():
             return None
-        position = self._position(member, flight)
-        if self.closing():
-            # Left to the others, when would it have begun? Not later than their queue lasts.
-            queue = (self._board.work() - self._roster.held_seconds) / len(self._roster)
-            if member.held[0].seconds + flight.seconds(position) > queue:
-                return None
+        position = flight.longest_at(member.size)
+        if self.closing() and self._wanted_sooner(member, flight.seconds(position)):
+            return None
         if not self._roster.has_room(member, flight, position):
             return None
         return self._roster.give(member, flight, position, now)
+
+    def _wanted_sooner(self, member: Member, seconds: float) -> bool:
+        """Whether work might run out before the worker had ended a second task so long."""
+        queue = (self._board.work() - self._roster.held_seconds) / len(self._roster)
+        return len(self._roster) > 1 and member.held[0].seconds + seconds > queue
 
     def _open_ahead(self, member: Member, now: float) -> Assignment | None:
         """Open the next source early, where there is no doubt that it will be opened and by no other worker."""
@@ -278,16 +281,7 @@ class Scheduler:
         self._opened += 1
         flight = self._board.open(source, self._costs)
         self._roster.join(member, flight, own=True)
-        return self._roster.give(member, flight, self._position(member, flight), now)
-
-    def _position(self, member: Member, flight: Flight) -> int:
-        """Which task of its open source a worker takes: in order, but the longest first in the finish."""
-        first = flight.first()
-        if not self.closing():
-            return first
-        size = member.size if member.flight is flight and member.size is not None else flight.size(first)
-        longest = flight.longest_within(size, float("inf"))
-        return first if longest is None else longest
+        return self._roster.give(member, flight, flight.longest_at(None), now)
 
     # -- the budget
 
