@@ -1,0 +1,69 @@
+"""The mean curve against codecs that are formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from codecstudy.analysis.bootstrap import Resamples
+from codecstudy.analysis.meancurve import MeanCurve, mean_curves
+from codecstudy.analysis.points import collect
+from synthetic import Formula, measured, name_of, results_of, study
+
+
+def curve_of(codec: Formula, images: int = 8, metric: str = "ssimulacra2") -> MeanCurve:
+    points = collect(study([codec], images))
+    return mean_curves(points, metric, Resamples.draw(images, resamples=200))[0]
+
+
+def test_it_passes_through_the_means_of_log_linear_codecs() -> None:
+    curve = curve_of(Formula("jpeg"))
+    scale = math.exp(np.mean([math.log(8e-6 * 1e8 * (1 + i)) for i in range(8)]))
+    np.testing.assert_allclose(curve.bits_per_pixel, scale * np.exp(curve.score / 25), rtol=1e-6)
+    assert curve.images == 8
+    assert curve.score[0] == 10
+    assert curve.score[-1] == 90
+
+
+def test_scores_that_differ_along_one_curve_are_no_uncertainty_of_it() -> None:
+    # Every image lies on the same line, each elsewhere: at equal score all have equal rates.
+    codec = Formula("jpeg", score=lambda q, i: q + i, size=lambda s, i: 1e8 * math.exp(s / 25))
+    curve = curve_of(codec)
+    np.testing.assert_allclose(curve.low, curve.bits_per_pixel, rtol=1e-6)
+    np.testing.assert_allclose(curve.high, curve.bits_per_pixel, rtol=1e-6)
+
+
+def test_the_interval_is_that_of_the_mean_rate_where_scores_are_equal() -> None:
+    curve = curve_of(Formula("jpeg"))
+    in_order = sorted(range(8), key=name_of)  # images are resampled by name
+    logs = np.log([8e-6 * 1e8 * (1 + i) for i in in_order])[:, None]
+    estimate = Resamples.draw(8, resamples=200).mean_estimates(logs, np.exp)[0]
+    assert estimate is not None
+    factor = np.exp(curve.score / 25)
+    np.testing.assert_allclose(curve.low, estimate.low * factor, rtol=1e-5)
+    np.testing.assert_allclose(curve.high, estimate.high * factor, rtol=1e-5)
+
+
+def test_lower_is_better_runs_from_worst_to_best() -> None:
+    curve = curve_of(Formula("jpeg"), metric="butteraugli")
+    assert curve.score[0] == pytest.approx(9.0)
+    assert curve.score[-1] == pytest.approx(1.0)
+    assert (np.diff(curve.bits_per_pixel) > 0).all()
+
+
+def test_one_image_has_a_curve_without_an_interval() -> None:
+    curve = curve_of(Formula("jpeg"), images=1)
+    assert curve.score.size > 2
+    assert np.isnan(curve.low).all()
+
+
+def test_lossless_levels_are_left_out_and_a_single_level_is_no_curve() -> None:
+    codec = Formula("jpeg", qualities=(50, 90))
+    records = [
+        measured(codec, i, q, psnr=float("inf") if q == 90 else 40.0) for i in range(3) for q in (50, 90)
+    ]
+    points = collect(results_of(records))
+    curve = mean_curves(points, "psnr", Resamples.draw(3, resamples=20))[0]
+    assert curve.score.size == 0
