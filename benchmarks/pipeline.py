@@ -26,7 +26,7 @@ from PIL import Image
 from codecstudy import PipelineRunner, StudyConfig, events, host
 from codecstudy.datasets import open_sample
 from codecstudy.images import load, resize
-from codecstudy.task import Measurement
+from codecstudy.outcome import Measurement
 
 EIGHT_PER_FORMAT: list[dict[str, Any]] = [
     {"format": fmt, "quality": {"start": 30, "stop": 93, "step": 9}}

@@ -14,19 +14,19 @@ LAYERS = (
     ("pipeline",),
     ("session",),
     ("plan",),
-    ("store", "selftest", "pair", "events"),
+    ("selftest", "pair"),
     ("task", "report"),
     ("analysis", "study", "schedule", "studies"),
-    ("artifacts", "images", "metrics", "codecs", "datasets", "costs", "workers", "export"),
+    ("events", "store", "artifacts", "images", "metrics", "codecs", "datasets", "costs", "workers", "export"),
     ("results", "budget", "crops", "host", "interrupts"),
-    ("model", "errors"),
+    ("outcome", "model", "errors"),
 )
 """From the roof to the ground: a room may import from the rows below its own, and from its own row's left."""
 
 READING_WING = {"report", "analysis", "export"}
 MEASURING_WING = {
     "pipeline", "session", "plan", "store", "task", "study", "studies", "schedule", "costs", "workers",
-    "datasets", "images", "metrics", "codecs", "events", "artifacts", "selftest", "pair",
+    "datasets", "images", "metrics", "codecs", "events", "artifacts", "selftest", "pair", "outcome",
 }  # fmt: skip
 
 

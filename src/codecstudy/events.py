@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codecstudy.model import Setting
+from codecstudy.outcome import Failure, Outcome
 from codecstudy.results import QualityResults
-from codecstudy.task import Failure, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from codecstudy.datasets import Dataset, open_dataset, open_folder
 from codecstudy.interrupts import Interrupts
 from codecstudy.metrics import kernels
 from codecstudy.model import Setting
+from codecstudy.outcome import Outcome
 from codecstudy.plan import Plan, make_plan
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo
 from codecstudy.schedule import Scheduler, Source
 from codecstudy.session import Session
 from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
-from codecstudy.task import BenchConfig, Outcome
+from codecstudy.task import BenchConfig
 from codecstudy.workers import WorkerPool
 
 __all__ = ["PipelineRunner", "parse_time_budget"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from codecstudy.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.datasets import Dataset, order_images
 from codecstudy.images.header import dimensions, version
 from codecstudy.model import Setting
+from codecstudy.outcome import Failure, Measurement, Outcome, Skip
 from codecstudy.results import QualityRecord
 from codecstudy.store import Store, task_key
 from codecstudy.study import StudyConfig
-from codecstudy.task import Failure, Job, Measurement, Outcome, Skip
+from codecstudy.task import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +196,8 @@ def _crops(config: StudyConfig, settings: Sequence[Setting]) -> CropPlan | None:
 
 
 def _versions(settings: Sequence[Setting]) -> dict[str, str]:
-    from codecstudy import __version__
-
     return {
-        "codecstudy": __version__,
+        "codecstudy": installed("codecstudy"),
         "images": version(),
         **{fmt: codecs.get(fmt).version() for fmt in dict.fromkeys(s.format for s in settings)},
         **{name: metrics.get(name).version for name in metrics.names()},

@@ -12,10 +12,11 @@ from codecstudy import events
 from codecstudy.costs import CostModel
 from codecstudy.errors import CodecstudyError
 from codecstudy.interrupts import Interrupts
+from codecstudy.outcome import Failure, FailureKind, Measurement, Outcome, Skip
 from codecstudy.plan import Plan
 from codecstudy.schedule import Scheduler, Task
 from codecstudy.store import Store
-from codecstudy.task import Failure, FailureKind, Measurement, Outcome, Report, Skip
+from codecstudy.task import Report
 from codecstudy.workers import Died, Done, HandlerError, Ready, Recalled, WorkerPool
 from codecstudy.workers import Event as WorkerEvent
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from codecstudy.errors import StoreError
-from codecstudy.task import Measurement, Outcome, Skip
+from codecstudy.outcome import Measurement, Outcome, Skip
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x43535459

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from codecstudy.crops import Box, CropPlan
 from codecstudy.errors import CodecstudyError
 from codecstudy.metrics.base import Prepared
 from codecstudy.model import Setting
+from codecstudy.outcome import Failure, FailureKind, Measurement, Outcome, Skip
 
 T = TypeVar("T")
 
@@ -58,45 +59,6 @@ class Opening:
 
     seconds: float
     cpu_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """A task that went well. Times in seconds, sizes in bytes and pixels."""
-
-    file_size: int
-    width: int
-    height: int
-    encoding_time: float
-    encoding_cpu_time: float
-    decoding_time: float
-    decoding_cpu_time: float
-    metrics_cpu_time: float
-    scores: dict[str, float]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A task that does not apply to its source, and why."""
-
-    reason: str
-    notes: tuple[str, ...] = ()
-
-
-FailureKind = Literal["source", "encode", "decode", "metric", "artifact", "crash", "timeout", "memory"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A task that went wrong, and why."""
-
-    kind: FailureKind
-    reason: str
-    notes: tuple[str, ...] = ()
-
-
-Outcome = Measurement | Skip | Failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,231 @@
+"""``codecstudy recommend``, ``diff`` and ``export``: what a study's results say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from codecstudy.cli.app import app, err, out, user_errors
+from codecstudy.cli.display import count
+from codecstudy.errors import ResultsError
+from codecstudy.results import QualityResults
+
+if TYPE_CHECKING:
+    # Importing the analysis brings SciPy, which other commands need not wait for.
+    from codecstudy.analysis.bootstrap import Estimate
+    from codecstudy.analysis.diff import Diff
+    from codecstudy.analysis.recommend import Recommendation, Recommendations
+
+ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
+
+
+def load_results(path: Path) -> QualityResults:
+    """The results in a file, or in a folder that holds ``quality.json``."""
+    return QualityResults.load(path / "quality.json" if path.is_dir() else path)
+
+
+def parse_rate(value: str) -> float:
+    """CPU seconds per megapixel from ``0.5s/MP``, ``500ms/MP``, ``0.5s`` or ``0.5``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s)?(?:/MP)?", value.strip(), re.IGNORECASE)
+    seconds = float(match[1]) * (0.001 if (match[2] or "").lower() == "ms" else 1) if match else 0.0
+    if not seconds:
+        raise ResultsError(f"{value!r} is no encode time; write 0.5s/MP or 500ms/MP")
+    return seconds
+
+
+def percent(ratio: float) -> str:
+    """A size ratio as people say it: ``-31.4 %``."""
+    return f"{100 * (ratio - 1):+.1f} %"
+
+
+def percent_interval(ratio: Estimate) -> str:
+    """``-31.4 % (-34.0 to -28.9)``; a single image has no interval."""
+    if ratio.low is None or ratio.high is None:
+        return percent(ratio.value)
+    return f"{percent(ratio.value)} ({100 * (ratio.low - 1):+.1f} to {100 * (ratio.high - 1):+.1f})"
+
+
+def plain(value: Any) -> Any:
+    """A dataclass as JSON can hold it: no infinity, no NaN, no tuple keys."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {getattr(key, "label", key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@app.command()
+@user_errors
+def recommend(
+    results: ResultsArgument,
+    metric: Annotated[str, typer.Option("--metric", help="What the target is a value of.")] = "ssimulacra2",
+    target: Annotated[
+        float | None, typer.Option("--target", help="Score to reach; default: 80 for SSIMULACRA2.")
+    ] = None,
+    max_encode_time: Annotated[
+        str | None, typer.Option("--max-encode-time", help="CPU time per megapixel, as 0.5s/MP.")
+    ] = None,
+    coverage: Annotated[
+        float, typer.Option("--coverage", help="Share of images that must reach the target.")
+    ] = 0.95,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="Format or variant that sizes are relative to.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+) -> None:
+    """Name for each format the cheapest setting that is good enough."""
+    from codecstudy.analysis.recommend import recommend as answer
+    from codecstudy.analysis.scales import scale_of
+
+    limit = None if max_encode_time is None else parse_rate(max_encode_time)
+    found = answer(load_results(results), metric, target, limit, coverage, baseline)
+    if as_json:
+        out.print_json(json.dumps(plain(found)))
+        return
+    out.print(
+        f"Smallest setting of each format with {scale_of(found.metric).title} {found.target:g} or better on at "
+        f"least {100 * found.coverage:g} % of images",
+        highlight=False,
+        soft_wrap=True,
+    )
+    out.print(_recommendation_table(found))
+    for item in found.items:
+        if item.setting is None:
+            out.print(f"{item.format}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
+    for item in found.items:
+        _print_commands(item)
+
+
+def _recommendation_table(found: Recommendations) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("setting", no_wrap=True)
+    for name in ("bits/pixel", "size (95 % interval)", "encode CPU", "decode CPU", "images"):
+        table.add_column(name, justify="right")
+    for item in found.items:
+        if item.setting is None:
+            continue
+        bits, ratio = item.bits_per_pixel, item.size_ratio
+        same = item.setting == found.baselines.get(item.scope)
+        table.add_row(
+            escape(item.setting.label()),
+            "?" if bits is None else f"{bits.value:.3f}",
+            "baseline" if same else "?" if ratio is None else percent_interval(ratio),
+            _per_megapixel(item.encode_seconds_per_mp),
+            _per_megapixel(item.decode_seconds_per_mp),
+            f"{item.reached.images_reached}/{item.reached.images}",
+        )
+    return table
+
+
+def _per_megapixel(seconds: Estimate | None) -> str:
+    return "?" if seconds is None else f"{1000 * seconds.value:.0f} ms/MP"
+
+
+def _print_commands(item: Recommendation) -> None:
+    if item.setting is None:
+        return
+    out.print(f"\n{item.setting.label()}", style="bold", markup=False, highlight=False)
+    for command in item.commands:
+        text = command.text or "(not possible)"
+        note = f"   # {command.note}" if command.note else ""
+        out.print(f"  {command.tool:8} {text}{note}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+@user_errors
+def diff(
+    base: Annotated[Path, typer.Argument(metavar="BASE", help="Results to compare with.")],
+    head: Annotated[Path, typer.Argument(metavar="HEAD", help="Results to judge.")],
+    metric: Annotated[str, typer.Option("--metric", help="At equal values of what.")] = "ssimulacra2",
+    target: Annotated[
+        list[float] | None, typer.Option("--target", help="Score to compare at; may be given several times.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", help="How much larger files may get; default: 0.01, a percent."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+) -> None:
+    """Compare two results at equal quality; exit code 1 where HEAD is worse or cannot be compared."""
+    from codecstudy.analysis.diff import DEFAULT_TOLERANCE
+    from codecstudy.analysis.diff import diff as compare
+
+    allowed = DEFAULT_TOLERANCE if tolerance is None else tolerance
+    found = compare(load_results(base), load_results(head), metric, target, allowed)
+    if as_json:
+        out.print_json(json.dumps({**plain(found), "exit_code": found.exit_code}))
+    else:
+        _print_diff(found)
+    raise typer.Exit(found.exit_code)
+
+
+MAX_PROBLEM_LINES = 20
+
+
+def _print_diff(found: Diff) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("variant", overflow="fold")
+    for name in (found.metric, "size, HEAD to BASE (95 % interval)", "images", "verdict"):
+        table.add_column(name, justify="right")
+    for row in found.comparisons:
+        verdict = f"{row.verdict}: {row.reason}" if row.reason else row.verdict
+        style = "red" if row.verdict in {"worse", "unknown"} else "green" if row.verdict == "better" else None
+        table.add_row(
+            escape(row.variant.label),
+            f"{row.target:g}",
+            "?" if row.ratio is None else percent_interval(row.ratio),
+            str(row.images),
+            escape(verdict),
+            style=style,
+        )
+    out.print(table)
+    for name, (before, after) in found.versions.items():
+        out.print(f"{name}: {before} -> {after}", markup=False, highlight=False, soft_wrap=True)
+    for problem in found.problems[:MAX_PROBLEM_LINES]:
+        place = ", ".join(part for part in (problem.image, problem.setting) if part)
+        err.print(
+            f"{problem.kind} ({problem.side}): {place}: {problem.detail}",
+            style="red",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(found.problems) > MAX_PROBLEM_LINES:
+        err.print(
+            f"... and {count(len(found.problems) - MAX_PROBLEM_LINES, 'more problem')}", highlight=False
+        )
+
+
+@app.command()
+@user_errors
+def export(
+    results: ResultsArgument,
+    format: Annotated[str, typer.Option("--format", help="csv, parquet or codec-compare.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; a folder for codec-compare.")
+    ] = None,
+) -> None:
+    """Write results for other programs: CSV, Parquet, or the JSON of Google's codec-compare viewer."""
+    from codecstudy.analysis.export import FORMATS
+    from codecstudy.analysis.export import export as write
+
+    known = {name: name for name in FORMATS}
+    if format not in known:
+        raise ResultsError(f"unknown export format {format!r}; formats are {', '.join(FORMATS)}")
+    loaded = load_results(results)
+    folder = results if results.is_dir() else results.parent
+    default = folder / ("codec-compare" if format == "codec-compare" else f"quality.{format}")
+    for path in write(loaded, known[format], output or default):
+        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
