@@ -41,11 +41,11 @@ def sum_of_squared_differences(reference: Any, distorted: Any) -> Any:
 
 
 class Prepared:
-    """PSNR against one reference image."""
+    """PSNR against one reference image, of which it keeps a copy."""
 
     def __init__(self, reference: Pixels) -> None:
         """``reference``: uint8 (height, width, 3) in any memory layout. ``ValueError`` for anything else."""
-        self._reference = check_image(reference, "reference")
+        self._reference = check_image(reference, "reference").copy()
 
     def score(self, distorted: Pixels) -> float:
         """Decibels, ``inf`` where the images are identical, never NaN.

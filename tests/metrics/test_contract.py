@@ -1,0 +1,155 @@
+"""What every metric promises, whatever it measures."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codecstudy import metrics
+from metrics.pictures import Pixels, noisy, picture
+
+NAMES = metrics.names()
+SIZES = [(40, 70), (11, 11), (90, 33), (40, 70)]
+
+every_metric = pytest.mark.parametrize("name", NAMES)
+
+
+def test_the_registry_lists_the_columns_in_order() -> None:
+    assert list(metrics.METRICS) == list(NAMES)
+    assert [column for metric in metrics.METRICS.values() for column in metric.columns] == [
+        "ssimulacra2",
+        "psnr",
+        "ssim",
+        "butteraugli",
+        "butteraugli_3norm",
+    ]
+    assert all(metrics.get(name).name == name for name in NAMES)
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"unknown metric 'vmaf'.*ssimulacra2, psnr, ssim, butteraugli"):
+        metrics.get("vmaf")
+
+
+def test_importing_the_package_imports_neither_metrics_nor_numba() -> None:
+    code = (
+        "import sys, codecstudy.metrics as m; m.names(); 'psnr' in m.METRICS\n"
+        "from codecstudy.metrics import kernels\n"
+        "print(sorted(n for n in sys.modules if n.startswith(('numba', 'codecstudy.metrics.'))))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "['codecstudy.metrics.base', 'codecstudy.metrics.kernels']"
+
+
+@every_metric
+def test_scores_are_keyed_by_the_columns(name: str) -> None:
+    metric = metrics.get(name)
+    scores = metric.prepare(picture(20, 30)).scores(noisy(picture(20, 30), 9))
+    assert tuple(scores) == metric.columns
+    assert all(type(score) is float for score in scores.values())
+
+
+@every_metric
+@given(height=st.integers(11, 50), width=st.integers(11, 50), seed=st.integers(0, 9))
+@settings(max_examples=10, deadline=None)
+def test_memory_layout_does_not_matter(name: str, height: int, width: int, seed: int) -> None:
+    metric = metrics.get(name)
+    a = picture(height, width, seed)
+    b = noisy(a, 15)
+    expected = metric.prepare(a).scores(b)
+    frame = np.zeros((height + 5, 2 * width, 4), np.uint8)
+    frame[3 : 3 + height, ::2, 1:] = b
+    read_only = b.copy()
+    read_only.flags.writeable = False
+    for layout in (np.asfortranarray(b), frame[3 : 3 + height, ::2, 1:], read_only, b[::-1].copy()[::-1]):
+        assert metric.prepare(a).scores(layout) == expected
+    assert metric.prepare(np.asfortranarray(a)).scores(b) == expected
+
+
+@every_metric
+def test_more_noise_is_worse(name: str) -> None:
+    metric = metrics.get(name)
+    reference = picture(96, 120)
+    prepared = metric.prepare(reference)
+    scores = [prepared.scores(noisy(reference, strength)) for strength in (0, 2, 4, 8, 16, 32, 64)]
+    for column in metric.columns:
+        values = [score[column] for score in scores]
+        assert values == sorted(values, reverse=metric.higher_is_better)
+        assert len(set(values)) == len(values)
+
+
+@every_metric
+def test_a_prepared_reference_is_as_good_as_new_after_use(name: str) -> None:
+    metric = metrics.get(name)
+    pairs = [(picture(*size), noisy(picture(*size), 10)) for size in SIZES]
+    fresh = [metric.prepare(a).scores(b) for a, b in pairs]
+    prepared = [metric.prepare(a) for a, _ in pairs]
+    for p, (a, _) in zip(prepared, pairs, strict=True):
+        p.scores(~a)
+    assert [p.scores(b) for p, (_, b) in zip(prepared, pairs, strict=True)] == fresh
+    assert [p.scores(b) for p, (_, b) in zip(prepared[::-1], pairs[::-1], strict=True)] == fresh[::-1]
+
+
+@every_metric
+def test_the_reference_may_change_after_it_was_prepared(name: str) -> None:
+    a = picture(20, 30)
+    b = noisy(a, 10)
+    prepared = metrics.get(name).prepare(a)
+    expected = prepared.scores(b)
+    a[:] = 0
+    assert prepared.scores(b) == expected
+
+
+@every_metric
+def test_threads_with_their_own_reference_agree_with_one(name: str) -> None:
+    metric = metrics.get(name)
+    a = picture(120, 160)
+    distorted = [noisy(a, strength) for strength in range(1, 9)]
+    expected = [metric.prepare(a).scores(b) for b in distorted]
+
+    def score_all(images: list[Pixels]) -> list[dict[str, float]]:
+        prepared = metric.prepare(a)
+        return [prepared.scores(b) for b in images]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(score_all, [distorted, distorted])) == [expected, expected]
+
+
+@every_metric
+def test_no_pair_of_extremes_gives_nan(name: str) -> None:
+    checkers = np.indices((32, 32)).sum(axis=0) % 2 * 255
+    checkers = np.repeat(checkers[:, :, None], 3, axis=2).astype(np.uint8)
+    black, stripes = np.zeros_like(checkers), checkers[:, :1].repeat(32, axis=1)
+    colours = np.zeros_like(checkers)
+    colours[:16, :, 0] = colours[:, 16:, 2] = 255
+    images = [black, ~black, checkers, ~checkers, stripes, colours, ~colours]
+    for a in images:
+        prepared = metrics.get(name).prepare(a)
+        assert not any(math.isnan(score) for b in images for score in prepared.scores(b).values())
+
+
+@every_metric
+def test_what_is_no_image_is_refused_with_its_name(name: str) -> None:
+    metric = metrics.get(name)
+    image = picture(20, 30)
+    prepared = metric.prepare(image)
+    floats = image.astype(np.float32)
+    with pytest.raises(ValueError, match="reference has dtype float32; expected uint8"):
+        metric.prepare(floats)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="distorted has dtype float32; expected uint8"):
+        prepared.scores(floats)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"reference has shape \(20, 30\)"):
+        metric.prepare(image[:, :, 0])
+    with pytest.raises(ValueError, match=r"reference is empty: shape \(0, 30, 3\)"):
+        metric.prepare(image[:0])
+    with pytest.raises(
+        ValueError, match=r"reference has shape \(20, 30, 3\), distorted has shape \(20, 29, 3\)"
+    ):
+        prepared.scores(image[:, 1:])
