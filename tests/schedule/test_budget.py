@@ -59,6 +59,16 @@ def test_the_first_batch_runs_whatever_the_budget() -> None:
     assert simulation.completed == 4
 
 
+def test_what_memory_keeps_out_of_the_first_batch_comes_within_the_budget() -> None:
+    rng = random.Random(0)
+    costs, truth = study(rng, 6)
+    sources = images(rng, 50, 6)
+    model = CostModel(costs)
+    limit = int(2.5 * model.memory(0, sources[0].megapixels[0]))
+    simulation = Simulation(sources, model, truth, 8, budget=1e-6, memory_limit=limit).run()
+    assert simulation.completed == 2
+
+
 def test_an_outsize_image_does_not_end_the_run() -> None:
     """A source that cannot fit is passed over while much of the budget is left; its turn does not come."""
     rng = random.Random(0)

@@ -9,10 +9,11 @@ A free worker is given, in this order:
 4. *help*: one task of a source that another worker has open, from the one with most work left per worker,
    where the helper will have opened the source and done the task before the others would have come to its end.
 
-**Budget.** The first batch fills all workers whatever the budget. After it a source is opened only if all that is
-in flight then, shared by all workers, is expected to end in time. What is in flight always completes. The order
-is kept, so that what was measured is an unbiased sample; only where too much of the budget would be lost is a
-source that does not fit passed over for one of the next few that does (:mod:`codecstudy.schedule.allowance`).
+**Budget.** The first batch fills all workers whatever the budget; it is over when the first source is done. After
+it a source is opened only if all that is in flight then, shared by all workers, is expected to end in time. What is
+in flight always completes. The order is kept, so that what was measured is an unbiased sample; only where too much
+of the budget would be lost is a source that does not fit passed over for one of the next few that does
+(:mod:`codecstudy.schedule.allowance`).
 
 **Memory.** A new source without room waits while others overtake it; once as many as there are workers have, the
 next free worker waits for it and claims its room (:mod:`codecstudy.schedule.admission`). So neither do small
@@ -266,7 +267,7 @@ class Scheduler:
 
     def _open_ahead(self, member: Member, now: float) -> Assignment | None:
         """Open the next source early, where there is no doubt that it will be opened and by no other worker."""
-        if self.closing() or len(self._backlog) <= len(self._roster) or self._opened < self._first_batch:
+        if self.closing() or len(self._backlog) <= len(self._roster) or self._in_first_batch():
             return None
         source = self._backlog.window[0]
         if self._clearly_affordable(source, now) and self._admission.fits(
@@ -294,7 +295,7 @@ class Scheduler:
         """The sources that may be opened, in order."""
         outlook = None
         for source in list(self._backlog.window):
-            if self._opened < self._first_batch or self._clearly_affordable(source, now):
+            if self._in_first_batch() or self._clearly_affordable(source, now):
                 yield source
                 continue
             assert self._budget is not None
@@ -303,6 +304,10 @@ class Scheduler:
                 yield source
             elif self._budget.unused(outlook, now) <= UNUSED:
                 return
+
+    def _in_first_batch(self) -> bool:
+        # Where memory lets only some workers begin, the rest of the batch must not come after the budget.
+        return self._opened < self._first_batch and not self._sources_done
 
     def _clearly_affordable(self, source: Source, now: float) -> bool:
         return self._budget is None or self._budget.clearly_admits(
