@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from codecstudy import images
 from codecstudy.errors import ImageError
+from codecstudy.model import IMAGE_SUFFIXES
 from image_files import Load, chunk, colours, saved, tiff
 
 RGB = colours(40, 50)
@@ -220,8 +221,8 @@ def test_extensions_are_small_suffixes() -> None:
         ".pgm",
         ".avif",
         ".jxl",
-    } <= images.EXTENSIONS
-    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in images.EXTENSIONS)
+    } <= IMAGE_SUFFIXES
+    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in IMAGE_SUFFIXES)
 
 
 def test_the_version_names_what_pixels_depend_on() -> None:

@@ -6,11 +6,10 @@ from codecstudy.datasets.archive import UnpackLimits
 from codecstudy.datasets.catalog import DatasetStatus, add_folder, dataset_status, list_datasets, open_dataset
 from codecstudy.datasets.download import DownloadPolicy
 from codecstudy.datasets.fetch import fetch
-from codecstudy.datasets.folder import IMAGE_SUFFIXES, Dataset, open_folder, order_images
+from codecstudy.datasets.folder import Dataset, open_folder, order_images
 from codecstudy.datasets.sample import SAMPLE_IMAGES, SampleImage, open_sample
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "SAMPLE_IMAGES",
     "Dataset",
     "DatasetStatus",

@@ -11,11 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from codecstudy.errors import DatasetError, DatasetMissingError
-
-IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pgm", ".pnm", ".avif", ".jxl"}
-)
-"""What a dataset takes for an image, by the end of its name in lower case. Contents are not looked at."""
+from codecstudy.model import IMAGE_SUFFIXES
 
 Order = Literal["hashed", "name"]
 

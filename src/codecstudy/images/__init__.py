@@ -16,10 +16,9 @@ from codecstudy.images import readers
 from codecstudy.images.geometry import Pixels, fitted_size, resize
 from codecstudy.images.header import dimensions, version
 from codecstudy.images.raster import to_canonical
-from codecstudy.images.sniff import EXTENSIONS, sniff
+from codecstudy.images.sniff import sniff
 
 __all__ = [
-    "EXTENSIONS",
     "MAX_PIXELS",
     "Source",
     "content_hash",

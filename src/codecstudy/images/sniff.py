@@ -6,14 +6,6 @@ from codecstudy.errors import ImageError
 
 KNOWN = "PNG, JPEG, TIFF, WebP, BMP, PBM/PGM/PPM, AVIF and JPEG XL"
 
-EXTENSIONS = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dib"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".jxl"),
-    )
-)
-"""Suffixes, in small letters, of files that are worth opening as images."""
-
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
