@@ -37,6 +37,9 @@ from codecstudy.schedule.words import Assignment, Progress, Source, Task
 
 _HOLD = 2
 """Tasks that one worker holds at most: one running, one ahead."""
+_AHEAD = 0.5
+"""A second task must be expected to end in this part of the time for which all workers have work: what is left for
+the image to turn out dear."""
 _CRASHES = 2
 """A task that has killed its worker this often is not tried again."""
 _LOOK = 3
@@ -254,16 +257,22 @@ class Scheduler:
         if member.helping and not self.closing():
             return None
         position = flight.longest_at(member.size)
-        if self.closing() and self._wanted_sooner(member, flight.seconds(position)):
+        if self._wanted_sooner(member, flight.seconds(position), now):
             return None
         if not self._roster.has_room(member, flight, position):
             return None
         return self._roster.give(member, flight, position, now)
 
-    def _wanted_sooner(self, member: Member, seconds: float) -> bool:
-        """Whether work might run out before the worker had ended a second task so long."""
-        queue = (self._board.work() - self._roster.held_seconds) / len(self._roster)
-        return len(self._roster) > 1 and member.held[0].seconds + seconds > queue
+    def _wanted_sooner(self, member: Member, seconds: float, now: float) -> bool:
+        """Whether others might idle before the worker had ended a second task so long."""
+        if len(self._roster) == 1:
+            return False
+        lasts = (self._board.work() - self._roster.held_seconds) / len(self._roster)
+        if not self.closing():
+            lasts += self._backlog.work() / len(self._roster)
+            if self._budget is not None:
+                lasts = min(lasts, self._budget.end - now)
+        return member.held[0].seconds + seconds > _AHEAD * lasts
 
     def _open_ahead(self, member: Member, now: float) -> Assignment | None:
         """Open the next source early, where there is no doubt that it will be opened and by no other worker."""
