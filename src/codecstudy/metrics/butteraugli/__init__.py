@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
 from codecstudy.metrics.butteraugli.opsin import nits_of_bytes
 from codecstudy.metrics.butteraugli.streaming import PLANES, scales_for, stream
-from codecstudy.metrics.butteraugli.strips import Plane, Window, strip_columns, to_raster
-from codecstudy.metrics.butteraugli.windows import windows_for
+from codecstudy.metrics.butteraugli.strips import Plane, Window, aligned_zeros, strip_columns, to_raster
+from codecstudy.metrics.butteraugli.windows import Windows, half_windows, windows_for
 from codecstudy.metrics.vector import LANES
 
 _NOTHING: Plane = np.empty((0, 0), np.float32)
@@ -37,13 +37,13 @@ class ButteraugliScore(NamedTuple):
 class _Resolution:
     """A reference at full or half resolution."""
 
-    def __init__(self, reference: Pixels, columns: int, halving: bool) -> None:
+    def __init__(self, reference: Pixels, columns: int, windows: Windows, halving: bool) -> None:
         height, width = (-(-side // (2 if halving else 1)) for side in reference.shape[:2])
         self._halving = halving
         self._nits = nits_of_bytes()
-        self._windows = windows_for(columns)
+        self._windows = windows
         self._scales = scales_for(height), scales_for(width)
-        self._planes: Window = np.empty((PLANES, height, LANES * columns), np.float32)
+        self._planes: Window = aligned_zeros(PLANES, height, LANES * columns)
         self._stream(reference, False, _NOTHING, _NOTHING, np.zeros(4))
 
     def compare(self, distorted: Pixels, half: Plane, distances: Plane, pooled: NDArray[np.float64]) -> None:
@@ -52,8 +52,8 @@ class _Resolution:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the planes and the windows."""
-        return self._planes.nbytes + sum(window.nbytes for window in self._windows)
+        """Memory of the planes."""
+        return self._planes.nbytes
 
     def _stream(self, pixels: Pixels, comparing: bool, *results: NDArray[np.floating]) -> None:
         inputs = pixels, self._halving, self._nits
@@ -69,19 +69,22 @@ class Prepared:
         columns = strip_columns(width)
         self._pitch = LANES * columns
         self._pooled = np.zeros(4)
-        self._row: Plane = np.empty((1, self._pitch), np.float32)
+        self._row: Plane = aligned_zeros(1, self._pitch)
+        self._windows = windows_for(columns)
         self._full = self._half = None
         self._half_distances = _NOTHING
         if min(height, width) >= SMALLEST_SIDE:
-            self._full = _Resolution(reference, columns, halving=False)
+            self._full = _Resolution(reference, columns, self._windows, halving=False)
         if -(-min(height, width) // 2) >= SMALLEST_SIDE:
-            self._half = _Resolution(reference, columns // 2, halving=True)
-            self._half_distances = np.empty((-(-height // 2), self._pitch // 2), np.float32)
+            half = half_windows(self._windows, columns)
+            self._half = _Resolution(reference, columns // 2, half, halving=True)
+            self._half_distances = aligned_zeros(-(-height // 2), self._pitch // 2)
 
     @property
     def nbytes(self) -> int:
         """Memory that is held, in bytes: all that scores will ever need."""
         kept = sum(part.nbytes for part in (self._full, self._half) if part is not None)
+        kept += sum(window.nbytes for window in self._windows)
         return kept + self._half_distances.nbytes + self._row.nbytes
 
     def score(self, distorted: Pixels) -> ButteraugliScore:
@@ -100,7 +103,7 @@ class Prepared:
     def distance_map(self, distorted: Pixels) -> NDArray[np.float32]:
         """Distance at each pixel: float32 (height, width), at least 0; its maximum is the score's max norm."""
         height, width = self._shape[:2]
-        distances = np.zeros((height, self._pitch), np.float32)
+        distances = aligned_zeros(height, self._pitch)
         self._compare(check_pair(self._shape, distorted), distances)
         return to_raster(distances, width)
 

@@ -134,6 +134,7 @@ def blur_band(
     y: int,
     height: int,
     width: int,
+    size: int,
     row_scale: Row,
     column_scale: Row,
     scratch: Plane,
@@ -141,13 +142,13 @@ def blur_band(
 ) -> None:
     """Blur the rows of a band that are inside the image; the band starts at image row ``y``.
 
-    ``window`` holds the band between two margins, (radius + rows + radius, 16 * columns): how wide they are
-    says which of the blurs is meant. Rows outside the image are zeros there; or, with empty scales, they
+    ``window`` holds the band between two margins, (radius + rows + radius, at least ``size`` floats): how wide
+    they are says which of the blurs is meant. Rows outside the image are zeros there; or, with empty scales, they
     mirror the image already, and so will the columns.
     ``scratch`` holds 8 rows with a halo; ``blurred`` has room for whole groups of 8 vectors in a row.
     """
     pitch = window.shape[1]
-    columns = pitch // LANES
+    columns = size // LANES
     radius = (window.shape[0] - blurred.shape[0]) // 2
     mirrored = row_scale.size == 0
     start = HALO * LANES
@@ -178,9 +179,9 @@ def _scale_row(row: Row, factor: float) -> None:
 
 @routine
 def blur(
-    window: Window, count: int, y: int, height: int, width: int,
+    window: Window, count: int, y: int, height: int, width: int, size: int,
     row_scale: Row, column_scale: Row, scratch: Window, blurred: Window,
 ) -> None:  # fmt: skip
     """Blur the first ``count`` planes of a window as :func:`blur_band` does one."""
     for plane in range(count):
-        blur_band(window[plane], y, height, width, row_scale, column_scale, scratch[0], blurred[plane])
+        blur_band(window[plane], y, height, width, size, row_scale, column_scale, scratch[0], blurred[plane])

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from numba.core import types
 from numba.extending import intrinsic
 
-from codecstudy.metrics.butteraugli.strips import Lanes, Plane, Row
+from codecstudy.metrics.butteraugli.strips import Lanes, Plane
 from codecstudy.metrics.butteraugli.unrolled import Writer, is_plane
 from codecstudy.metrics.kernels import routine, stage
 from codecstudy.metrics.vector import LANES, absolute, f32x16, load, maximum, select, store
@@ -138,18 +138,27 @@ _sparse_energy = _line_energy(LINES_SPARSE)
 
 
 @routine
-def add_full_lines(plane: Plane, row: int, energy: Row) -> None:
-    """Add the energy along the full lines of row ``row`` of ``plane`` (rows with a halo of 4) to ``energy``."""
-    pitch = plane.shape[1]
-    start = row * pitch + REACH * LANES
-    for i in range(0, pitch - 2 * REACH * LANES, LANES):
-        store(energy, i, load(energy, i) + _full_energy(plane, start + i, pitch))
+def add_full_lines(malta: Plane, first: int, end: int, energy: Plane, to: int, size: int) -> None:
+    """Add the energy along the full lines through rows ``first`` to ``end`` to those rows of ``energy``.
+
+    ``malta`` holds rows with a halo of 4, the rows themselves between a margin of 4 above and below; ``energy``
+    holds them from its row ``to`` on, ``size`` floats each. All rows of a column go before the next column:
+    what they share of its neighbourhood then stays in the first cache.
+    """
+    pitch = malta.shape[1]
+    for i in range(0, size, LANES):
+        for k in range(first, end):
+            at = (to + k) * energy.shape[1] + i
+            centre = (REACH + k) * pitch + REACH * LANES + i
+            store(energy, at, load(energy, at) + _full_energy(malta, centre, pitch))
 
 
 @routine
-def add_sparse_lines(plane: Plane, row: int, energy: Row) -> None:
+def add_sparse_lines(malta: Plane, first: int, end: int, energy: Plane, to: int, size: int) -> None:
     """Add the energy along every second pixel of the lines, as :func:`add_full_lines` does."""
-    pitch = plane.shape[1]
-    start = row * pitch + REACH * LANES
-    for i in range(0, pitch - 2 * REACH * LANES, LANES):
-        store(energy, i, load(energy, i) + _sparse_energy(plane, start + i, pitch))
+    pitch = malta.shape[1]
+    for i in range(0, size, LANES):
+        for k in range(first, end):
+            at = (to + k) * energy.shape[1] + i
+            centre = (REACH + k) * pitch + REACH * LANES + i
+            store(energy, at, load(energy, at) + _sparse_energy(malta, centre, pitch))

@@ -88,7 +88,7 @@ def scales_for(size: int) -> Scales:
 
 @routine
 def _read(
-    pixels: Pixels, halving: bool, nits: Row, y: int, height: int, full_rows: Window, light: Window
+    pixels: Pixels, halving: bool, nits: Row, y: int, height: int, size: int, full_rows: Window, light: Window
 ) -> None:
     """Read a band of light, at full or half resolution; above and below the image is mirrored."""
     for k in range(BAND):
@@ -103,53 +103,64 @@ def _read(
                 row = min(2 * source + half, pixels.shape[0] - 1)
                 gather_row(nits, pixels, row, full_rows[0, half], full_rows[1, half], full_rows[2, half])
             for channel in range(3):
-                halve_rows(full_rows[channel], pixels.shape[1], light[channel, to])
+                halve_rows(full_rows[channel], pixels.shape[1], light[channel, to, :size])
         else:
-            gather_row(nits, pixels, source, light[0, to], light[1, to], light[2, to])
+            gather_row(nits, pixels, source, light[0, to, :size], light[1, to, :size], light[2, to, :size])
 
 
 @routine
-def _opsin(light: Window, blurred: Window, y: int, height: int, width: int, xyb: Window) -> None:
+def _opsin(light: Window, blurred: Window, y: int, height: int, width: int, size: int, xyb: Window) -> None:
     for k in range(max(0, -y), min(BAND, height - y)):
         here, to = RADIUS_OPSIN + k, 2 * RADIUS_LOW + k
         opsin_row(
-            light[0, here], light[1, here], light[2, here],
+            light[0, here, :size], light[1, here, :size], light[2, here, :size],
             blurred[0, k], blurred[1, k], blurred[2, k],
-            xyb[0, to], xyb[1, to], xyb[2, to],
+            xyb[0, to, :size], xyb[1, to, :size], xyb[2, to, :size],
         )  # fmt: skip
         for channel in range(3):
-            fill_void(xyb[channel, to], 0, xyb.shape[2] // LANES, width, 0.0)
+            fill_void(xyb[channel, to, :size], 0, size // LANES, width, 0.0)
 
 
 @routine
-def _split_low(xyb: Window, low: Window, y: int, height: int, width: int, rest: Window) -> None:
+def _split_low(xyb: Window, low: Window, y: int, height: int, width: int, size: int, rest: Window) -> None:
     for k in range(max(0, -y), min(BAND, height - y)):
         here, to = RADIUS_LOW + k, 2 * RADIUS_MID + k
         split_low_row(
-            xyb[0, here], xyb[1, here], xyb[2, here],
+            xyb[0, here, :size], xyb[1, here, :size], xyb[2, here, :size],
             low[0, k], low[1, k], low[2, k],
-            rest[0, to], rest[1, to], rest[2, to],
+            rest[0, to, :size], rest[1, to, :size], rest[2, to, :size],
         )  # fmt: skip
         for channel in range(3):
-            fill_void(rest[channel, to], 0, rest.shape[2] // LANES, width, 0.0)
+            fill_void(rest[channel, to, :size], 0, size // LANES, width, 0.0)
 
 
 @routine
-def _split_mid(rest: Window, mid: Window, y: int, height: int, width: int, high: Window) -> None:
+def _split_mid(rest: Window, mid: Window, y: int, height: int, width: int, size: int, high: Window) -> None:
     for k in range(max(0, -y), min(BAND, height - y)):
         here, to = RADIUS_MID + k, 2 * RADIUS_HIGH + k
-        split_mid_row(rest[0, here], rest[1, here], mid[0, k], mid[1, k], high[0, to], high[1, to])
+        split_mid_row(
+            rest[0, here, :size],
+            rest[1, here, :size],
+            mid[0, k],
+            mid[1, k],
+            high[0, to, :size],
+            high[1, to, :size],
+        )
         for channel in range(2):
-            fill_void(high[channel, to], 0, high.shape[2] // LANES, width, 0.0)
+            fill_void(high[channel, to, :size], 0, size // LANES, width, 0.0)
 
 
 @routine
-def _split_high(high: Window, fine: Window, y: int, height: int, width: int, activity: Window) -> None:
+def _split_high(
+    high: Window, fine: Window, y: int, height: int, width: int, size: int, activity: Window
+) -> None:
     for k in range(max(0, -y), min(BAND, height - y)):
         here, to = RADIUS_HIGH + k, 2 * RADIUS_MASK + k
-        split_high_row(high[0, here], high[1, here], fine[0, k], fine[1, k], fine[2, k], fine[3, k])
-        activity_row(fine[0, k], fine[1, k], fine[2, k], fine[3, k], activity[0, to])
-        fill_void(activity[0, to], 0, activity.shape[2] // LANES, width, 0.0)
+        split_high_row(
+            high[0, here, :size], high[1, here, :size], fine[0, k], fine[1, k], fine[2, k], fine[3, k]
+        )
+        activity_row(fine[0, k], fine[1, k], fine[2, k], fine[3, k], activity[0, to, :size])
+        fill_void(activity[0, to, :size], 0, size // LANES, width, 0.0)
 
 
 # --- comparing bands -------------------------------------------------------------------------------------
@@ -157,48 +168,42 @@ def _split_high(high: Window, fine: Window, y: int, height: int, width: int, act
 
 @routine
 def _compare_low(planes: Window, low: Window, y: int, low_energy: Window) -> None:
+    size = planes.shape[2]
     for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
         low_energy_row(
             planes[LOW, y + k], planes[LOW + 1, y + k], planes[LOW + 2, y + k],
             low[0, k], low[1, k], low[2, k],
-            low_energy[0, LAG_DISTANCE - LAG_LOW + k],
+            low_energy[0, LAG_DISTANCE - LAG_LOW + k, :size],
         )  # fmt: skip
 
 
 @routine
 def _compare_mid(planes: Window, mid: Window, y: int, width: int, energy: Window, malta: Window) -> None:
+    size = planes.shape[2]
     to = malta.shape[1] - BAND
     for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
         mid_energy_row(
             planes[MID, y + k], planes[MID + 1, y + k], planes[MID + 2, y + k],
             mid[0, k], mid[1, k], mid[2, k],
-            energy[0, LAG_DISTANCE - LAG_MID + k], malta[0, to + k], malta[1, to + k],
+            energy[0, LAG_DISTANCE - LAG_MID + k, :size], malta[0, to + k], malta[1, to + k],
         )  # fmt: skip
         for channel in range(2):
-            finish_malta_row(malta[channel, to + k], planes.shape[2] // LANES, width)
+            finish_malta_row(malta[channel, to + k], size // LANES, width)
 
 
 @routine
 def _compare_high(planes: Window, fine: Window, y: int, width: int, energy: Window, malta: Window) -> None:
+    size = planes.shape[2]
     to = malta.shape[1] - BAND
     for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
         high_energy_row(
             (planes[HIGH, y + k], planes[HIGH + 1, y + k], planes[HIGH + 2, y + k], planes[HIGH + 3, y + k]),
             (fine[0, k], fine[1, k], fine[2, k], fine[3, k]),
-            energy[0, LAG_DISTANCE - LAG_HIGH + k],
+            energy[0, LAG_DISTANCE - LAG_HIGH + k, :size],
             (malta[0, to + k], malta[1, to + k], malta[2, to + k], malta[3, to + k]),
         )
         for channel in range(4):
-            finish_malta_row(malta[channel, to + k], planes.shape[2] // LANES, width)
-
-
-@routine
-def _add_lines(malta_mid: Window, malta_high: Window, k: int, energy: Row) -> None:
-    """Add the energy of Malta's lines through the k-th of the oldest rows."""
-    for channel in range(2):
-        add_sparse_lines(malta_mid[channel], REACH + k, energy)
-        add_sparse_lines(malta_high[channel], REACH + k, energy)
-        add_full_lines(malta_high[2 + channel], REACH + k, energy)
+            finish_malta_row(malta[channel, to + k], size // LANES, width)
 
 
 # --- the pass --------------------------------------------------------------------------------------------
@@ -224,57 +229,64 @@ def stream(
     ``distances`` takes row y in its row y modulo its length: one row will do where only the score is wanted.
     ``pooled`` (4,) takes the maximum and the sums of the 3rd, 6th and 12th powers of the distances.
     """
-    height, width = rows.low.size, columns.low.size
+    height, width, size = rows.low.size, columns.low.size, planes.shape[2]
     bands, scratch, mirrored = windows.bands, windows.scratch, rows.low[:0]
     for window in windows:
         clear(window, 0)
     pooled[:] = 0.0
     for front in range(0, height + LAG_DISTANCE, BAND):
         y = front - LAG_LIGHT
-        _read(pixels, halving, nits, y, height, windows.full_rows, windows.light)
+        _read(pixels, halving, nits, y, height, size, windows.full_rows, windows.light)
 
         y = front - LAG_OPSIN
-        blur(windows.light, 3, y, height, width, mirrored, mirrored, scratch, bands)
-        _opsin(windows.light, bands, y, height, width, windows.xyb)
+        blur(windows.light, 3, y, height, width, size, mirrored, mirrored, scratch, bands)
+        _opsin(windows.light, bands, y, height, width, size, windows.xyb)
 
         y = front - LAG_LOW
-        blur(windows.xyb, 3, y, height, width, rows.low, columns.low, scratch, bands)
-        _split_low(windows.xyb, bands, y, height, width, windows.rest)
+        blur(windows.xyb, 3, y, height, width, size, rows.low, columns.low, scratch, bands)
+        _split_low(windows.xyb, bands, y, height, width, size, windows.rest)
         if comparing:
             _compare_low(planes, bands, y, windows.low_energy)
         else:
             keep(bands, 3, y, planes, LOW)
 
         y = front - LAG_MID
-        blur(windows.rest, 3, y, height, width, rows.mid, columns.mid, scratch, bands)
-        _split_mid(windows.rest, bands, y, height, width, windows.high)
+        blur(windows.rest, 3, y, height, width, size, rows.mid, columns.mid, scratch, bands)
+        _split_mid(windows.rest, bands, y, height, width, size, windows.high)
         if comparing:
             _compare_mid(planes, bands, y, width, windows.high_energy, windows.malta_mid)
+            first, end = max(0, REACH - y), min(BAND, height - y + REACH)
+            to = LAG_DISTANCE - LAG_MID - REACH
+            for channel in range(2):
+                add_sparse_lines(windows.malta_mid[channel], first, end, windows.high_energy[0], to, size)
         else:
             keep(bands, 3, y, planes, MID)
 
         y = front - LAG_HIGH
-        blur(windows.high, 2, y, height, width, rows.high, columns.high, scratch, bands)
-        _split_high(windows.high, bands, y, height, width, windows.activity)
+        blur(windows.high, 2, y, height, width, size, rows.high, columns.high, scratch, bands)
+        _split_high(windows.high, bands, y, height, width, size, windows.activity)
         if comparing:
             _compare_high(planes, bands, y, width, windows.high_energy, windows.malta_high)
+            first, end = max(0, REACH - y), min(BAND, height - y + REACH)
+            to = LAG_DISTANCE - LAG_HIGH - REACH
+            for channel in range(2):
+                add_sparse_lines(windows.malta_high[channel], first, end, windows.high_energy[0], to, size)
+                add_full_lines(windows.malta_high[2 + channel], first, end, windows.high_energy[0], to, size)
         else:
             keep(bands, 4, y, planes, HIGH)
 
         y = front - LAG_DISTANCE
-        blur(windows.activity, 1, y, height, width, rows.mask, columns.mask, scratch, bands)
+        blur(windows.activity, 1, y, height, width, size, rows.mask, columns.mask, scratch, bands)
         if comparing:
             for k in range(max(0, -y), min(BAND, height - y)):
-                energy = windows.high_energy[0, k]
-                _add_lines(windows.malta_mid, windows.malta_high, k, energy)
                 distance = distances[(y + k) % distances.shape[0]]
                 distance_row(
-                    windows.low_energy[0, k], energy,
+                    windows.low_energy[0, k], windows.high_energy[0, k],
                     planes[ACTIVITY, y + k], bands[0, k], planes[MASK, y + k], distance,
                 )  # fmt: skip
                 if half.size:
                     add_half_resolution(distance, half[(y + k) // 2])
-                fill_void(distance, 0, distance.size // LANES, width, 0.0)
+                fill_void(distance, 0, size // LANES, width, 0.0)
                 pool_row(distance, pooled)
         else:
             keep(bands, 1, y, planes, ACTIVITY)

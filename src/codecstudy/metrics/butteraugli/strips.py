@@ -37,6 +37,14 @@ HALO = 16
 """Vectors on either side of a row that is filtered: the widest radius."""
 
 
+def aligned_zeros(*shape: int) -> NDArray[np.float32]:
+    """Zeros that start at a cache line, so that no vector of a row straddles two."""
+    size = int(np.prod(shape))
+    memory = np.zeros(size + LANES, np.float32)
+    start = -(memory.ctypes.data // memory.itemsize) % LANES
+    return memory[start : start + size].reshape(shape)
+
+
 def strip_columns(width: int) -> int:
     """Columns of a strip: even, so that halving an image halves its strips, and at least 4."""
     return max(4, 2 * -(-width // (2 * LANES)))

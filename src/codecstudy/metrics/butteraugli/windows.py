@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from numba.core import types
 
 from codecstudy.metrics.butteraugli.blur import (
@@ -21,7 +20,7 @@ from codecstudy.metrics.butteraugli.blur import (
     RADIUS_OPSIN,
 )
 from codecstudy.metrics.butteraugli.malta import REACH
-from codecstudy.metrics.butteraugli.strips import HALO, Window
+from codecstudy.metrics.butteraugli.strips import HALO, Window, aligned_zeros
 from codecstudy.metrics.kernels import routine
 from codecstudy.metrics.vector import LANES, load, store
 
@@ -69,13 +68,15 @@ WINDOWS_TYPE = types.NamedUniTuple(types.float32[:, :, ::1], len(Windows._fields
 
 
 def windows_for(columns: int) -> Windows:
-    """Windows for images whose strips have ``columns`` columns."""
-    pitch = LANES * columns
+    """Windows for images whose strips have ``columns`` (an even number of) columns."""
+    # Rows that a filter reads are an odd number of cache lines apart. A power of two would be fatal: all of
+    # a column's rows would fall on the same few places of the cache.
+    pitch = LANES * (columns + 1)
+    with_reach = LANES * (columns + 2 * REACH + 1)
     whole_groups = LANES * GROUP * -(-columns // GROUP)
-    with_reach = pitch + 2 * REACH * LANES
 
     def window(planes: int, kept: int, floats: int = pitch) -> Window:
-        return np.zeros((planes, kept + BAND, floats), np.float32)
+        return aligned_zeros(planes, kept + BAND, floats)
 
     return Windows(
         light=window(3, 2 * RADIUS_OPSIN),
@@ -85,12 +86,22 @@ def windows_for(columns: int) -> Windows:
         activity=window(1, 2 * RADIUS_MASK),
         low_energy=window(1, LAG_DISTANCE - LAG_LOW),
         high_energy=window(1, LAG_DISTANCE - LAG_MID),
-        malta_mid=window(2, LAG_DISTANCE - LAG_MID + REACH, with_reach),
-        malta_high=window(4, LAG_DISTANCE - LAG_HIGH + REACH, with_reach),
+        malta_mid=window(2, 2 * REACH, with_reach),
+        malta_high=window(4, 2 * REACH, with_reach),
         bands=window(4, 0, whole_groups),
-        scratch=np.zeros((1, GROUP, whole_groups + 2 * HALO * LANES), np.float32),
-        full_rows=np.zeros((3, 2, 2 * pitch), np.float32),
+        scratch=aligned_zeros(1, GROUP, whole_groups + 2 * HALO * LANES),
+        full_rows=aligned_zeros(3, 2, LANES * columns),
     )
+
+
+def half_windows(windows: Windows, columns: int) -> Windows:
+    """Windows for strips of half as many ``columns``, in the memory of those for all of them."""
+
+    def narrow(window: Window, like: Window) -> Window:
+        return window.reshape(-1)[: like.size].reshape(like.shape)
+
+    narrowed = (narrow(window, like) for window, like in zip(windows, windows_for(columns // 2), strict=True))
+    return Windows(*narrowed)._replace(full_rows=windows.full_rows)
 
 
 @routine
