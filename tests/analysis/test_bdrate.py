@@ -104,7 +104,7 @@ def test_invalid_pairs_are_refused_with_a_reason(other: list[tuple[float, int]],
     rate = rates(results_of(pair(rising(10, 90), other)))["avif"]
     assert rate.percent is None
     assert rate.refused == {reason: 1}
-    assert rate.reason == f"{reason} (1 images)"
+    assert rate.reason == f"{reason} (1 image)"
 
 
 def test_the_overlap_is_stated_in_scores() -> None:

@@ -127,5 +127,17 @@ def test_95_percent_intervals_cover_the_truth_in_92_to_98_percent_of_500_trials(
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
+def test_intervals_of_the_median_cover_the_truth_as_often() -> None:
+    values = np.random.default_rng(24).laplace(0.7, 0.2, (500, 24))
+    resamples = Resamples.draw(24, seed=7)
+    estimates = [resamples.median_estimate(row) for row in values]
+    covered = [
+        e is not None and e.low is not None and e.high is not None and e.low <= 0.7 <= e.high
+        for e in estimates
+    ]
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
 def test_percentiles_over_images_leave_out_what_is_missing() -> None:
     assert spread(np.array([np.nan, 1.0, 2.0, 3.0])) == pytest.approx((1.1, 2.0, 2.9))
+    assert spread(np.array([1.0, 2.0, np.inf])) == (1.0, 2.0, 2.0)

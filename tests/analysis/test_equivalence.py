@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -13,7 +14,7 @@ from codecstudy.analysis.points import collect
 from codecstudy.results import QualityResults
 from synthetic import Formula, exponential_size, measured, records_of, results_of, study
 
-JPEG = Formula("jpeg", (50, 60, 70, 80, 90, 95))
+JPEG, AVIF = (Formula(name, (50, 60, 70, 80, 90, 95)) for name in ("jpeg", "avif"))
 
 
 def equivalents(results: QualityResults, metric: str = "ssimulacra2") -> dict[tuple[str, float], Equivalent]:
@@ -61,7 +62,7 @@ def test_reasons_are_given_in_place_of_numbers() -> None:
     found = equivalents(study([Formula("jpeg", (60, 65, 72, 81)), narrow, still], 3))
     assert found["webp", 60.0].reason == "no image has the score of jpeg at quality 60"
     assert found["webp", 60.0].left_out == 3
-    assert found["webp", 90.0].reason == "jpeg at quality 90 lies outside the measured levels"
+    assert found["webp", 90.0].reason == "jpeg at quality 90 lies outside the measured levels, or is lossless"
     assert found["jxl e3", 60.0].reason == "nothing is swept"
 
 
@@ -79,3 +80,12 @@ def test_a_distance_is_found_on_its_own_scale() -> None:
     entry = equivalents(results_of(records))["jxl (by distance)", 90.0]
     assert entry.level is not None
     assert entry.level.value == pytest.approx(1.25)
+
+
+def test_a_lossless_level_of_the_baseline_has_no_equivalent() -> None:
+    records = [
+        dataclasses.replace(r, psnr=math.inf) if r.quality == 95 else r for r in records_of([JPEG, AVIF], 3)
+    ]
+    found = equivalents(results_of(records), "psnr")
+    assert found["avif", 95.0].reason == "jpeg at quality 95 lies outside the measured levels, or is lossless"
+    assert found["avif", 90.0].level is not None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import fit
-from codecstudy.analysis.matched import SizeRatio, match, size_ratios
+from codecstudy.analysis.matched import SizeRatio, match, size_ratios, summarize
 from codecstudy.analysis.points import collect
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
@@ -62,6 +62,23 @@ def test_quality_and_time_at_the_target_come_along() -> None:
     np.testing.assert_allclose(matched.times["encode_cpu"][1, :, 0], 4.0)
     np.testing.assert_allclose(matched.seconds_per_megapixel("encode_cpu")[1, :, 0], 4.0)
     np.testing.assert_allclose(matched.bits_per_pixel[0, 0, 0], 8e-6 * 1e8 * math.exp(60 / 25), rtol=1e-6)
+
+
+def test_a_variant_alone_is_summed_up_over_the_images_that_reach_the_score() -> None:
+    codec = Formula("avif", score=lambda q, i: q + 2 * i, cpu=lambda q, i: (q + 2 * i) / 100)
+    points = collect(study([codec], 5))
+    found = summarize(match(fit(points, "ssimulacra2"), [14, 50, 99]), Resamples.draw(5, resamples=FEW))
+    assert [(s.target, s.images, s.not_reached) for s in found] == [(14, 3, 2), (50, 5, 0), (99, 0, 5)]
+    middle = found[1]
+    assert middle.level is not None
+    assert middle.bits_per_pixel is not None
+    assert middle.encode_seconds_per_mp is not None
+    assert middle.level.value == pytest.approx(46)
+    assert middle.encode_seconds_per_mp.value == pytest.approx(0.5)
+    logs = [math.log(8e-6 * 1e8 * (1 + i)) + 2 for i in range(5)]
+    assert middle.bits_per_pixel.value == pytest.approx(math.exp(sum(logs) / 5), rel=1e-6)
+    assert found[2].bits_per_pixel is None
+    assert found[2].level is None
 
 
 def test_images_that_one_side_does_not_reach_are_left_out_for_both_and_counted() -> None:

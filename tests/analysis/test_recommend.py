@@ -111,7 +111,8 @@ def test_a_format_that_does_not_reach_the_target_says_how_far_it_goes() -> None:
     found = by_format(recommend(study([JPEG, weak], 4), target=60, **QUICK))["webp"]
     assert found.setting is None
     assert (
-        found.reason == "no setting reaches the target on enough images; the best, webp q60, does on 2 of 4"
+        found.reason
+        == "no setting reaches the target on enough images; the best, webp q60, does on 2 of 4 images"
     )
     assert found.reached.setting == Setting("webp", quality=60)
     assert found.reached.share == 0.5

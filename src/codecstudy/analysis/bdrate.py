@@ -158,7 +158,7 @@ def _aggregate(
         refused = {str(w): n for w, n in Counter(rates.refusals[:, a, b].tolist()).most_common() if w}
         mean, v, base = means[k], rates.variants[a], rates.variants[b]
         if mean is None:
-            reason = "; ".join(f"{why} ({n} images)" for why, n in refused.items())
+            reason = "; ".join(f"{why} ({n} image{'' if n == 1 else 's'})" for why, n in refused.items())
             entries.append(_nothing(curves, v, base, reason, refused))
             continue
         used = ~np.isnan(logs[:, k])

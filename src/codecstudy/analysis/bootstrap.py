@@ -11,6 +11,7 @@ section 3.3).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -58,9 +59,11 @@ class Resamples:
     """Shape (resamples, images); every row sums to the number of images."""
     seed: int = DEFAULT_SEED
     _weights: Floats = field(init=False, repr=False)
+    _by_image: NDArray[np.int32] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_weights", self.counts.astype(np.float64))
+        object.__setattr__(self, "_by_image", np.ascontiguousarray(self.counts.T, dtype=np.int32))
 
     @classmethod
     def draw(cls, images: int, *, seed: int = DEFAULT_SEED, resamples: int = DEFAULT_RESAMPLES) -> Resamples:
@@ -101,14 +104,15 @@ class Resamples:
         """Median of ``values`` (one per image, NaN where there is none) in each resample."""
         rows = np.flatnonzero(~np.isnan(values))
         rows = rows[np.argsort(values[rows], kind="stable")]
+        if not rows.size:
+            return np.full(len(self.counts), np.nan)
         ordered = values[rows]
-        reached = np.cumsum(self._weights[:, rows], axis=1)
-        total = reached[:, -1:]
-        with_images = total[:, 0] > 0
+        reached = np.cumsum(self._by_image[rows], axis=0, dtype=np.int32)
+        total = reached[-1]
         # The mean of the lower and the upper median, which are the same one unless exactly half lies below.
-        lower = ordered[np.argmax(reached >= total / 2, axis=1)]
-        upper = ordered[np.argmax(reached > total / 2, axis=1)]
-        return np.where(with_images, (lower + upper) / 2, np.nan)
+        lower = ordered[np.sum(2 * reached < total, axis=0)]
+        upper = ordered[np.minimum(np.sum(2 * reached <= total, axis=0), rows.size - 1)]
+        return np.where(total > 0, (lower + upper) / 2, np.nan)
 
     def median_estimate(self, values: Floats) -> Estimate | None:
         """Median over images with its interval; None where no image has a value."""
@@ -153,6 +157,7 @@ def intervals(
     ]
 
 
+@functools.cache
 def expanded_tail(images: int, confidence: float = CONFIDENCE) -> float:
     """Share of resamples to cut off at each end, so that a mean of ``images`` values is covered as promised.
 

@@ -8,6 +8,7 @@ stands on, libvips (libvips/foreign/{heif,webp,jxl}save.c, 29fd1202).
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,8 +56,15 @@ def _shell(*words: object) -> str:
 
 
 def _pillow(extension: str, options: dict[str, object]) -> ToolCommand:
-    given = "".join(f", {name}={value!r}" for name, value in options.items())
+    given = "".join(f", {name}={_python(value)}" for name, value in options.items())
     return ToolCommand("Pillow", f'image.save("output{extension}"{given})')
+
+
+def _python(value: object) -> str:
+    """A literal with double quotes, as formatters write it; dictionaries of text alone."""
+    if isinstance(value, str | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return repr(value)
 
 
 def _sharp(method: str, extension: str, options: dict[str, Scalar], note: str | None = None) -> ToolCommand:
@@ -68,7 +76,7 @@ def _sharp(method: str, extension: str, options: dict[str, Scalar], note: str | 
 def _javascript(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+    return json.dumps(value) if isinstance(value, str) else f"{value:g}"
 
 
 def _none(tool: str, note: str) -> ToolCommand:
@@ -264,7 +272,7 @@ def _imagecodecs_jxl(setting: Setting) -> ToolCommand:
         options["lossless"] = True
     if faster := setting.extra("decodingspeed"):
         options["decodingspeed"] = faster
-    given = "".join(f", {name}={value!r}" for name, value in options.items())
+    given = "".join(f", {name}={_python(value)}" for name, value in options.items())
     text = f'pathlib.Path("output.jxl").write_bytes(imagecodecs.jpegxl_encode(pixels{given}))'
     return ToolCommand("imagecodecs", text, "Python; pixels is a uint8 array of height x width x 3")
 

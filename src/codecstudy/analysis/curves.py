@@ -50,8 +50,8 @@ class Curve:
     """Value of the swept parameter; NaN where nothing is swept."""
     times: dict[str, Floats]
     """Seconds, by name; NaN where not known."""
-    _sizes: PchipInterpolator | None
-    _levels: PchipInterpolator | None
+    _pchip: PchipInterpolator | None
+    """Of log size and, where one is swept, level, side by side; None for a single point."""
 
     def __len__(self) -> int:
         return len(self.goodness)
@@ -68,11 +68,11 @@ class Curve:
 
     def log_size_at(self, goodness: Floats) -> Floats:
         """Natural logarithm of bytes at ``goodness``; NaN outside the measured range."""
-        return self._at(goodness, self._sizes, self.log_size)
+        return self._at(goodness, 0)
 
     def level_at(self, goodness: Floats) -> Floats:
         """Value of the swept parameter at ``goodness``; NaN outside the measured range."""
-        return self._at(goodness, self._levels, self.level)
+        return self._at(goodness, 1)
 
     def time_at(self, name: str, goodness: Floats) -> Floats:
         """Seconds at ``goodness``, linear between neighbours (times are noisy); NaN outside the range."""
@@ -83,15 +83,17 @@ class Curve:
 
         Needs two points or more, and intervals of some length within the measured range.
         """
-        if self._sizes is None:
+        if self._pchip is None:
             raise ValueError("a curve of one point has no mean over an interval")
-        area = self._sizes.antiderivative()
-        return np.asarray((area(high) - area(low)) / (high - low), dtype=np.float64)
+        area = self._pchip.antiderivative()(np.stack([low, high]))[..., 0]
+        return np.asarray((area[1] - area[0]) / (high - low), dtype=np.float64)
 
-    def _at(self, goodness: Floats, curve: PchipInterpolator | None, values: Floats) -> Floats:
-        if curve is None:  # a single point, or nothing swept: known where it was measured only
+    def _at(self, goodness: Floats, column: int) -> Floats:
+        if self._pchip is None:  # known where it was measured only
+            values = (self.log_size, self.level)[column]
             return np.where(goodness == self.goodness[0], values[0], np.nan)
-        return np.asarray(curve(goodness, extrapolate=False), dtype=np.float64)
+        values = np.asarray(self._pchip(goodness, extrapolate=False), dtype=np.float64)
+        return values[..., column] if column < values.shape[-1] else np.full(goodness.shape, np.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,14 +140,13 @@ def _curve(block: VariantPoints, image: int, scale: Scale) -> Curve | None:
     _, first = np.unique(goodness[usable], return_index=True)
     usable = usable[first]
     x, log_size, level = goodness[usable], np.log(block.size[image, usable]), block.levels[usable]
-    several = usable.size > 1
+    swept = np.column_stack([log_size, level]) if block.variant.axis.name else log_size[:, None]
     return Curve(
         goodness=x,
         log_size=log_size,
         level=level,
         times={name: times[image, usable] for name, times in block.times.items()},
-        _sizes=PchipInterpolator(x, log_size) if several else None,
-        _levels=PchipInterpolator(x, level) if several else None,
+        _pchip=PchipInterpolator(x, swept) if usable.size > 1 else None,
     )
 
 

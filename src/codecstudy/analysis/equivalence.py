@@ -63,7 +63,7 @@ def equivalence(
     at = np.array(levels, dtype=np.float64)
     blocks = curves.points.blocks
     goodness = {
-        base: LevelCurves.of(blocks[base], curves.scale).goodness_at(at)
+        base: _finite(LevelCurves.of(blocks[base], curves.scale).goodness_at(at))
         for base in of_scope.values()
         if base is not None
     }
@@ -72,32 +72,53 @@ def equivalence(
         base = of_scope[variant.scope]
         if v == base:
             continue
-        for k, level in enumerate(at.tolist()):
-            if base is None:
-                reason = f"the baseline was not measured at {variant.scope.label}"
-                entries.append(_nothing(curves, v, None, level, None, 0, reason))
-            else:
-                entries.append(_entry(curves, resamples, v, base, level, goodness[base][:, k]))
+        if base is None:
+            reason = f"the baseline was not measured at {variant.scope.label}"
+            entries += [_nothing(curves, v, None, level, None, 0, reason) for level in at.tolist()]
+        else:
+            entries += _against(curves, resamples, v, base, at, goodness[base])
     return tuple(entries)
 
 
+def _finite(goodness: Floats) -> Floats:
+    """Without the infinite ones: a lossless file's PSNR has no equal on another curve."""
+    return np.where(np.isfinite(goodness), goodness, np.nan)
+
+
+def _against(
+    curves: CurveSet, resamples: Resamples, v: int, base: int, at: Floats, goodness: Floats
+) -> list[Equivalent]:
+    """``goodness`` is that of the baseline, images x levels ``at``."""
+    found, ratio = np.full(goodness.shape, np.nan), np.full(goodness.shape, np.nan)
+    for i, (mine, theirs) in enumerate(zip(curves.curves[v], curves.curves[base], strict=True)):
+        if mine is not None and theirs is not None:
+            found[i] = mine.level_at(goodness[i])
+            ratio[i] = mine.log_size_at(goodness[i]) - theirs.log_size_at(goodness[i])
+    ratios = resamples.mean_estimates(np.where(np.isnan(found), np.nan, ratio), np.exp)
+    return [
+        _entry(curves, resamples, v, base, level, goodness[:, k], found[:, k], ratios[k])
+        for k, level in enumerate(at.tolist())
+    ]
+
+
 def _entry(
-    curves: CurveSet, resamples: Resamples, v: int, base: int, level: float, goodness: Floats
+    curves: CurveSet,
+    resamples: Resamples,
+    v: int,
+    base: int,
+    level: float,
+    goodness: Floats,
+    found: Floats,
+    ratio: Estimate | None,
 ) -> Equivalent:
-    """``goodness`` is that of the baseline at ``level``, one an image."""
     variants, scale = curves.points.variants, curves.scale
     sign = 1 if scale.higher_is_better else -1
     score = resamples.median_estimate(sign * goodness)
     name = f"{variants[base].label} at {variants[base].axis.name} {level:g}"
     if score is None:
-        reason = f"{name} lies outside the measured levels"
-        return _nothing(curves, v, base, level, None, 0, reason)
-    found, ratio = np.full(len(goodness), np.nan), np.full(len(goodness), np.nan)
-    for i, g in enumerate(goodness):
-        mine, theirs = curves.curves[v][i], curves.curves[base][i]
-        if mine is not None and theirs is not None and not np.isnan(g):
-            found[i] = mine.level_at(np.array([g]))[0]
-            ratio[i] = mine.log_size_at(np.array([g]))[0] - theirs.log_size_at(np.array([g]))[0]
+        return _nothing(
+            curves, v, base, level, None, 0, f"{name} lies outside the measured levels, or is lossless"
+        )
     left_out = int(np.sum(~np.isnan(goodness) & np.isnan(found)))
     estimate = resamples.median_estimate(found)
     if estimate is None:
@@ -114,7 +135,7 @@ def _entry(
         estimate,
         p5,
         p95,
-        resamples.mean_estimates(ratio[:, None], np.exp)[0],
+        ratio,
         estimate.images,
         left_out,
     )

@@ -43,16 +43,14 @@ class LevelCurves:
         """
         if not self._swept:
             return np.repeat(self.goodness, len(levels), axis=1)
-        rows = [_along(self.block.levels, row, levels) for row in self.goodness]
-        return np.stack(rows)
+        return _along_all(self.block.levels, self.goodness, levels)
 
     def log_size_at(self, level: float) -> Floats:
         """Natural logarithm of bytes of each image at ``level``, PCHIP; NaN outside the measured levels."""
         size = np.log(np.where(self.block.size > 0, self.block.size, np.nan))
         if not self._swept:
             return size[:, 0]
-        at = np.array([level])
-        return np.array([_along(self.block.levels, row, at)[0] for row in size])
+        return _along_all(self.block.levels, size, np.array([level]))[:, 0]
 
     def time_at(self, name: str, level: float) -> Floats:
         """Seconds of each image at ``level``, linear between neighbours; NaN outside, or where not known."""
@@ -65,6 +63,20 @@ class LevelCurves:
             if x.size:
                 out[i] = np.interp(level, x, y, left=np.nan, right=np.nan)
         return out
+
+
+def _along_all(levels: Floats, values: Floats, at: Floats) -> Floats:
+    """PCHIP of each row of ``values``; rows without gaps, which is most of them, in one go."""
+    out = np.empty((len(values), len(at)))
+    whole = np.asarray(np.isfinite(values).all(axis=1))
+    if len(levels) > 1 and whole.any():
+        x, y = _rising(levels, values[whole].T)
+        out[whole] = PchipInterpolator(x, y)(at, extrapolate=False).T
+    else:
+        whole[:] = False
+    for row in np.flatnonzero(~whole):
+        out[row] = _along(levels, values[row], at)
+    return out
 
 
 def _along(levels: Floats, values: Floats, at: Floats) -> Floats:

@@ -67,7 +67,8 @@ class SizeRatio:
     """5th and 95th percentile over images: how much single images differ, not how sure the mean is."""
     p95: float | None
     smaller_share: float | None
-    """Share of resamples, 0 to 1, in which the variant is smaller than the baseline on average."""
+    """Share of resamples, 0 to 1, in which the variant is smaller than the baseline on average; 0 for itself,
+    None for a single image."""
     images: int
     """Images on which both reach the score."""
     only_variant: int
@@ -76,6 +77,25 @@ class SizeRatio:
     neither: int
     reason: str | None = None
     """Why there is no ratio."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedSummary:
+    """What a variant needs to reach one score, over the images on which it does."""
+
+    variant: Variant
+    metric: str
+    target: float
+    images: int
+    not_reached: int
+    """Images of the variant whose measured scores do not enclose the target."""
+    bits_per_pixel: Estimate | None
+    """Geometric mean; None, as the others, where no image reaches the score."""
+    level: Estimate | None
+    """Median of the swept parameter; None where nothing is swept."""
+    encode_seconds_per_mp: Estimate | None
+    """Mean CPU seconds per megapixel; None where not recorded."""
+    decode_seconds_per_mp: Estimate | None
 
 
 def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
@@ -99,6 +119,41 @@ def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
                 for name in names:
                     times[name][v, i] = curve.time_at(name, goodness)
     return Matched(curves.points, curves.scale, wanted, size, level, times)
+
+
+def summarize(matched: Matched, resamples: Resamples) -> tuple[MatchedSummary, ...]:
+    """Every variant at every target of ``matched``.
+
+    Each rests on the images of its own that reach the score, so that two variants may rest on different ones:
+    compare them with :func:`size_ratios`.
+    """
+    bits = np.log(matched.bits_per_pixel)
+    encode, decode = (matched.seconds_per_megapixel(name) for name in ("encode_cpu", "decode_cpu"))
+    entries = []
+    for v, variant in enumerate(matched.points.variants):
+        columns = (
+            resamples.mean_estimates(bits[v], np.exp),
+            resamples.mean_estimates(encode[v]),
+            resamples.mean_estimates(decode[v]),
+        )
+        present = int(np.sum(~np.isnan(matched.megapixels[v])))
+        for t, (target, size, encoding, decoding) in enumerate(zip(matched.targets, *columns, strict=True)):
+            images = 0 if size is None else size.images
+            level = resamples.median_estimate(matched.level[v, :, t])
+            entries.append(
+                MatchedSummary(
+                    variant,
+                    matched.scale.column,
+                    target,
+                    images,
+                    present - images,
+                    size,
+                    level,
+                    encoding,
+                    decoding,
+                )
+            )
+    return tuple(entries)
 
 
 def log_ratios(matched: Matched, variant: int, baseline: int) -> Floats:

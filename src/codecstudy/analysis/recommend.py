@@ -98,12 +98,13 @@ def recommend(
     """For each format the setting with the smallest files of those that are good enough.
 
     Good enough: at least ``coverage`` (0 to 1) of the images have a ``metric`` of ``target`` (default: the
-    metric's usual one, SSIMULACRA2 80) or better. For
-    every variant the coarsest such level is found, among the measured ones and the integers between them
-    (twentieths for a JPEG XL distance): scores between measured levels are interpolated per image, never
-    beyond them, and rounded towards quality. See :func:`codecstudy.analysis.candidates.candidate`. Of the
-    variants of a format the one with the smallest geometric mean size at its level wins (on the images that
-    all of them have), among those that take at most ``max_encode_time`` CPU seconds per megapixel on average.
+    metric's usual one, SSIMULACRA2 80) or better. For every variant the coarsest such level is found, among
+    the measured ones and the integers between them (twentieths for a JPEG XL distance): scores between
+    measured levels are interpolated per image, never beyond them, and the level is rounded towards quality;
+    ``measured`` says whether it was measured itself. See :func:`codecstudy.analysis.candidates.candidate`.
+    Of the variants of a format the one with the smallest geometric mean size at its level wins (on the images
+    that all of them have), among those that take at most ``max_encode_time`` CPU seconds per megapixel on
+    average.
 
     ``baseline`` is a format (its own recommended setting) or the label of a variant (at its coarsest level
     that is good enough); the default is JPEG, else the format of the first variant. The limit on encode time
@@ -248,7 +249,7 @@ def _why_none(
         best = max(candidates, key=lambda c: c.share)
         return (
             f"no setting reaches the target on enough images; the best, {best.variant.at(best.level).label()}, "
-            f"does on {best.reached.sum()} of {best.images}"
+            f"does on {best.reached.sum()} of {best.images} images"
         )
     timed = [c for c in enough if not np.isnan(c.mean_encode_seconds)]
     if not timed:
