@@ -73,7 +73,7 @@ def test_two_runs_at_once_compile_once(package: Path) -> None:
 
 def test_a_changed_source_is_compiled_again(package: Path) -> None:
     output(start(package, COMPILE))
-    with (package / "metrics" / "vector.py").open("a") as file:
+    with (package / "metrics" / "srgb.py").open("a") as file:
         file.write("# changed\n")
     assert "was False\ncompiled psnr" in output(start(package, COMPILE))
 

@@ -167,13 +167,12 @@ def _is_private(folder: Path) -> bool:
 @cache
 def _sources_folder(metric: str) -> Path:
     """Where the kernels of ``metric`` (or of a shared module) are: one folder per state of their sources."""
-    files = [_METRICS / f"{name}.py" for name in (*_SHARED, metric)] + sorted(
-        (_METRICS / metric).glob("*.py")
-    )
+    files: list[Path] = []
+    for module in (*_SHARED, metric):
+        files += [_METRICS / f"{module}.py", *sorted((_METRICS / module).glob("*.py"))]
     digest = hashlib.sha256()
-    for file in files:
-        if file.exists():
-            digest.update(file.read_bytes())
+    for file in filter(Path.exists, files):
+        digest.update(file.read_bytes())
     return cache_folder() / f"{metric}-{digest.hexdigest()[:16]}"
 
 
