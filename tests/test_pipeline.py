@@ -62,8 +62,8 @@ def test_every_image_gets_every_setting_with_all_scores(root: Path, photos: Path
         assert record.file_size
         assert record.encoding_cpu_time is not None
         assert record.encoded_path is None
-        width, height = Image.open(photos / record.source_image).size
-        assert (record.width, record.height) == (width, height)
+        with Image.open(photos / record.source_image) as image:
+            assert (record.width, record.height) == image.size
         assert record.source_file_size == (photos / record.source_image).stat().st_size
 
 

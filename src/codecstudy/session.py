@@ -27,7 +27,9 @@ QUEUE = 2
 POLL_SECONDS = 0.1
 COMMIT_SECONDS = 0.5
 FRUITLESS_STARTS = 3
-"""Workers in a row that may die before they are ready, until the run gives up."""
+"""Workers in a row that may fail before they are ready, until the run gives up: the installation is broken."""
+KILLED_STARTS = 30
+"""The same for workers that something outside kills, which says nothing about the installation."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Session:
     totals: Totals = field(default_factory=Totals)
     _queues: dict[int, deque[Task]] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
-    _fruitless: int = 0
+    _fruitless: float = 0.0
     _budget_told: bool = False
     _interrupts_seen: int = 0
     _committed: float = 0.0
@@ -125,7 +127,7 @@ class Session:
     def _handle(self, event: WorkerEvent) -> None:
         match event:
             case Ready(worker):
-                self._fruitless = 0
+                self._fruitless = 0.0
                 self._queues[worker] = deque()
                 self._feed(worker)
             case Done(worker, task, value, seconds, peak_rss):
@@ -191,7 +193,7 @@ class Session:
         log.warning("worker %d: %s: %s", death.worker, reason, death.detail)
         queue = self._queues.pop(death.worker, None)
         if queue is None:
-            self._fruitless += 1
+            self._fruitless += FRUITLESS_STARTS / KILLED_STARTS if death.signal_name == "SIGKILL" else 1
             if self._fruitless >= FRUITLESS_STARTS:
                 raise CodecstudyError(
                     f"Worker processes end before they are ready: {reason}. 'codecstudy doctor' tests the "
