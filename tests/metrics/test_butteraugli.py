@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -192,7 +193,20 @@ def test_wrong_arrays_are_refused_by_name(wrong: NDArray[np.generic]) -> None:
         butteraugli.prepare(picture(20, 30)).score(wrong)
 
 
-def test_memory_of_a_prepared_reference_is_bounded() -> None:
+def test_memory_of_a_prepared_reference_is_bounded_and_scores_allocate_nothing_large() -> None:
     height, width = 512, 512
-    prepared = butteraugli.prepare(picture(height, width))
-    assert prepared.nbytes / (height * width) < 70
+    reference = picture(height, width)
+    distorted = noisy(reference, 5)
+    butteraugli.prepare(reference[:16, :16]).score(distorted[:16, :16])  # compiles
+    tracemalloc.start()
+    try:
+        prepared = butteraugli.prepare(reference)
+        _, peak = tracemalloc.get_traced_memory()
+        assert prepared.nbytes <= peak < 70 * height * width
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        prepared.score(distorted)
+        _, peak = tracemalloc.get_traced_memory()
+        assert peak - before < 10_000
+    finally:
+        tracemalloc.stop()

@@ -44,7 +44,7 @@ from codecstudy.metrics.butteraugli.comparison import (
 from codecstudy.metrics.butteraugli.malta import REACH, add_full_lines, add_sparse_lines
 from codecstudy.metrics.butteraugli.masking import activity_row, fuzzy_erosion
 from codecstudy.metrics.butteraugli.opsin import opsin_row
-from codecstudy.metrics.butteraugli.strips import Plane, Row, Window, fill_void, gather_row, halve_rows
+from codecstudy.metrics.butteraugli.strips import Plane, Row, Window, fill_void, gather_halved_row, gather_row
 from codecstudy.metrics.butteraugli.windows import (
     BAND,
     LAG_DISTANCE,
@@ -87,10 +87,8 @@ def scales_for(size: int) -> Scales:
 
 
 @routine
-def _read(
-    pixels: Pixels, halving: bool, nits: Row, y: int, height: int, size: int, full_rows: Window, light: Window
-) -> None:
-    """Read a band of light, at full or half resolution; above and below the image is mirrored."""
+def _read(pixels: Pixels, halving: bool, nits: Row, y: int, height: int, size: int, light: Window) -> None:
+    """Read a band of light, at full or half resolution; above and below, the image is mirrored."""
     for k in range(BAND):
         source = y + k
         source = -1 - source if source < 0 else source
@@ -98,14 +96,11 @@ def _read(
         if source < 0:
             continue  # further outside than any blur reaches
         to = 2 * RADIUS_OPSIN + k
+        red, green, blue = light[0, to, :size], light[1, to, :size], light[2, to, :size]
         if halving:
-            for half in range(2):
-                row = min(2 * source + half, pixels.shape[0] - 1)
-                gather_row(nits, pixels, row, full_rows[0, half], full_rows[1, half], full_rows[2, half])
-            for channel in range(3):
-                halve_rows(full_rows[channel], pixels.shape[1], light[channel, to, :size])
+            gather_halved_row(nits, pixels, source, red, green, blue)
         else:
-            gather_row(nits, pixels, source, light[0, to, :size], light[1, to, :size], light[2, to, :size])
+            gather_row(nits, pixels, source, red, green, blue)
 
 
 @routine
@@ -236,7 +231,7 @@ def stream(
     pooled[:] = 0.0
     for front in range(0, height + LAG_DISTANCE, BAND):
         y = front - LAG_LIGHT
-        _read(pixels, halving, nits, y, height, size, windows.full_rows, windows.light)
+        _read(pixels, halving, nits, y, height, size, windows.light)
 
         y = front - LAG_OPSIN
         blur(windows.light, 3, y, height, width, size, mirrored, mirrored, scratch, bands)
@@ -293,6 +288,8 @@ def stream(
 
         for window in windows[:9]:
             advance(window)
+            if front + 2 * BAND > height:  # what the next band does not fill is outside the image
+                clear(window, window.shape[1] - BAND)
     if not comparing:
         for y in range(height):
             fuzzy_erosion(planes[ACTIVITY], y, width, scratch[0], planes[MASK, y])

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy.metrics.base import Pixels
-from codecstudy.metrics.kernels import routine
+from codecstudy.metrics.kernels import routine, stage
 from codecstudy.metrics.vector import LANES, load, store
 
 Row = NDArray[np.float32]
@@ -57,19 +57,53 @@ def to_raster(rows: Plane, width: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(strips.reshape(height, pitch)[:, :width])
 
 
+@stage
+def _lanes_inside(i: int, columns: int, width: int) -> int:
+    """How many strips have a pixel in their column ``i``."""
+    return min(LANES, max(0, (width - i + columns - 1) // columns))
+
+
+@stage
+def _mean4(
+    values: Row, pixels: Pixels, above: int, below: int, left: int, right: int, channel: int
+) -> np.float32:
+    upper = values[pixels[above, left, channel]] + values[pixels[above, right, channel]]
+    lower = values[pixels[below, left, channel]] + values[pixels[below, right, channel]]
+    return (upper + lower) * np.float32(0.25)
+
+
 @routine
 def gather_row(values: Row, pixels: Pixels, y: int, red: Row, green: Row, blue: Row) -> None:
     """Look up each byte of image row ``y`` in ``values`` (256 entries) and deal the pixels out to the strips."""
     width = pixels.shape[1]
     columns = red.size // LANES
     for i in range(columns):
-        lanes = min(LANES, max(0, (width - i + columns - 1) // columns))
+        lanes = _lanes_inside(i, columns, width)
         at = LANES * i
         for lane in range(lanes):
             x = lane * columns + i
             red[at + lane] = values[pixels[y, x, 0]]
             green[at + lane] = values[pixels[y, x, 1]]
             blue[at + lane] = values[pixels[y, x, 2]]
+        for lane in range(lanes, LANES):
+            red[at + lane] = green[at + lane] = blue[at + lane] = 0.0
+
+
+@routine
+def gather_halved_row(values: Row, pixels: Pixels, y: int, red: Row, green: Row, blue: Row) -> None:
+    """Row ``y`` at half resolution: means of 2 x 2 looked up values; at an odd border of those that exist."""
+    height, width = pixels.shape[:2]
+    columns = red.size // LANES
+    above, below = 2 * y, min(2 * y + 1, height - 1)
+    for i in range(columns):
+        lanes = _lanes_inside(i, columns, (width + 1) // 2)
+        at = LANES * i
+        for lane in range(lanes):
+            left = 2 * (lane * columns + i)
+            right = min(left + 1, width - 1)
+            red[at + lane] = _mean4(values, pixels, above, below, left, right, 0)
+            green[at + lane] = _mean4(values, pixels, above, below, left, right, 1)
+            blue[at + lane] = _mean4(values, pixels, above, below, left, right, 2)
         for lane in range(lanes, LANES):
             red[at + lane] = green[at + lane] = blue[at + lane] = 0.0
 
@@ -131,19 +165,3 @@ def scale_edges(row: Row, columns: int, width: int, scale: Row, radius: int) -> 
             if i == columns:
                 i = 0
                 lane += 1
-
-
-@routine
-def halve_rows(pair: Plane, width: int, out: Row) -> None:
-    """Means of 2 x 2 pixels of two rows ``width`` wide; at an odd end of those that exist."""
-    pitch = pair.shape[1]
-    columns = pitch // LANES
-    if width % 2:  # the last pixel stands for its missing neighbour
-        last = LANES * ((width - 1) % columns) + (width - 1) // columns
-        missing = LANES * (width % columns) + width // columns
-        for k in range(2):
-            pair[k, missing] = pair[k, last]
-    for i in range(0, out.size, LANES):
-        above = load(pair, 2 * i) + load(pair, 2 * i + LANES)
-        below = load(pair, pitch + 2 * i) + load(pair, pitch + 2 * i + LANES)
-        store(out, i, (above + below) * 0.25)

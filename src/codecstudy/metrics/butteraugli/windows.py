@@ -60,19 +60,17 @@ class Windows(NamedTuple):
     """What the current stage has just made, one band of up to four planes."""
     scratch: Window
     """Rows with a halo, for filters."""
-    full_rows: Window
-    """Two rows of the image at full resolution (R, G, B), while it is read at half."""
 
 
 WINDOWS_TYPE = types.NamedUniTuple(types.float32[:, :, ::1], len(Windows._fields), Windows)
 
 
 def windows_for(columns: int) -> Windows:
-    """Windows for images whose strips have ``columns`` (an even number of) columns."""
+    """Windows for images whose strips have ``columns`` columns."""
     # Rows that a filter reads are an odd number of cache lines apart. A power of two would be fatal: all of
     # a column's rows would fall on the same few places of the cache.
-    pitch = LANES * (columns + 1)
-    with_reach = LANES * (columns + 2 * REACH + 1)
+    pitch = LANES * (columns | 1)
+    with_reach = LANES * (columns + 2 * REACH | 1)
     whole_groups = LANES * GROUP * -(-columns // GROUP)
 
     def window(planes: int, kept: int, floats: int = pitch) -> Window:
@@ -90,7 +88,6 @@ def windows_for(columns: int) -> Windows:
         malta_high=window(4, 2 * REACH, with_reach),
         bands=window(4, 0, whole_groups),
         scratch=aligned_zeros(1, GROUP, whole_groups + 2 * HALO * LANES),
-        full_rows=aligned_zeros(3, 2, LANES * columns),
     )
 
 
@@ -101,7 +98,7 @@ def half_windows(windows: Windows, columns: int) -> Windows:
         return window.reshape(-1)[: like.size].reshape(like.shape)
 
     narrowed = (narrow(window, like) for window, like in zip(windows, windows_for(columns // 2), strict=True))
-    return Windows(*narrowed)._replace(full_rows=windows.full_rows)
+    return Windows(*narrowed)
 
 
 @routine
@@ -115,13 +112,12 @@ def clear(window: Window, first: int) -> None:
 
 @routine
 def advance(window: Window) -> None:
-    """Move the rows up to make room for the next band, and zero that room."""
+    """Move the rows up to make room for the next band."""
     planes, rows, pitch = window.shape
     for plane in range(planes):
         start = plane * rows * pitch
         for i in range(start, start + (rows - BAND) * pitch, LANES):
             store(window, i, load(window, i + BAND * pitch))
-    clear(window, rows - BAND)
 
 
 @routine
