@@ -1,19 +1,13 @@
-"""How metric kernels are compiled, once per machine, and where the machine code is kept.
+"""How metric kernels are compiled, once per machine.
 
-Metrics are written in Python and compiled by numba, which keeps what it compiled on disk. Compiling all of
-them takes seconds, so a run does it beforehand, in fresh processes side by side (:func:`compile_all`), and
-every process after that loads the machine code in a fraction of a second. numba itself recognises another
-CPU, another numba and a changed file; that a kernel's *other* files have changed it does not see, hence one
-folder per metric and state of its sources.
+Metrics are written in Python and compiled by numba, which keeps on disk (:mod:`.cache`) what it compiled.
+Compiling all of them takes seconds, so a run does it beforehand, in fresh processes side by side
+(:func:`compile_all`), and every process after that loads the machine code in a fraction of a second.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
-import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -22,20 +16,34 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-import platformdirs
-
 from codecstudy.errors import CodecstudyError
+from codecstudy.metrics.cache import (
+    METRICS,
+    cache_folder,
+    cache_note,
+    marker,
+    remove_stale_folders,
+    sources_folder,
+)
 
-_METRICS = Path(__file__).parent
-_SHARED = ("kernels", "srgb", "vector")
-"""Modules that the kernels of several metrics use."""
+__all__ = [
+    "Kernel",
+    "KernelError",
+    "Progress",
+    "cache_folder",
+    "cache_note",
+    "compile_all",
+    "is_compiled",
+    "kernel",
+    "routine",
+    "stage",
+]
+
 _POLL_SECONDS = 0.1
-_STALE_SECONDS = 24 * 3600
 
 
 class KernelError(CodecstudyError):
@@ -99,7 +107,7 @@ class Kernel:
         import numba
 
         module = self._function.__module__.removeprefix(f"{__package__}.")
-        folder = _sources_folder(module.split(".")[0])
+        folder = sources_folder(module.split(".")[0])
         # numba reads the folder from its global settings, which belong to the user's own functions.
         settings: Any = numba.config
         with _settings_lock:
@@ -112,89 +120,6 @@ class Kernel:
 
 
 _settings_lock = threading.Lock()
-
-
-# --- where the machine code is ---------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """The folder that holds the compiled kernels on this machine."""
-    return _cache()[0]
-
-
-def cache_note() -> str | None:
-    """A plain sentence for the user where the kernels can only be kept in a temporary folder, else None."""
-    return _cache()[1]
-
-
-@cache
-def _cache() -> tuple[Path, str | None]:
-    """The first folder that can be written to, and the note.
-
-    The package's own folder comes first: it goes when the package goes.
-    """
-    wanted = (
-        _METRICS / "__pycache__" / "kernels",
-        Path(platformdirs.user_cache_dir("codecstudy", appauthor=False)) / "kernels",
-    )
-    for folder in wanted:
-        if _can_write(folder):
-            return folder, None
-    folder = Path(tempfile.gettempdir()) / f"codecstudy-kernels-{os.getuid()}"
-    if not (_can_write(folder) and _is_private(folder)):
-        folder = Path(tempfile.mkdtemp(prefix="codecstudy-kernels-"))
-    return folder, (
-        f"compiled metric kernels are kept in {folder} and may have to be compiled again later: "
-        f"neither {wanted[0]} nor {wanted[1]} can be written to"
-    )
-
-
-def _can_write(folder: Path) -> bool:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
-
-
-def _is_private(folder: Path) -> bool:
-    """Whether nobody else could have put machine code into ``folder``, which others know the name of."""
-    facts = folder.lstat()
-    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o022
-
-
-@cache
-def _sources_folder(metric: str) -> Path:
-    """Where the kernels of ``metric`` (or of a shared module) are: one folder per state of their sources."""
-    files: list[Path] = []
-    for module in (*_SHARED, metric):
-        files += [_METRICS / f"{module}.py", *sorted((_METRICS / module).glob("*.py"))]
-    digest = hashlib.sha256()
-    for file in filter(Path.exists, files):
-        digest.update(file.read_bytes())
-    return cache_folder() / f"{metric}-{digest.hexdigest()[:16]}"
-
-
-@cache
-def _platform() -> str:
-    """What machine code depends on, beside its sources."""
-    from llvmlite import binding
-
-    facts = (
-        sys.implementation.cache_tag,
-        platform.machine(),
-        version("numba"),
-        version("llvmlite"),
-        binding.get_host_cpu_name(),
-        binding.get_host_cpu_features().flatten(),
-    )
-    return hashlib.sha256("\n".join(map(str, facts)).encode()).hexdigest()[:16]
-
-
-def _marker(metric: str) -> Path:
-    """The file that says: everything of ``metric`` is compiled for this kind of machine."""
-    return _sources_folder(metric) / f"{_platform()}.compiled"
 
 
 # --- compiling -------------------------------------------------------------------------------------------
@@ -216,7 +141,7 @@ class Progress:
 
 def is_compiled(metrics: Iterable[str]) -> bool:
     """Whether the kernels of all ``metrics`` are on disk already; imports neither them nor numba."""
-    return all(_marker(metric).exists() for metric in metrics)
+    return all(marker(metric).exists() for metric in metrics)
 
 
 def compile_all(
@@ -236,13 +161,13 @@ def compile_all(
 
     def report(metric: str | None = None) -> None:
         if on_progress is not None:
-            done = sum(_marker(name).exists() for name in wanted)
+            done = sum(marker(name).exists() for name in wanted)
             on_progress(Progress(metric, done, len(wanted), time.monotonic() - started))
 
     report()
     with _lock(cache_folder() / "compiling.lock", while_waiting=report):
-        missing = [name for name in wanted if not _marker(name).exists()]
-        _remove_stale_folders(missing)
+        missing = [name for name in wanted if not marker(name).exists()]
+        remove_stale_folders(missing)
         _compile_side_by_side(missing, processes or _usable_cpus(), report)
 
 
@@ -264,16 +189,6 @@ def _lock(path: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
                 while_waiting()
                 time.sleep(_POLL_SECONDS)
         yield
-
-
-def _remove_stale_folders(metrics: Iterable[str]) -> None:
-    """Remove machine code of earlier states of the sources, where no other installation can be using it."""
-    if not cache_folder().is_relative_to(_METRICS):
-        return
-    for metric in metrics:
-        for folder in cache_folder().glob(f"{metric}-*"):
-            if folder != _sources_folder(metric) and time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compile_side_by_side(metrics: list[str], processes: int, report: Callable[[str | None], None]) -> None:
@@ -302,7 +217,7 @@ def _compile_side_by_side(metrics: list[str], processes: int, report: Callable[[
 def _start_compiling(metric: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """A fresh interpreter that finds this very package and never imports the caller's main module."""
     output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _finish_compiling or _compile_side_by_side
-    paths = [str(_METRICS.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(METRICS.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", f"from codecstudy import metrics; metrics.get({metric!r}).compile()"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -323,5 +238,5 @@ def _finish_compiling(metric: str, returncode: int, output: IO[bytes]) -> None:
             f"compiling the kernels of metric {metric} {reason}; its output:\n{text or '(none)'}\n"
             f"Leave the metric out of the study, or remove {cache_folder()} and try again."
         )
-    _marker(metric).parent.mkdir(parents=True, exist_ok=True)
-    _marker(metric).touch()
+    marker(metric).parent.mkdir(parents=True, exist_ok=True)
+    marker(metric).touch()

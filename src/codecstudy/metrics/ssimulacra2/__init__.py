@@ -2,8 +2,9 @@
 
 Agrees with libjxl's tool ``ssimulacra2`` at commit aea3a06e. Both images are taken to XYB at up to six
 scales (:mod:`.xyb`), blurred (:mod:`.blur`) and compared in an SSIM map and an edge-difference map
-(:mod:`.maps`), whose norms are weighed into one score (:mod:`.pooling`): 100 for identical images, about 90
-for visually lossless, 70 for high, 50 for medium quality, below 0 for very strong distortion.
+(:mod:`.maps`), tile by tile in one pass over each scale (:mod:`.tiles`, :mod:`.scale`). The maps' norms are
+weighed into one score (:mod:`.pooling`): 100 for identical images, about 90 for visually lossless, 70 for
+high, 50 for medium quality, below 0 for very strong distortion.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from codecstudy.errors import ImageError
 from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
-from codecstudy.metrics.ssimulacra2 import maps, pooling
+from codecstudy.metrics.ssimulacra2 import maps, pooling, scale, tiles
 from codecstudy.metrics.vector import LANES
 
 MINIMUM_SIDE = 8
@@ -43,7 +44,7 @@ class Prepared:
         # The first scale reads the pixels, and the last one has no scale after it to write.
         none = np.zeros((3, 0, 0), np.float32)
         self._planes = [none, *(_planes(*size) for size in self._sizes[1:]), none]
-        self._work = maps.workspace(width)
+        self._work = tiles.workspace(width)
         self._prepared = [
             np.zeros(_prepared_floats(size, parts), np.float32)
             for size, parts in zip(self._sizes, self._parts, strict=True)
@@ -64,19 +65,19 @@ class Prepared:
         return {"ssimulacra2": self.score(distorted)}
 
     def _pass_over_scales(self, pixels: Pixels, preparing: bool) -> NDArray[np.float64]:
-        sums = np.zeros((len(self._sizes), 3, maps.SUMS))
-        for scale, (size, parts) in enumerate(zip(self._sizes, self._parts, strict=True)):
-            maps.pass_over_scale(
+        sums = np.zeros((len(self._sizes), 3, tiles.SUMS))
+        for k, (size, parts) in enumerate(zip(self._sizes, self._parts, strict=True)):
+            scale.pass_over_scale(
                 pixels,
-                self._planes[scale],
+                self._planes[k],
                 size,
-                scale == 0,
+                k == 0,
                 parts,
-                self._planes[scale + 1],
-                self._prepared[scale],
+                self._planes[k + 1],
+                self._prepared[k],
                 preparing,
                 self._work,
-                sums[scale],
+                sums[k],
             )
         return sums
 
@@ -93,8 +94,8 @@ def _parts(scales: int) -> list[tuple[int, int, int]]:
     """What each scale needs of each channel: nothing that all weights are zero for is computed."""
     weights = pooling.weights(scales)
 
-    def part(scale: int, channel: int) -> int:
-        ssim, artifact, detail = weights[channel, scale].T
+    def part(level: int, channel: int) -> int:
+        ssim, artifact, detail = weights[channel, level].T
         if ssim.any():
             return maps.EDGES_AND_SSIM
         return maps.EDGES if artifact.any() or detail.any() else maps.NOTHING
@@ -103,10 +104,10 @@ def _parts(scales: int) -> list[tuple[int, int, int]]:
 
 
 def _prepared_floats(size: tuple[int, int], parts: tuple[int, int, int]) -> int:
-    """Floats that :func:`.maps.pass_over_scale` writes for the reference."""
+    """Floats that :func:`.scale.pass_over_scale` writes for the reference."""
     per_tile = {maps.NOTHING: 0, maps.EDGES: 1, maps.EDGES_AND_SSIM: 4}
-    tiles = maps.tiles_across(size[0]) * maps.tiles_across(size[1])
-    return tiles * sum(per_tile[part] for part in parts) * maps.TILE
+    count = tiles.tiles_across(size[0]) * tiles.tiles_across(size[1])
+    return count * sum(per_tile[part] for part in parts) * tiles.TILE
 
 
 def _planes(height: int, width: int) -> NDArray[np.float32]:
@@ -125,5 +126,5 @@ METRIC = Metric(
     version="1",
     higher_is_better=True,
     prepare=prepare,
-    compile=maps.pass_over_scale.compile,
+    compile=scale.pass_over_scale.compile,
 )

@@ -1,0 +1,143 @@
+"""One scale of one image: from pixels to the sums of its error maps in a single pass over 16 x 16 tiles.
+
+A tile goes through all stages while it is in the first-level cache: linear RGB, its half for the next scale,
+XYB, blur along rows, blur along columns, error maps. The blurs put out their tile 4 columns to the left and 4
+rows above the one that came in; what they still need of earlier tiles is kept in :class:`.tiles.Workspace`, per
+row (``columns``, ``row_memory``) and per strip of 16 columns (``strips``, ``last_rows``).
+
+The reference goes through the same stages once. What the maps need of it is written, in the order in which
+it will be read, to ``prepared``: tile by tile, channel by channel, for a channel with an SSIM map the value
+(transposed, as it comes in), the edge strength, the mean and the variance, else the edge strength alone.
+"""
+
+# numba has no complete annotations.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import types
+
+from codecstudy.metrics.kernels import kernel
+from codecstudy.metrics.ssimulacra2.blur import LAG, blur_columns, blur_rows
+from codecstudy.metrics.ssimulacra2.maps import AHEAD, EDGES_AND_SSIM, NOTHING, add_errors, write_reference
+from codecstudy.metrics.ssimulacra2.tiles import (
+    IMAGES,
+    PAIR,
+    SUMS,
+    TILE,
+    Workspace,
+    halve,
+    linear_from_pixels,
+    linear_from_planes,
+    opsin,
+    xyb_row,
+)
+from codecstudy.metrics.vector import LANES, lane_index, load, prefetch, store, total, transpose
+
+
+def _array(element: Any, dimensions: int, readonly: bool = False) -> Any:
+    return types.Array(element, dimensions, "C", readonly=readonly)
+
+
+_F32 = types.float32
+_WORKSPACE = types.NamedTuple(
+    [_array(types.uint8, 1)] + [_array(_F32, n) for n in (3, 3, 3, 3, 2, 3, 3, 3, 4)], Workspace
+)
+
+
+@kernel(
+    types.void(
+        _array(types.uint8, 3, readonly=True),
+        _array(_F32, 3),
+        types.UniTuple(types.intp, 2),
+        types.boolean,
+        types.UniTuple(types.intp, 3),
+        _array(_F32, 3),
+        _array(_F32, 1),
+        types.boolean,
+        _WORKSPACE,
+        _array(types.float64, 2),
+    )
+)
+def pass_over_scale(
+    pixels: Any,
+    planes: Any,
+    size: Any,
+    full_scale: Any,
+    parts: Any,
+    halved: Any,
+    prepared: Any,
+    preparing: Any,
+    work: Any,
+    sums: Any,
+) -> None:
+    """Take one image through one scale: the reference to ``prepared``, or a distorted one to ``sums``.
+
+    The image is ``pixels``, uint8 (height, width, 3), at full scale and else ``planes``, linear RGB float32
+    (3, height, at least width + 16); ``size`` is its (height, width) and ``parts`` what is needed of its
+    three channels. Where ``halved`` has rows, the next scale's linear RGB is written to it. ``sums``, float64
+    (3, 6), is added to: per channel the sums described at ``SUMS``.
+    """
+    height, width = size
+    across, down = (width + LAG + LANES - 1) // LANES, (height + LAG + LANES - 1) // LANES
+    work.strips[:] = 0.0
+    p = 0
+    for band in range(down):
+        y = band * LANES
+        rows = max(0, min(LANES, height - y))
+        first, stop = max(0, LAG - y), min(LANES, height + LAG - y)
+        work.columns[:] = 0.0
+        work.row_memory[:] = 0.0
+        work.sums[:] = 0.0
+        for strip in range(across):
+            x = strip * LANES
+            column = lane_index() + (x - LAG)
+            inside = (column >= 0) & (column < width)
+            if x < width:
+                if full_scale:
+                    linear_from_pixels(pixels, x, y, rows, work.edge, work.linear)
+                else:
+                    linear_from_planes(planes, x, y, rows, width, work.linear)
+                if halved.shape[1] > 0:
+                    halve(work.linear, x, y, rows, halved)
+            opsin(work.linear, width - x, rows, work.xyb)
+            for channel in range(3):
+                part = parts[channel]
+                if part == NOTHING:
+                    continue
+                image = channel * IMAGES
+                here = (image * PAIR + (x & (PAIR - 1))) * LANES
+                transpose(work.xyb, channel * LANES * PAIR + LANES, PAIR, work.columns, here, LANES)
+                images = 1
+                if part == EDGES_AND_SSIM:
+                    images = 2 if preparing else 3
+                    for i in range(0, TILE, LANES):
+                        value = load(work.columns, here + i)
+                        store(work.columns, here + PAIR * LANES + i, value * value)
+                        if preparing:
+                            store(prepared, p + i, value)
+                        else:
+                            product = value * load(prepared, p + i)
+                            prefetch(prepared, p + AHEAD + i)
+                            store(work.columns, here + 2 * PAIR * LANES + i, product)
+                    p += TILE
+                for k in range(images):
+                    blur_rows(work.columns, image + k, x, width, work.row_memory, work.tile)
+                    blur_columns(
+                        work.tile, work.strips, strip * 3 * IMAGES + image + k, work.blurred, k * TILE
+                    )
+                if preparing:
+                    write_reference(work, channel, strip, part, prepared, p)
+                else:
+                    add_errors(work, channel, strip, part, inside, first, stop, prepared, p)
+                p += 3 * TILE if part == EDGES_AND_SSIM else TILE
+                for i in range(LAG):
+                    last = xyb_row(work, channel, strip, LANES + i)
+                    store(work.last_rows, ((strip * 3 + channel) * LAG + i) * LANES, last)
+                for i in range(channel * LANES * PAIR, (channel + 1) * LANES * PAIR, PAIR):
+                    store(work.xyb, i, load(work.xyb, i + LANES))
+        for channel in range(3):
+            for k in range(SUMS):
+                sums[channel, k] += total(load(work.sums, (channel * SUMS + k) * LANES))
