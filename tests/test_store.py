@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import sqlite3
 import subprocess
@@ -147,3 +148,61 @@ def test_content_hash_follows_the_content(tmp_path: Path) -> None:
         assert store.content_hash(image) == first
         image.write_bytes(b"other")
         assert store.content_hash(image) != first
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_date_is_read_again(tmp_path: Path) -> None:
+    image = tmp_path / "a.ppm"
+    image.write_bytes(b"one")
+    date = image.stat().st_mtime_ns
+    with Store(tmp_path / "store.sqlite") as store:
+        first = store.content_hash(image)
+        image.write_bytes(b"two")
+        os.utime(image, ns=(date, date))
+        assert store.content_hash(image) != first
+
+
+def test_another_programs_database_is_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE holiday (day)")
+    db.commit()
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError):
+        Store(path)
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["store.sqlite"]
+
+
+def test_a_full_disk_is_an_error_that_says_so_and_keeps_what_was_committed(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    store = Store(path)
+    store.add(identity(0), measurement())
+    store.commit()
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match=r"disk is full.*Free some disk space"):
+        all(store.add(identity(number), measurement()) is None for number in range(1, 1000))
+    store.close()
+    with Store(path) as again:
+        assert again.count() >= 1
+
+
+def test_a_store_that_cannot_be_written_is_not_blamed_on_another_run(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.sqlite")
+    store._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="can be written") as refused:
+        store.add(identity(0), measurement())
+    assert "Another codecstudy run" not in str(refused.value)
+    store.close()
+
+
+def test_a_damaged_store_is_an_error_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store(path) as store:
+        for number in range(2000):
+            store.add(identity(number), measurement())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
+    with Store(path) as store, pytest.raises(StoreError, match=r"damaged\. Move it away"):
+        store.known([task_key(identity(number)) for number in range(2000)])

@@ -7,12 +7,13 @@ no more than what arrived in that fraction of a second, and no task pays for a d
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,18 @@ CREATE TABLE file (
 """
 
 
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: "Another codecstudy run may be using this workspace: wait for it, or give another folder "
+    "with --root.",
+    sqlite3.SQLITE_NOTADB: "That is not a measurement store. Move it away; codecstudy makes a new one.",
+    sqlite3.SQLITE_CORRUPT: "The measurement store is damaged. Move it away to measure again, or recover it "
+    "with sqlite3's command .recover.",
+    sqlite3.SQLITE_FULL: "Free some disk space and run again: what was committed is kept.",
+}
+_ADVICE_OTHERWISE = "See that its folder can be written, and run again: what was committed is kept."
+"""What to do, by SQLite's kind of error."""
+
+
 def task_key(identity: Mapping[str, Any]) -> str:
     """Key of a task: SHA-256 of what its measurement depends on, as canonical JSON."""
     return hashlib.sha256(_canonical(identity).encode()).hexdigest()
@@ -71,67 +84,76 @@ class Store:
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: cannot be opened as a measurement store: {error}") from None
         try:
-            self._open()
-        except sqlite3.OperationalError as error:
-            self._db.close()
-            raise StoreError(
-                f"{path}: {error}. Another codecstudy run may be using this workspace: wait for it, or give "
-                "another folder with --root."
-            ) from None
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise StoreError(
-                f"{path}: not a measurement store ({error}). Move it away; codecstudy makes a new one."
-            ) from None
+            with self._explained():
+                self._open()
         except StoreError:
             self._db.close()
             raise
 
     def _open(self) -> None:
+        # Looked at before anything is changed: another program's file stays as it is.
+        new = self._is_new()
         # The first write takes the lock and keeps it: a second writer would measure what this one measures.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("BEGIN IMMEDIATE")
-        try:
-            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            (application,) = self._db.execute("PRAGMA application_id").fetchone()
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if tables == 0 and application == 0:
-                for statement in _TABLES.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            elif application != APPLICATION_ID:
-                raise StoreError(
-                    f"{self.path}: an SQLite file, but not a measurement store. Move it away; codecstudy makes "
-                    "a new one."
-                )
-            elif version != SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self.path}: a measurement store of schema version {version}; this codecstudy uses "
-                    f"version {SCHEMA_VERSION}. Use the codecstudy that wrote it, or move the file away to "
-                    "measure again."
-                )
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        # Once more within the lock: another run may have been quicker.
+        if new and self._is_new():
+            for statement in _TABLES.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self._db.execute("COMMIT")
+
+    def _is_new(self) -> bool:
+        """Whether the file is empty; StoreError where it is not a store of this version either."""
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if tables == 0 and application == 0:
+            return True
+        if application != APPLICATION_ID:
+            raise StoreError(
+                f"{self.path}: an SQLite file, but not a measurement store. Move it away; codecstudy makes "
+                "a new one."
+            )
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path}: a measurement store of schema version {version}; this codecstudy uses "
+                f"version {SCHEMA_VERSION}. Use the codecstudy that wrote it, or move the file away to "
+                "measure again."
+            )
+        return False
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Whatever SQLite cannot do is a StoreError that says what to do about it."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            # The low byte is the kind of error, the rest its variety (sqlite.org/rescode.html).
+            kind = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
+            raise StoreError(f"{self.path}: {error}. {_ADVICE.get(kind, _ADVICE_OTHERWISE)}") from None
 
     def close(self) -> None:
         """Commit, fold the log into the file, and let go of it."""
-        self.commit()
-        self._db.close()
+        try:
+            self.commit()
+        finally:
+            self._db.close()
 
     def commit(self) -> None:
         """Make durable what was added since the last commit."""
         if self._db.in_transaction:
-            self._db.execute("COMMIT")
+            with self._explained():
+                self._db.execute("COMMIT")
 
     def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN")
-        self._db.execute(statement, values)
+        with self._explained():
+            if not self._db.in_transaction:
+                self._db.execute("BEGIN")
+            self._db.execute(statement, values)
 
     def __enter__(self) -> Self:
         return self
@@ -148,8 +170,9 @@ class Store:
         for start in range(0, len(wanted), 500):
             part = wanted[start : start + 500]
             marks = ",".join("?" * len(part))
-            rows = self._db.execute(f"SELECT key, outcome FROM measurement WHERE key IN ({marks})", part)
-            found.update((key, _decode(text)) for key, text in rows)
+            query = f"SELECT key, outcome FROM measurement WHERE key IN ({marks})"
+            with self._explained():
+                found.update((key, _decode(text)) for key, text in self._db.execute(query, part))
         return found
 
     def add(self, identity: Mapping[str, Any], outcome: Outcome) -> None:
@@ -166,19 +189,21 @@ class Store:
         return int(self._db.execute("SELECT count(*) FROM measurement").fetchone()[0])
 
     def content_hash(self, path: Path) -> str:
-        """SHA-256 of a file's content; read again only where its size or modification time has changed."""
+        """SHA-256 of a file's content; read again only where its size or time of change differs."""
         status = path.stat()
-        row = self._db.execute(
-            "SELECT sha256 FROM file WHERE path = ? AND size = ? AND mtime_ns = ?",
-            (os.fsencode(path), status.st_size, status.st_mtime_ns),
-        ).fetchone()
+        # A change time, unlike a modification time, cannot be set back: a file that a tool has replaced with
+        # one of the same size and the old file's date is read again.
+        changed = max(status.st_mtime_ns, status.st_ctime_ns)
+        query = "SELECT sha256 FROM file WHERE path = ? AND size = ? AND mtime_ns = ?"
+        with self._explained():
+            row = self._db.execute(query, (os.fsencode(path), status.st_size, changed)).fetchone()
         if row:
             return str(row[0])
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self._write(
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)",
-            (os.fsencode(path), status.st_size, status.st_mtime_ns, sha256),
+            (os.fsencode(path), status.st_size, changed, sha256),
         )
         return sha256
 
