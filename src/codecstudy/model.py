@@ -67,7 +67,7 @@ class Setting:
         ):
             if value is not None:
                 parts.append(f"{letter}{value}")
-        parts += [f"{name}={_plain(value)}" for name, value in self.extra_args]
+        parts += [name if value is True else f"{name}={_plain(value)}" for name, value in self.extra_args]
         return " ".join(parts)
 
 

@@ -68,7 +68,7 @@ def _mean(values: Sequence[float]) -> float:
 def summary_table(results: QualityResults) -> Table:
     """The rows as a table for the terminal."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("setting")
+    table.add_column("setting", no_wrap=True)
     for name in ("bits/pixel", "SSIMULACRA2", "p5 to p95", "encode CPU", "images"):
         table.add_column(name, justify="right")
     previous = None
