@@ -19,9 +19,16 @@ from typing import Any
 
 from numba import types
 
-from codecstudy.metrics.kernels import kernel
+from codecstudy.metrics.kernels import kernel, stage
 from codecstudy.metrics.ssimulacra2.blur import LAG, blur_columns, blur_rows
-from codecstudy.metrics.ssimulacra2.maps import AHEAD, EDGES_AND_SSIM, NOTHING, add_errors, write_reference
+from codecstudy.metrics.ssimulacra2.maps import (
+    AHEAD,
+    EDGES,
+    EDGES_AND_SSIM,
+    NOTHING,
+    add_errors,
+    write_reference,
+)
 from codecstudy.metrics.ssimulacra2.tiles import (
     IMAGES,
     PAIR,
@@ -35,6 +42,38 @@ from codecstudy.metrics.ssimulacra2.tiles import (
     xyb_row,
 )
 from codecstudy.metrics.vector import LANES, lane_index, load, prefetch, store, total, transpose
+
+
+@stage
+def _take_in(work: Any, channel: Any, x: Any, part: Any, preparing: Any, prepared: Any, p: Any) -> Any:
+    """Turn the channel's tile into ``work.columns``, with its square and its product with the reference.
+
+    Returns how many images that makes. An SSIM map's reference is written to ``prepared`` at ``p``, or read.
+    """
+    here = (channel * IMAGES * PAIR + (x & (PAIR - 1))) * LANES
+    transpose(work.xyb, channel * LANES * PAIR + LANES, PAIR, work.columns, here, LANES)
+    if part == EDGES:
+        return 1
+    for i in range(0, TILE, LANES):
+        value = load(work.columns, here + i)
+        store(work.columns, here + PAIR * LANES + i, value * value)
+        if preparing:
+            store(prepared, p + i, value)
+        else:
+            product = value * load(prepared, p + i)
+            prefetch(prepared, p + AHEAD + i)
+            store(work.columns, here + 2 * PAIR * LANES + i, product)
+    return 2 if preparing else 3
+
+
+@stage
+def _remember(work: Any, channel: Any, strip: Any) -> None:
+    """Keep the XYB that later output tiles need: 4 rows for the band below, the tile for the next strip."""
+    for i in range(LAG):
+        last = xyb_row(work, channel, strip, LANES + i)
+        store(work.last_rows, ((strip * 3 + channel) * LAG + i) * LANES, last)
+    for row in range(channel * LANES * PAIR, (channel + 1) * LANES * PAIR, PAIR):
+        store(work.xyb, row, load(work.xyb, row + LANES))
 
 
 def _array(element: Any, dimensions: int, readonly: bool = False) -> Any:
@@ -107,37 +146,19 @@ def pass_over_scale(
                 part = parts[channel]
                 if part == NOTHING:
                     continue
-                image = channel * IMAGES
-                here = (image * PAIR + (x & (PAIR - 1))) * LANES
-                transpose(work.xyb, channel * LANES * PAIR + LANES, PAIR, work.columns, here, LANES)
-                images = 1
+                images = _take_in(work, channel, x, part, preparing, prepared, p)
                 if part == EDGES_AND_SSIM:
-                    images = 2 if preparing else 3
-                    for i in range(0, TILE, LANES):
-                        value = load(work.columns, here + i)
-                        store(work.columns, here + PAIR * LANES + i, value * value)
-                        if preparing:
-                            store(prepared, p + i, value)
-                        else:
-                            product = value * load(prepared, p + i)
-                            prefetch(prepared, p + AHEAD + i)
-                            store(work.columns, here + 2 * PAIR * LANES + i, product)
                     p += TILE
                 for k in range(images):
-                    blur_rows(work.columns, image + k, x, width, work.row_memory, work.tile)
-                    blur_columns(
-                        work.tile, work.strips, strip * 3 * IMAGES + image + k, work.blurred, k * TILE
-                    )
+                    image = channel * IMAGES + k
+                    blur_rows(work.columns, image, x, width, work.row_memory, work.tile)
+                    blur_columns(work.tile, work.strips, strip * 3 * IMAGES + image, work.blurred, k * TILE)
                 if preparing:
                     write_reference(work, channel, strip, part, prepared, p)
                 else:
                     add_errors(work, channel, strip, part, inside, first, stop, prepared, p)
                 p += 3 * TILE if part == EDGES_AND_SSIM else TILE
-                for i in range(LAG):
-                    last = xyb_row(work, channel, strip, LANES + i)
-                    store(work.last_rows, ((strip * 3 + channel) * LAG + i) * LANES, last)
-                for i in range(channel * LANES * PAIR, (channel + 1) * LANES * PAIR, PAIR):
-                    store(work.xyb, i, load(work.xyb, i + LANES))
+                _remember(work, channel, strip)
         for channel in range(3):
             for k in range(SUMS):
                 sums[channel, k] += total(load(work.sums, (channel * SUMS + k) * LANES))
