@@ -66,11 +66,11 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def summary_table(results: QualityResults) -> Table:
-    """The rows as a table for the terminal."""
+    """The rows as a table for the terminal: means over images, encode times as CPU time of one thread."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", no_wrap=True)
-    for name in ("bits/pixel", "SSIMULACRA2", "p5 to p95", "encode CPU", "images"):
-        table.add_column(name, justify="right")
+    for name in ("bits/px", "SSIMULACRA2 (p5 to p95)", "encode", "images"):
+        table.add_column(name, justify="right", no_wrap=True)
     previous = None
     for row in summary_rows(results):
         fmt = row.setting.split()[0]
@@ -80,8 +80,7 @@ def summary_table(results: QualityResults) -> Table:
         table.add_row(
             escape(row.setting),
             f"{row.bits_per_pixel:.3f}",
-            f"{row.ssimulacra2:.1f}",
-            f"{row.ssimulacra2_p5:.1f} to {row.ssimulacra2_p95:.1f}",
+            f"{row.ssimulacra2:.1f} ({row.ssimulacra2_p5:.1f} to {row.ssimulacra2_p95:.1f})",
             f"{1000 * row.encode_cpu_seconds:.0f} ms",
             str(row.images),
         )
