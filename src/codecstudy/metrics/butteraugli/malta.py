@@ -91,7 +91,7 @@ MF_Y = _scaling(37.0819870399, 130262059.556, _SPARSE)
 
 @stage
 def scaled_difference(reference: Lanes, distorted: Lanes, scaling: Scaling) -> Lanes:
-    """Scaled difference of 16 values of a band; positive where the reference is larger."""
+    """Difference of 16 values of a band, as its scaling has it; positive where the reference is larger."""
     negative = reference < 0.0
     size = absolute(reference)
     along = select(negative, -distorted, distorted)  # the distorted value, seen from the reference's side

@@ -6,7 +6,9 @@
                        |            |            |           |
                        keep as the reference's planes, or compare with them -> energies -> distance
 
-The numbers between two stages of the drawing, the rows by which they lag, are in :mod:`.windows`.
+Each stage lags behind the one before it by the rows that the blur between them reaches ahead (see
+:mod:`~codecstudy.metrics.butteraugli.windows`): in one turn of the loop, ``y`` moves up the image from stage
+to stage. Rows outside the image are never written; those that a blur may read are zeros.
 """
 
 from __future__ import annotations
@@ -134,13 +136,10 @@ def _split_mid(rest: Window, mid: Window, y: int, height: int, width: int, size:
     for k in range(max(0, -y), min(BAND, height - y)):
         here, to = RADIUS_MID + k, 2 * RADIUS_HIGH + k
         split_mid_row(
-            rest[0, here, :size],
-            rest[1, here, :size],
-            mid[0, k],
-            mid[1, k],
-            high[0, to, :size],
-            high[1, to, :size],
-        )
+            rest[0, here, :size], rest[1, here, :size],
+            mid[0, k], mid[1, k],
+            high[0, to, :size], high[1, to, :size],
+        )  # fmt: skip
         for channel in range(2):
             fill_void(high[channel, to, :size], 0, size // LANES, width, 0.0)
 
@@ -152,8 +151,9 @@ def _split_high(
     for k in range(max(0, -y), min(BAND, height - y)):
         here, to = RADIUS_HIGH + k, 2 * RADIUS_MASK + k
         split_high_row(
-            high[0, here, :size], high[1, here, :size], fine[0, k], fine[1, k], fine[2, k], fine[3, k]
-        )
+            high[0, here, :size], high[1, here, :size],
+            fine[0, k], fine[1, k], fine[2, k], fine[3, k],
+        )  # fmt: skip
         activity_row(fine[0, k], fine[1, k], fine[2, k], fine[3, k], activity[0, to, :size])
         fill_void(activity[0, to, :size], 0, size // LANES, width, 0.0)
 
@@ -286,7 +286,7 @@ def stream(
         else:
             keep(bands, 1, y, planes, ACTIVITY)
 
-        for window in windows[:9]:
+        for window in windows[:-2]:  # all but bands and scratch, which nothing is kept in
             advance(window)
             if front + 2 * BAND > height:  # what the next band does not fill is outside the image
                 clear(window, window.shape[1] - BAND)

@@ -11,7 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from ..vector import LANES, f32x16
+from codecstudy.metrics.vector import LANES, f32x16
 
 
 class Writer:
