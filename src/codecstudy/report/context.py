@@ -1,0 +1,130 @@
+"""What all parts of one report share: the points, the resamples, and each metric's curves, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from codecstudy.analysis.baseline import baselines
+from codecstudy.analysis.bootstrap import Resamples
+from codecstudy.analysis.curves import CurveSet, fit
+from codecstudy.analysis.matched import Matched, match
+from codecstudy.analysis.points import Points, collect
+from codecstudy.analysis.recommend import Recommendations, recommend
+from codecstudy.analysis.scales import SCALES, Scale
+from codecstudy.analysis.variants import Scope, Variant
+from codecstudy.errors import ResultsError
+from codecstudy.report.data import Options
+from codecstudy.report.formats import FormatFacts, facts
+from codecstudy.results import QualityResults
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """One study, looked at with one set of options."""
+
+    results: QualityResults
+    options: Options
+    points: Points
+    metrics: tuple[str, ...]
+    """Those that the results hold, the one that the answer rests on first."""
+    draw: Resamples
+    formats: dict[str, FormatFacts]
+    bases: dict[Scope, int | None]
+    """Index of each scope's baseline."""
+    targets: tuple[float, ...]
+    """Scores that the reader may choose from, worst first."""
+    target: float
+    _curves: dict[str, CurveSet] = field(default_factory=dict)
+    _matched: dict[str, Matched] = field(default_factory=dict)
+    _answers: dict[tuple[float, str | None], Recommendations] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, results: QualityResults, options: Options) -> Context:
+        """Raises :class:`ResultsError` where there is nothing to report on, or an option is out of range."""
+        points = collect(results)
+        held = tuple(m for m in SCALES if any((~np.isnan(b.scores[m])).any() for b in points.blocks))
+        metric = held[0] if options.metric is None else points.require(options.metric).column
+        scale = SCALES[metric]
+        usual = scale.targets
+        default = 80.0 if metric == "ssimulacra2" else usual[len(usual) // 2]
+        target = float(default if options.target is None else options.target)
+        if not np.isfinite(target):
+            raise ResultsError(f"target must be a finite score, not {target}")
+        return cls(
+            results=results,
+            options=options,
+            points=points,
+            metrics=(metric, *(m for m in held if m != metric)),
+            draw=Resamples.draw(len(points.images), seed=options.seed, resamples=options.resamples),
+            formats=facts([v.format for v in points.variants]),
+            bases=baselines(points, options.baseline),
+            targets=tuple(sorted({*usual, target}, key=scale.goodness)),
+            target=target,
+        )
+
+    @property
+    def metric(self) -> str:
+        """The metric that the answer rests on."""
+        return self.metrics[0]
+
+    @property
+    def scale(self) -> Scale:
+        """Of :attr:`metric`."""
+        return SCALES[self.metric]
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """All variants, in their usual order."""
+        return self.points.variants
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """All scopes: the original first."""
+        return self.points.scopes
+
+    def facts_of(self, variant: Variant) -> FormatFacts:
+        """Of the variant's format."""
+        return self.formats[variant.format]
+
+    def curves(self, metric: str) -> CurveSet:
+        """The curves of ``metric``."""
+        if metric not in self._curves:
+            self._curves[metric] = fit(self.points, metric)
+        return self._curves[metric]
+
+    def matched(self, metric: str) -> Matched:
+        """Every image at the scores that tables show: :attr:`targets`, or the usual ones of another metric."""
+        if metric not in self._matched:
+            targets = self.targets if metric == self.metric else SCALES[metric].targets
+            self._matched[metric] = match(self.curves(metric), targets)
+        return self._matched[metric]
+
+    def answers(self, target: float, baseline: str | None = None) -> Recommendations:
+        """What to use at ``target``, relative to ``baseline`` (default: the report's)."""
+        key = target, baseline
+        if key not in self._answers:
+            self._answers[key] = recommend(
+                self.points,
+                self.metric,
+                target,
+                self.options.max_encode_time,
+                self.options.coverage,
+                baseline or self.options.baseline,
+                seed=self.options.seed,
+                resamples=self.options.resamples,
+            )
+        return self._answers[key]
+
+    def baseline_title(self) -> str:
+        """The baseline's format, as people write it."""
+        base = next((b for b in self.bases.values() if b is not None), None)
+        return self.formats[self.variants[base].format].title if base is not None else "the baseline"
+
+    def picks(self) -> frozenset[str]:
+        """Keys of the variants that are recommended at the chosen target."""
+        items = self.answers(self.target).items
+        from codecstudy.analysis.variants import split
+
+        return frozenset(split(i.setting)[0].key for i in items if i.setting is not None)

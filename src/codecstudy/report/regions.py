@@ -1,0 +1,49 @@
+"""Where to look: the part of an image that the codecs damaged most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.crops import Box
+
+REGION = (480, 320)
+"""Width and height of what is shown, in pixels of the image."""
+_PEAK = 64
+"""Side of the square whose damage decides: smaller than the region, so that a small spot counts."""
+
+
+def worst_region(maps: Sequence[NDArray[np.float32]], size: tuple[int, int] = REGION) -> Box:
+    """The window around the square with the largest mean damage over all ``maps``.
+
+    ``maps`` are Butteraugli distances of the same image by several codecs, float32, (height, width). Their cubes
+    are summed, as the 3-norm does: strong damage in one counts more than weak damage in all. The window
+    has ``size`` (width, height), or that of a smaller image. Of equal squares the first one wins, from the top left.
+    """
+    height, width = maps[0].shape
+    damage = np.zeros((height, width), dtype=np.float64)
+    for distances in maps:
+        damage += distances.astype(np.float64) ** 3
+    side_x, side_y = min(_PEAK, width), min(_PEAK, height)
+    total = np.zeros((height + 1, width + 1))
+    np.cumsum(np.cumsum(damage, axis=0), axis=1, out=total[1:, 1:])
+    sums = (
+        total[side_y:, side_x:]
+        - total[:-side_y, side_x:]
+        - total[side_y:, :-side_x]
+        + total[:-side_y, :-side_x]
+    )
+    top, left = (int(k) for k in np.unravel_index(int(np.argmax(sums)), sums.shape))
+    window_width, window_height = min(size[0], width), min(size[1], height)
+    return Box(
+        _clamp(left + side_x // 2 - window_width // 2, width - window_width),
+        _clamp(top + side_y // 2 - window_height // 2, height - window_height),
+        window_width,
+        window_height,
+    )
+
+
+def _clamp(value: int, most: int) -> int:
+    return max(0, min(value, most))

@@ -1,0 +1,90 @@
+"""One self-contained HTML file: templates filled, styles and scripts inside, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+
+import jinja2
+from markupsafe import Markup
+
+from codecstudy.report.data import Report
+from codecstudy.report.formats import COLOURS
+from codecstudy.report.payload import embed
+
+_STYLES = ("base.css", "answer.css", "controls.css", "plots.css", "tables.css", "gallery.css", "print.css")
+_SCRIPTS = (
+    "dom.js", "state.js", "scales.js", "plot.js", "pointer.js", "legend.js", "inspect.js", "charts.js",
+    "axes.js", "stage.js", "gallery.js", "main.js",
+)  # fmt: skip
+_EARLY = "early.js"
+"""Runs in the head, before anything is drawn: the theme that was chosen last."""
+
+
+def render(report: Report) -> str:
+    """The page of ``report``.
+
+    Everything in it is escaped by the templates. Its content security policy allows only the styles and scripts
+    below, by their hash, and pictures inside the page: nothing can be fetched, sent or injected.
+    """
+    style, early, script = (
+        Markup(_colours() + _join("css", _STYLES)),
+        Markup(_read("js", _EARLY)),
+        Markup(_script()),
+    )
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src {_hash(style)}",
+            f"script-src {_hash(early)} {_hash(script)}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    data = Markup(embed(report.payload))
+    page = _environment().get_template("report.html.j2")
+    return page.render(r=report, policy=policy, style=style, early=early, script=script, data=data)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("codecstudy.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _read(folder: str, name: str) -> str:
+    return resources.files("codecstudy.report").joinpath("static", folder, name).read_text(encoding="utf-8")
+
+
+def _join(folder: str, names: tuple[str, ...]) -> str:
+    return "\n".join(_read(folder, name).strip() for name in names) + "\n"
+
+
+def _script() -> str:
+    # One scope for all parts, none of it global.
+    return '(() => {\n"use strict";\n' + _join("js", _SCRIPTS) + "})();\n"
+
+
+def _colours() -> str:
+    """The formats' colours as CSS variables, for light and dark."""
+    light = "".join(f"--{slot}:{c.light};" for slot, c in COLOURS.items())
+    dark = "".join(f"--{slot}:{c.dark};" for slot, c in COLOURS.items())
+    slots = "".join(f".f-{slot}{{--c:var(--{slot})}}" for slot in COLOURS)
+    return (
+        f":root{{{light}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"
+        f":root[data-theme=dark]{{{dark}}}\n{slots}\n"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -1,0 +1,37 @@
+// Everything is in place: bind the controls and draw.
+function bindCopies() {
+  for (const code of all("code[data-copy]")) code.after(copyButton(code.textContent, code));
+}
+
+// The section in view is marked in the navigation.
+function bindNavigation() {
+  const links = new Map(all("nav a[href^='#']").map((a) => [a.getAttribute("href").slice(1), a]));
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      for (const [id, link] of links) {
+        if (id === entry.target.id) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      }
+    }
+  }, { rootMargin: "-25% 0px -65% 0px" });
+  for (const id of links.keys()) {
+    const section = document.getElementById(id);
+    if (section) seen.observe(section);
+  }
+}
+
+document.documentElement.classList.add("scripted");
+bindTheme();
+bindControls();
+bindChoices();
+bindCopies();
+bindNavigation();
+chart("plot-ratio", "Size at the same quality", ["metric", "target"], ratioSpec);
+bindCurves();
+bindTime();
+chart("plot-numbers", "What the quality numbers mean", ["metric", "target"], numbersSpec);
+chart("plot-images", "Image by image", ["target"], imagesSpec);
+bindAxes();
+if (data.gallery) new Gallery(document.getElementById("gallery"));
+document.documentElement.dataset.ready = "true";

@@ -1,0 +1,93 @@
+// Pointing at a plot, by mouse, finger or keyboard: the nearest point tells what it is.
+const NEAR = 42;
+
+class Pointer {
+  constructor(plot) {
+    this.plot = plot;
+    this.current = null;
+    const frame = plot.frame;
+    frame.addEventListener("pointermove", (event) => this.#hover(event));
+    frame.addEventListener("pointerleave", () => { if (document.activeElement !== frame) this.clear(); });
+    frame.addEventListener("click", (event) => { this.#hover(event); this.#open(); });
+    frame.addEventListener("keydown", (event) => this.#key(event));
+    frame.addEventListener("blur", () => this.clear());
+  }
+
+  reset() {
+    this.current = null;
+    this.plot.tip.replaceChildren();
+    this.plot.tip.classList.remove("shown");
+  }
+
+  clear() {
+    this.reset();
+    this.plot.focusMark?.setAttribute("d", "");
+  }
+
+  #places() {
+    const { plot } = this;
+    return plot.spec.series.flatMap((series, k) =>
+      (series.dots ?? []).map((dot, n) => ({ series, dot, k, n, x: plot.x.at(dot.x), y: plot.y.at(dot.y) })));
+  }
+
+  #hover(event) {
+    const box = this.plot.frame.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let best = null;
+    let nearest = NEAR;
+    for (const place of this.#places()) {
+      const far = Math.hypot(place.x - x, place.y - y);
+      if (far < nearest) [best, nearest] = [place, far];
+    }
+    if (best) this.#show(best);
+    else this.clear();
+  }
+
+  #key(event) {
+    const places = this.#places();
+    if (!places.length) return;
+    const { key } = event;
+    if (key === "Escape") { this.clear(); this.plot.spec.close?.(); return; }
+    if (key === "Enter" || key === " ") { event.preventDefault(); this.#open(); return; }
+    if (!key.startsWith("Arrow") && key !== "Home" && key !== "End") return;
+    event.preventDefault();
+    const now = this.current;
+    if (!now) { this.#show(places[0]); return; }
+    const rows = [...new Set(places.map((p) => p.k))];
+    if (key === "ArrowUp" || key === "ArrowDown") {
+      const next = rows[(rows.indexOf(now.k) + (key === "ArrowDown" ? 1 : rows.length - 1)) % rows.length];
+      const row = places.filter((p) => p.k === next);
+      this.#show(row.reduce((a, b) => (Math.abs(b.x - now.x) < Math.abs(a.x - now.x) ? b : a)));
+      return;
+    }
+    const row = places.filter((p) => p.k === now.k).sort((a, b) => a.x - b.x);
+    const at = row.findIndex((p) => p.n === now.n);
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: row.length - 1 }[key];
+    this.#show(row[Math.max(0, Math.min(row.length - 1, to))]);
+  }
+
+  #open() {
+    if (this.current) this.plot.spec.open?.(this.current.dot, this.current.series);
+  }
+
+  #show(place) {
+    const { plot } = this;
+    if (this.current && this.current.k === place.k && this.current.n === place.n) return;
+    this.current = place;
+    const { title, rows, hint } = plot.spec.tip(place.dot, place.series);
+    plot.tip.replaceChildren(
+      h("strong", { class: `f-${place.series.slot}` }, title),
+      h("dl", {}, rows.filter(Boolean).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+      hint ? h("span", { class: "tip-hint" }, hint) : "");
+    plot.tip.classList.add("shown");
+    const width = plot.tip.offsetWidth;
+    const height = plot.tip.offsetHeight;
+    const beside = place.x + 16 + width < plot.width ? place.x + 16 : place.x - 16 - width;
+    const x = Math.max(2, Math.min(plot.width - width - 2, beside));
+    const y = Math.max(0, place.y - height - 12);
+    plot.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
+    plot.focusMark.setAttribute("class", `focus-mark f-${place.series.slot}`);
+    plot.focusMark.setAttribute("d", marker(place.series.slot, 7.5));
+    plot.focusMark.setAttribute("transform", `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`);
+  }
+}

@@ -1,0 +1,60 @@
+// Places on an axis, and the ticks that fit it.
+function linearScale(domain, from, to) {
+  const span = domain[1] - domain[0] || 1;
+  const at = (value) => from + ((value - domain[0]) / span) * (to - from);
+  return { at, invert: (place) => domain[0] + ((place - from) / (to - from)) * span };
+}
+
+function logScale(domain, from, to) {
+  const low = Math.log(domain[0]);
+  const span = Math.log(domain[1]) - low || 1;
+  return {
+    at: (value) => from + ((Math.log(value) - low) / span) * (to - from),
+    invert: (place) => Math.exp(low + ((place - from) / (to - from)) * span),
+  };
+}
+
+function linearTicks(domain, most) {
+  const span = domain[1] - domain[0];
+  if (!(span > 0)) return [domain[0]];
+  const rough = span / Math.max(1, most);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((m) => m >= rough * 0.999);
+  const ticks = [];
+  for (let k = Math.ceil(domain[0] / step - 1e-9); k * step <= domain[1] + step * 1e-9; k++) {
+    ticks.push(Number((k * step).toPrecision(12)));
+  }
+  return ticks;
+}
+
+function logTicks(domain, most) {
+  const candidates = [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]];
+  for (const steps of candidates) {
+    const ticks = [];
+    for (let e = Math.floor(Math.log10(domain[0])); e <= Math.ceil(Math.log10(domain[1])); e++) {
+      for (const m of steps) {
+        const tick = Number((m * 10 ** e).toPrecision(6));
+        if (tick >= domain[0] * 0.9999 && tick <= domain[1] * 1.0001) ticks.push(tick);
+      }
+    }
+    if (ticks.length <= most || steps.length === 1) return ticks;
+  }
+  return [];
+}
+
+function extent(values, room = 0, log = false) {
+  const known = values.filter((v) => v !== null && Number.isFinite(v) && (!log || v > 0));
+  if (!known.length) return log ? [0.1, 10] : [0, 1];
+  let low = Math.min(...known);
+  let high = Math.max(...known);
+  if (low === high) {
+    const by = log ? 1.5 : Math.abs(low) * 0.1 || 1;
+    return log ? [low / by, high * by] : [low - by, high + by];
+  }
+  if (log) {
+    const factor = (high / low) ** room;
+    return [low / factor, high * factor];
+  }
+  const by = (high - low) * room;
+  return [low - by, high + by];
+}

@@ -1,0 +1,72 @@
+// What the reader has chosen; whoever shows it watches it.
+const data = JSON.parse(document.getElementById("data").textContent);
+const state = { metric: data.metric, target: String(data.target), scope: 0, hidden: new Set() };
+const watchers = [];
+
+function watch(keys, action) {
+  watchers.push([keys, action]);
+  action();
+}
+
+function set(key, value) {
+  state[key] = value;
+  for (const [keys, action] of watchers) if (keys.includes(key)) action();
+}
+
+function toggleVariant(index) {
+  const hidden = new Set(state.hidden);
+  if (!hidden.delete(index)) hidden.add(index);
+  set("hidden", hidden);
+}
+
+// The variants of the chosen scope, with their index.
+const inScope = () => data.variants.map((variant, v) => ({ variant, v })).filter((e) => e.variant.scope === state.scope);
+const visible = () => inScope().filter((e) => !state.hidden.has(e.v));
+const several = (format) => inScope().filter((e) => e.variant.format === format).length > 1;
+const nameOf = (variant) => variant.title + (several(variant.format) && variant.details ? " " + variant.details : "");
+
+// Segmented controls and menus that share one choice, wherever they stand.
+function bindControls() {
+  for (const control of all("[data-control]")) {
+    const key = control.dataset.control;
+    const cast = key === "scope" ? Number : String;
+    if (control.tagName === "SELECT") {
+      control.addEventListener("change", () => set(key, cast(control.value)));
+      watch([key], () => { control.value = String(state[key]); });
+    } else {
+      const buttons = all("button", control);
+      for (const button of buttons) button.addEventListener("click", () => set(key, cast(button.value)));
+      watch([key], () => {
+        for (const b of buttons) b.setAttribute("aria-pressed", String(b.value === String(state[key])));
+      });
+    }
+  }
+}
+
+// Tables and answers that were laid out for every choice: the chosen one is shown.
+function bindChoices() {
+  watch(["metric", "scope", "target"], () => {
+    for (const block of all("[data-when]")) {
+      block.hidden = !["metric", "scope", "target"].every(
+        (key) => block.dataset[key] === undefined || block.dataset[key] === String(state[key]));
+    }
+  });
+}
+
+function bindTheme() {
+  const button = document.getElementById("theme");
+  const root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const label = () => {
+    button.setAttribute("aria-pressed", String(dark()));
+    button.setAttribute("aria-label", dark() ? "Change to light colours" : "Change to dark colours");
+  };
+  button.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    try { localStorage.setItem("codecstudy-theme", root.dataset.theme); } catch { /* from disk */ }
+    label();
+  });
+  system.addEventListener("change", label);
+  label();
+}
