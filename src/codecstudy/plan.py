@@ -103,8 +103,9 @@ class Plan:
 
     def job(self, source: int, setting: int) -> Job:
         """One task as a worker gets it."""
-        artifact = self.artifact(self.sources[source], setting)
-        return Job(self.sources[source].image, setting, None if artifact is None else str(artifact))
+        chosen = self.sources[source]
+        artifact = self.artifact(chosen, setting)
+        return Job(chosen.image, setting, None if artifact is None else str(artifact), chosen.sha256)
 
     def records(self, outcomes: Mapping[tuple[int, int], Outcome], root: Path) -> list[QualityRecord]:
         """The records of all whole images: those with an outcome for every setting."""

@@ -7,6 +7,7 @@ in the study's order pay for their own encode, decode and scores alone.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from codecstudy import artifacts, codecs, images, metrics
+from codecstudy import artifacts, codecs, images, metrics, selftest
 from codecstudy.codecs.base import Codec, Pixels
 from codecstudy.crops import Box, CropPlan
 from codecstudy.errors import CodecstudyError
@@ -51,6 +52,8 @@ class Job:
     """Index into :attr:`BenchConfig.settings`."""
     artifact: str | None = None
     """Where to keep the encoded file, or None."""
+    sha256: str | None = None
+    """Of the source's content, which is what its measurements are remembered by; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,10 @@ class Bench:
         self._stage: _Stage | None = None
 
     def warm(self) -> None:
-        """Load the metrics' machine code, so that no measurement pays for it."""
+        """Load the metrics' machine code and put each codec to work once, so that no measurement pays for it."""
         for metric in self._metrics:
             metric.compile()
+        selftest.check_chain(self._codecs)
 
     def __call__(self, job: Job) -> Report:
         """Carry out one job."""
@@ -115,7 +119,7 @@ class Bench:
                 stage = self._stage
             else:
                 wall, cpu = time.perf_counter(), time.process_time()
-                stage = self._open(job.image, setting)
+                stage = self._open(job, setting)
                 opening = Opening(time.perf_counter() - wall, time.process_time() - cpu)
             if isinstance(stage, str):
                 return Report(Skip(stage, self._notes()), opening)
@@ -126,14 +130,18 @@ class Bench:
     def _notes(self) -> tuple[str, ...]:
         return self._source.notes if self._source else ()
 
-    def _open(self, image: str, setting: Setting) -> _Stage | str:
+    def _open(self, job: Job, setting: Setting) -> _Stage | str:
         """The source at the setting's size, or why that size does not apply to it."""
         self._stage = None
-        if image != self._image:
-            self._image, self._source, self._refusal = image, None, None
-            path = Path(self._config.folder, image)
+        if job.image != self._image:
+            self._image, self._source, self._refusal = job.image, None, None
+            path = Path(self._config.folder, job.image)
             try:
-                self._source = _attempt("source", images.load, path, self._config.max_pixels)
+                source = _attempt("source", images.load, path, self._config.max_pixels)
+                # Read after the pixels, so that a change at any time in between is noticed.
+                if job.sha256 not in (None, _attempt("source", images.content_hash, path)):
+                    raise _FailedError("source", "the file has changed while the run went on; run again")
+                self._source = source
             except _FailedError as refusal:
                 # The record names the image already; without its path, equal reasons are equal texts.
                 self._refusal = _FailedError(refusal.kind, str(refusal).removeprefix(f"{path}: "))
@@ -183,8 +191,10 @@ class Bench:
         distorted = decoded if stage.scored is None else np.ascontiguousarray(stage.scored.of(decoded))
         for metric, prepared in zip(self._metrics, stage.prepared, strict=True):
             given = _attempt("metric", prepared.scores, distorted)
-            if any(value != value for value in given.values()):
-                raise _FailedError("metric", f"{metric.name} gave no number (NaN)")
+            for column, score in given.items():
+                # Of all scores only the PSNR of an identical image has a reason to be infinite.
+                if not math.isfinite(score) and (column, score) != ("psnr", math.inf):
+                    raise _FailedError("metric", f"{metric.name} gave {score} as {column}")
             scores.update(given)
         metrics_cpu_time = time.process_time() - cpu
 
