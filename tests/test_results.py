@@ -143,3 +143,29 @@ def test_a_record_knows_its_setting(extra: dict[str, str | int | bool]) -> None:
     setting = make_record(extra_args=extra or None).setting
     assert dict(setting.extra_args) == extra
     assert setting.canonical() == make_record(extra_args=dict(reversed(extra.items()))).setting.canonical()
+
+
+def test_a_record_is_a_line_that_people_can_search(tmp_path: Path) -> None:
+    path = tmp_path / "quality.json"
+    make_results([make_record(quality=q) for q in (10, 20, 30)]).save(path)
+    lines = [line for line in path.read_text().splitlines() if '"source_image": "a/b.png"' in line]
+    assert [json.loads(line.strip().rstrip(","))["quality"] for line in lines] == [10, 20, 30]
+    make_results([]).save(path)
+    assert QualityResults.load(path).measurements == []
+
+
+def test_file_names_and_messages_may_hold_any_bytes(tmp_path: Path) -> None:
+    name = "caf\udce9 \ud800.png"
+    record = make_record(source_image=name, measurement_error=f"{name}: no", source_notes=name)
+    make_results([record]).save(tmp_path / "quality.json")
+    assert QualityResults.load(tmp_path / "quality.json").measurements == [record]
+    frame = records_to_frame([record])
+    frame.write_parquet(tmp_path / "quality.parquet")
+    assert frame["measurement_error"].to_list() == ["caf\\udce9 \\ud800.png: no"]
+
+
+def test_a_file_nested_too_deep_is_no_results_file(tmp_path: Path) -> None:
+    path = tmp_path / "quality.json"
+    path.write_text("[" * 200_000)
+    with pytest.raises(ResultsError, match="not a results file"):
+        QualityResults.load(path)

@@ -69,7 +69,8 @@ class QualityRecord:
     crop: int | None = None
     status: Status = "measured"
     failure: str | None = None
-    """Kind of failure: ``source``, ``encode``, ``decode``, ``metric``, ``crash``, ``timeout``, ``memory``."""
+    """Kind of failure: ``source``, ``encode``, ``decode``, ``metric``, ``artifact``, ``crash``, ``timeout`` or
+    ``memory``."""
     source_sha256: str | None = None
     source_notes: str | None = None
     """What happened to the source on its way to 8-bit sRGB, as ``; ``-separated text."""
@@ -161,9 +162,18 @@ class QualityResults:
         A reader sees the old file or the new one, never a part. Raises ``OSError`` where the folder cannot be
         written.
         """
-        document = dataclasses.asdict(self)
-        document["measurements"] = [_finite(row) for row in document["measurements"]]
-        write_atomically(Path(path), json.dumps(document, indent=1, allow_nan=False))
+        members = []
+        for member in dataclasses.fields(self):
+            value = getattr(self, member.name)
+            if member.name == "measurements":
+                # One line each: people can search them, and Python's encoder is five times as fast.
+                rows = ",\n  ".join(json.dumps(_finite(record), allow_nan=False) for record in value)
+                text = f"[\n  {rows}\n ]" if rows else "[]"
+            else:
+                plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+                text = json.dumps(plain, allow_nan=False)
+            members.append(f'"{member.name}": {text}')
+        write_atomically(Path(path), "{\n " + ",\n ".join(members) + "\n}\n")
 
     @classmethod
     def load(cls, path: Path | str) -> QualityResults:
@@ -179,7 +189,7 @@ class QualityResults:
             raise ResultsError(
                 f"{path}: no such results file. 'codecstudy run STUDY' prints where it wrote them."
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ResultsError(f"{path}: not a results file: {error}") from None
         if not isinstance(document, dict) or not isinstance(document.get("measurements"), list):
             raise ResultsError(f"{path}: not a results file: it has no list 'measurements'.")
@@ -221,7 +231,7 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
     }
     rows = list(records)
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
-    for name in ("source_image", "original_image", "encoded_path"):
+    for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
         columns[name] = [_unicode(value) for value in columns[name]]
     columns["extra_args"] = [
         json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
@@ -230,20 +240,18 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in _COLUMNS})
 
 
-def _unicode(path: str | None) -> str | None:
-    """A path as valid Unicode: file names may hold any bytes, data frames may not."""
-    return (
-        None if path is None else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    )
+def _unicode(text: str | None) -> str | None:
+    """Text as valid Unicode: file names, and messages that name files, may hold any bytes, data frames may not."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` so that a crash at any moment leaves the old file or the new one."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write ``content`` (text as UTF-8) to ``path``: a crash at any moment leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
@@ -254,8 +262,9 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
+def _finite(record: QualityRecord) -> dict[str, Any]:
     # JSON has no infinity, and only PSNR can be infinite.
+    row = {name: getattr(record, name) for name in _COLUMNS}
     if row["psnr"] == float("inf"):
         row["psnr"] = "inf"
     return row
