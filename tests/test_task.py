@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from codecstudy import codecs, images, metrics, selftest
 from codecstudy.metrics.base import Metric
 from codecstudy.model import Setting
 from codecstudy.outcome import Failure, Measurement, Outcome, Skip
 from codecstudy.task import Bench, BenchConfig, Job, make_bench
+from conftest import picture
 
 SIZES = (None, 40, 24)
 SETTINGS = tuple(Setting("jpeg", quality=q, resolution=size) for size in SIZES for q in (40, 60, 80))
@@ -130,3 +133,23 @@ def test_a_bench_knows_registered_codecs(photos: Path) -> None:
     config = BenchConfig(str(photos), (Setting("fakegood", quality=50),), ("psnr",), (reference,))
     assert isinstance(Bench(config)(Job("a.png", 0)).outcome, Measurement)
     assert reference in codecs.registered()
+
+
+def test_scores_do_not_depend_on_what_was_measured_before(photos: Path) -> None:
+    config = BenchConfig(str(photos), SETTINGS, metrics.names())
+    used = Bench(config)
+    for name, number in (("a.png", 3), ("inner/d.png", 0), ("a.png", 1), ("a.png", 0)):
+        warm, fresh = used(Job(name, number)).outcome, Bench(config)(Job(name, number)).outcome
+        assert isinstance(warm, Measurement)
+        assert isinstance(fresh, Measurement)
+        assert (warm.scores, warm.file_size) == (fresh.scores, fresh.file_size)
+
+
+def test_notes_say_what_happened_to_the_source(photos: Path) -> None:
+    Image.fromarray(picture()).convert("L").save(photos / "grey.png")
+    assert "grey expanded" in "; ".join(bench(photos)(Job("grey.png", 0)).outcome.notes)
+
+
+def test_reports_cross_processes(photos: Path) -> None:
+    report = bench(photos)(Job("a.png", 0))
+    assert pickle.loads(pickle.dumps(report)) == report
