@@ -64,3 +64,16 @@ def test_keep_replaces_whole_files(tmp_path: Path) -> None:
     artifacts.keep(path, b"two")
     assert path.read_bytes() == b"two"
     assert [p.name for p in path.parent.iterdir()] == ["a.jxl"]
+
+
+@given(st.lists(st.from_regex(r"[aAb](\.(png|jpg|webp)){1,3}", fullmatch=True), unique=True))
+def test_no_two_images_share_a_name(images: list[str]) -> None:
+    stems = artifacts.stems(images)
+    assert set(stems) == set(images)
+    assert len(set(stems.values())) == len(images)
+    assert all(image.startswith(stem) for image, stem in stems.items())
+
+
+def test_a_whole_name_does_not_clash_with_a_bare_one() -> None:
+    images = ["a.png", "a.jpg", "a.png.webp"]
+    assert artifacts.stems(images) == dict(zip(images, images, strict=True))

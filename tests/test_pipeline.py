@@ -141,6 +141,24 @@ def test_artifacts_are_kept_only_on_request_and_named_after_what_varies(root: Pa
     assert "data/encoded/test/webp/original/a_q60.webp" in paths
 
 
+def test_artifacts_of_another_state_of_the_study_are_not_taken_for_this_ones(
+    root: Path, photos: Path
+) -> None:
+    def run(method: int, save_artifacts: bool = True) -> list[QualityRecord]:
+        # A method that does not vary is not in the file's name.
+        config = study({"format": "webp", "quality": 60, "method": method})
+        return PipelineRunner(root).run(config, None, save_artifacts, 1, images=photos).measurements
+
+    run(6)
+    run(0)
+    for record in run(6):
+        assert record.encoded_path is not None
+        assert (root / record.encoded_path).stat().st_size == record.file_size
+    (root / "data" / "encoded" / "test" / "webp" / "original" / "a_q60.webp").unlink()
+    assert all(record.encoded_path is None for record in run(6, save_artifacts=False))
+    assert all((root / str(record.encoded_path)).is_file() for record in run(6))
+
+
 def test_a_lossless_result_is_infinite_psnr_and_100(root: Path, photos: Path) -> None:
     results = PipelineRunner(root).run(study({"format": "jxl", "quality": 100}), images=photos, num_workers=1)
     again = QualityResults.load(root / "data" / "metrics" / "test" / "quality.json")

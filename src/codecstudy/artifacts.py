@@ -49,13 +49,19 @@ def _suffix(setting: Setting, varying: set[str]) -> str:
 
 
 def stems(images: Sequence[str]) -> dict[str, str]:
-    """For each image of a dataset the name that its encoded files begin with.
+    """For each image of a dataset the name that its encoded files begin with; no two are alike.
 
     Its relative path without the suffix; with it where two images would share a name (``a.png``, ``a.jpg``).
     """
-    bare = {image: str(PurePosixPath(image).with_suffix("")) for image in images}
-    count = Counter(name.casefold() for name in bare.values())
-    return {image: name if count[name.casefold()] == 1 else image for image, name in bare.items()}
+    names = {image: str(PurePosixPath(image).with_suffix("")) for image in images}
+    # Some file systems take small and capital letters for the same.
+    while clashes := {name for name, n in Counter(map(str.casefold, names.values())).items() if n > 1}:
+        # Again and again, because a whole name may clash with a bare one: a.png, a.jpg and a.png.webp.
+        whole = {image: image for image, name in names.items() if name.casefold() in clashes}
+        if whole.items() <= names.items():
+            break
+        names |= whole
+    return names
 
 
 def location(setting: Setting, stem: str, suffix: str, extension: str) -> PurePosixPath:

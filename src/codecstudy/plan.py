@@ -78,7 +78,8 @@ class Plan:
     def known(self, store: Store) -> dict[tuple[int, int], Measurement | Skip]:
         """Outcomes that the store has, by (source, setting) index.
 
-        A measurement whose encoded file is wanted but missing is not among them: it has to be made again.
+        A measurement whose encoded file is wanted but is not there, or not of the size that was measured (a file
+        of the same name that another state of the study has left), is not among them: it has to be made again.
         """
         found: dict[tuple[int, int], Measurement | Skip] = {}
         for s, source in enumerate(self.sources):
@@ -87,7 +88,7 @@ class Plan:
             keys = {task_key(self.identity(source, setting)): t for t, setting in enumerate(self.settings)}
             for key, outcome in store.known(keys).items():
                 artifact = self.artifact(source, keys[key])
-                if artifact is None or isinstance(outcome, Skip) or artifact.exists():
+                if artifact is None or isinstance(outcome, Skip) or _has_size(artifact, outcome.file_size):
                     found[s, keys[key]] = outcome
         return found
 
@@ -186,6 +187,13 @@ def _source(folder: Path, name: str, store: Store) -> Source:
         return Source(name, 0, None, 0, 0)
     width, height = dimensions(path) or (0, 0)
     return Source(name, size, sha256, width, height)
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _crops(config: StudyConfig, settings: Sequence[Setting]) -> CropPlan | None:
