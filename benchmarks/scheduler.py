@@ -4,7 +4,7 @@
 
 Prints:
 
-- cost: microseconds of each decision and of each report of an ended task, and the peak memory of the whole
+- cost: CPU microseconds of each decision and of each report of an ended task, and the peak memory of the whole
   process (simulation included), with 1,000 workers and 1,000,000 tasks, of which the budget leaves out a tenth;
 - budget: how far runs end from a budget of 20 times the cost of one image, taken as the dearest and as the mean
   one. Costs are log-normal with the spread of real AVIF encodes. With one worker a budget of 20 mean images cannot
@@ -42,7 +42,7 @@ def cost(workers: int, sources: int, settings: int) -> dict[str, Any]:
     work = images(rng, sources, settings, spread=0.5)
     seconds = 0.9 * sum(truth.cost(source) for source in work) / workers
     simulation = Simulation(
-        work, CostModel(priors), truth, workers, budget=seconds, keep=False, timer=time.perf_counter
+        work, CostModel(priors), truth, workers, budget=seconds, keep=False, timer=time.thread_time
     ).run()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {

@@ -50,10 +50,11 @@ def test_the_first_claim_is_set_aside() -> None:
     assert ledger.fits("b", 70)
     ledger.hold("b", 70)
     assert ledger.fits("c", 30)
-    assert not ledger.contested("c")
-    assert ledger.contested("d")
+    ledger.hold("b", 0)
+    ledger.hold("d", 60)
+    assert not ledger.fits("d", 75), "now it is the second one's turn"
     ledger.drop_claim("c")
-    assert not ledger.contested("d")
+    assert ledger.fits("d", 75)
 
 
 def test_a_claim_for_more_than_the_limit_lets_nobody_in() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codecstudy.costs import CostModel
@@ -33,6 +33,21 @@ def runs(draw: st.DrawFn) -> dict[str, object]:
         "faulty": draw(st.sampled_from((0.0, 0.1))),
         "disturbances": draw(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(KINDS)), max_size=8)),
     }
+
+
+CLAIM_SERVED_BY_A_HELPER: dict[str, object] = {
+    "seed": 12882,
+    "sources": 5,
+    "settings": 5,
+    "sizes": 2,
+    "spread": 1.5,
+    "workers": 3,
+    "memory_limit": 665_570_144,
+    "deadly": 0.0,
+    "faulty": 0.0,
+    "disturbances": [],
+}
+"""A helper takes the task that the owner of a source waits for room for, and with it the reason to wait."""
 
 
 class Run:
@@ -85,6 +100,7 @@ class Run:
 
 
 @given(runs())
+@example(CLAIM_SERVED_BY_A_HELPER)
 @settings(max_examples=150, deadline=None)
 def test_every_task_ends_exactly_once(drawn: dict[str, object]) -> None:
     run = Run(drawn)

@@ -108,6 +108,52 @@ def test_no_source_is_opened_ahead_of_a_worker_that_has_none() -> None:
     assert task_of(scheduler.next("b", 0)).source == 1
 
 
+def test_no_source_is_opened_ahead_of_a_worker_that_will_have_none() -> None:
+    scheduler = Scheduler(sources(4, 1), model(1), ["a", "b"], start=0)
+    run_one(scheduler, "a", 0)
+    assert task_of(scheduler.next("b", 0)).source == 1
+    assert task_of(scheduler.next("a", 1)).source == 2
+    assert scheduler.next("a", 1) is None
+
+
+def test_a_source_is_opened_ahead_where_many_are_left() -> None:
+    """And if its worker dies, neither the one that it ran nor the one ahead is forgotten."""
+    scheduler = Scheduler(sources(7, 1), model(1), ["a", "b"], start=0)
+    run_one(scheduler, "a", 0)
+    run_one(scheduler, "b", 0)
+    assert [task_of(scheduler.next("a", 1)).source for _ in range(2)] == [2, 3]
+    scheduler.remove_worker("a", 1)
+    assert {run_one(scheduler, "b", 2).source, run_one(scheduler, "b", 3).source} == {2, 3}
+    assert run_one(scheduler, "b", 4).source == 4
+
+
+def test_a_helper_holds_nothing_ahead_while_a_source_waits_for_room() -> None:
+    """What it does next may be that source."""
+    work = [Source(0, tuple(range(8)), (1.0,)), Source(1, tuple(range(8)), (1.0,), opening_bytes=3 * GB)]
+    scheduler = Scheduler(work, model(8), ["a", "b"], start=0, memory_limit=3 * GB + 1)
+    assert scheduler.next("a", 0) is not None
+    given = scheduler.next("b", 0)
+    assert given is not None
+    assert given.helping
+    assert scheduler.next("b", 0) is None
+    assert scheduler.next("a", 0) is not None
+
+
+def test_a_source_refused_once_is_looked_at_again() -> None:
+    """The first tasks are taken to last a second; then one shows that they are twenty times as quick."""
+    scheduler = Scheduler(sources(6), model(opening=0.001), ["a", "b"], start=0, budget=3.9)
+    first = task_of(scheduler.next("a", 0))
+    for _ in range(4):
+        scheduler.failed("b", task_of(scheduler.next("b", 0)), 0)
+    helped = task_of(scheduler.next("b", 0))
+    assert helped.source == 0
+    assert scheduler.closing()
+    scheduler.finished("a", first, 0.05, 0.05)
+    scheduler.finished("b", helped, 0.05, 0.05)
+    assert task_of(scheduler.next("b", 0.05)).source == 2
+    assert not scheduler.closing()
+
+
 def test_a_task_that_kills_twice_is_given_up() -> None:
     scheduler = Scheduler(sources(1, 2), model(2), ["a"], start=0)
     first = task_of(scheduler.next("a", 0))
@@ -193,22 +239,81 @@ def test_sources_that_make_no_sense_are_refused(work: list[Source], message: str
 
 
 def test_a_large_image_among_small_ones() -> None:
-    """It needs most of the memory: small ones go on beside it, and it is neither last nor forgotten."""
+    """It has room beside one small one only: others overtake it for a round, then it gets its room."""
     rng = random.Random(0)
     costs, truth = study(rng, 8)
     work = images(rng, 80, 8, median=1.0)
-    work[6] = Source(6, work[6].settings, (100.0,))
-    limit = 26 * GB
-    simulation = Simulation(work, CostModel(costs), truth, 4, memory_limit=limit)
-    assert 20 * GB < simulation.costs.memory(0, 100.0) < limit
-    simulation.run()
+    work[6] = Source(6, work[6].settings, (20.0,))
+    model = CostModel(costs)
+    limit = int(model.memory(0, 20.0) + 1.5 * model.memory(0, work[0].megapixels[0]))
+    simulation = Simulation(work, model, truth, 4, memory_limit=limit).run()
+    assert simulation.completed == 80
     large = [span for span in simulation.spans if span.given.task.source == 6]
     begin, end = min(span.begin for span in large), max(span.end for span in large)
-    beside = {s.worker for s in simulation.spans if s.begin < end and s.end > begin and s not in large}
-    assert len(beside) >= 3, "others went on beside it"
-    assert simulation.completed == 80
+    beside = {s.given.task.source for s in simulation.spans if s.begin < end and s.end > begin} - {6}
+    assert len(beside) > 1, "small ones went on beside it"
     before = {s.given.task.source for s in simulation.spans if s.begin < begin}
-    assert len(before) < 6 + 3 * 4, "it did not wait longer than for the sources of about two rounds"
+    assert max(before) > 6, "small ones went on while it waited"
+    assert max(before) <= 6 + 2 * 4, "it did not wait for more than about two rounds"
+
+
+def waiting_for_room() -> tuple[Scheduler, dict[str, Task]]:
+    """Worker c waits to open source 2, which needs room for all but one small task; a and b run one each."""
+    work = [Source(n, (0,), (1.0,), opening_bytes=3 * GB if n == 2 else 0) for n in range(12)]
+    costs = model(1)
+    limit = 3 * GB + int(1.5 * costs.memory(0, 1.0))
+    scheduler = Scheduler(work, costs, ["a", "b", "c"], start=0, memory_limit=limit)
+    runs = {worker: task_of(scheduler.next(worker, 0)) for worker in "abc"}
+    for worker in "ab":
+        scheduler.finished(worker, runs[worker], 1)
+        runs[worker] = task_of(scheduler.next(worker, 1))
+    assert [runs[worker].source for worker in "abc"] == [4, 5, 3]
+    scheduler.finished("c", runs.pop("c"), 2)
+    assert scheduler.next("c", 2) is None
+    return scheduler, runs
+
+
+def test_a_source_that_was_overtaken_often_gets_its_room() -> None:
+    scheduler, runs = waiting_for_room()
+    scheduler.finished("a", runs["a"], 3)
+    assert scheduler.next("a", 3) is None
+    assert task_of(scheduler.next("c", 3)).source == 2
+    assert scheduler.next("a", 3) is None
+    scheduler.finished("b", runs["b"], 4)
+    assert task_of(scheduler.next("b", 4)).source == 6
+
+
+def test_a_source_that_waits_for_room_is_not_opened_after_the_end() -> None:
+    scheduler, runs = waiting_for_room()
+    scheduler.stop()
+    for worker, task in runs.items():
+        scheduler.finished(worker, task, 3)
+    assert scheduler.next("c", 3) is None
+    assert scheduler.done(3)
+
+
+def test_a_source_that_waits_for_room_survives_its_worker() -> None:
+    scheduler, runs = waiting_for_room()
+    scheduler.remove_worker("c", 3)
+    for worker, task in runs.items():
+        scheduler.finished(worker, task, 3)
+    assert task_of(scheduler.next("a", 3)).source == 2
+
+
+def test_an_open_source_that_needs_more_room_gets_it_before_others_go_on() -> None:
+    costs = CostModel([SettingCost("c", 0.5, 0.5, size=size) for size in (0, 1)])
+    work = [Source(0, (0, 1), (1.0, 20.0)), *(Source(n, (0,), (1.0, 1.0)) for n in range(1, 9))]
+    limit = costs.memory(1, 20.0) + int(1.5 * costs.memory(0, 1.0))
+    scheduler = Scheduler(work, costs, ["a", "b", "c"], start=0, memory_limit=limit)
+    runs = {worker: task_of(scheduler.next(worker, 0)) for worker in "abc"}
+    scheduler.finished("a", runs["a"], 1)
+    assert scheduler.next("a", 1) is None
+    scheduler.finished("b", runs["b"], 2)
+    assert scheduler.next("b", 2) is None
+    assert scheduler.next("a", 2) == Assignment(Task(0, 1), helping=False, opens=True)
+    scheduler.finished("c", runs["c"], 3)
+    assert scheduler.next("c", 3) is not None
+    assert scheduler.next("b", 3) is None
 
 
 def test_a_task_larger_than_the_limit_runs_alone() -> None:

@@ -33,10 +33,6 @@ class Admission:
         claimed = self._claimed_against(worker)
         return others + claimed + max(held, amount) <= self.limit or (others == 0 and not claimed)
 
-    def contested(self, worker: Hashable) -> bool:
-        """Whether another worker waits for room; nobody should take work ahead of its need then."""
-        return self._claimed_against(worker) > 0
-
     def hold(self, worker: Hashable, amount: int) -> None:
         """Record that the dearest task of ``worker`` now needs ``amount`` bytes; 0 when it has none left."""
         self.used += amount - self._held.pop(worker, 0)

@@ -250,7 +250,7 @@ class Scheduler:
     def _ahead(self, member: Member, now: float) -> Assignment | None:
         """A second task for a worker that runs one."""
         flight = member.flight
-        if flight is None or self._admission.contested(member.name):
+        if flight is None:
             return None
         if not flight.left:
             return self._open_ahead(member, now)
