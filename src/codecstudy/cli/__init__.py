@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Importing a module of commands adds them to the app.
-from codecstudy.cli import answers, catalog, doctor, measure, run
+from codecstudy.cli import answers, catalog, doctor, measure, report, run
 from codecstudy.cli.app import app, main
 
-__all__ = ["answers", "app", "catalog", "doctor", "main", "measure", "run"]
+__all__ = ["answers", "app", "catalog", "doctor", "main", "measure", "report", "run"]

@@ -242,3 +242,24 @@ def display_for(console: Console, quiet: bool) -> Display:
     if quiet:
         return Silent()
     return Live(console) if console.is_terminal else Plain(console)
+
+
+class Kernels:
+    """Compiles metric kernels with a word to the user, for commands that need them outside a run."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def ensure(self, names: tuple[str, ...]) -> None:
+        """Compile the kernels of these metrics unless this machine has them already."""
+        from codecstudy.metrics import kernels
+
+        if kernels.is_compiled(names):
+            return
+        with Live(self._console) if self._console.is_terminal else Plain(self._console) as display:
+            kernels.compile_all(
+                names,
+                on_progress=lambda progress: display(
+                    events.Compiling(progress.done, progress.total, progress.elapsed, kernels.cache_note())
+                ),
+            )

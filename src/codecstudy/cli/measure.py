@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from codecstudy.cli.app import EXIT_FAILURES, app, err, out, user_errors
+from codecstudy.cli.display import Kernels
 from codecstudy.errors import ImageError
 
 
@@ -23,8 +24,10 @@ def measure(
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
     """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM."""
+    from codecstudy import metrics
     from codecstudy.pair import COLUMNS, Reference
 
+    Kernels(err).ensure(metrics.names())
     prepared = Reference(reference)
     scores: dict[Path, dict[str, float]] = {}
     failures: dict[Path, str] = {}
