@@ -97,38 +97,31 @@ def _row(
         sentence=_sentence(context, item, is_base),
         note=None
         if item.measured
-        else f"{value} lies between two measured settings; its numbers are interpolated for each image.",
+        else f"{name.capitalize()} {value} lies between two measured settings, "
+        "so its numbers are interpolated, image by image.",
         tools=tools(item.setting),
     )
 
 
 def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
+    """What the setting means for somebody's files, in one sentence."""
     assert item.setting is not None
-    facts, base = context.formats[item.format], context.baseline_title()
-    what = words.whole(item.setting, facts.title)
-    size = item.bits_per_pixel
-    text = what
-    if size is not None:
-        text += f" needs {words.size(size.value * 1e6 / 8)} for a megapixel"
-    ratio = item.size_ratio
+    title, base, ratio = context.formats[item.format].title, context.baseline_title(), item.size_ratio
     if is_base:
-        text += "; the others are compared with it"
-    elif ratio is not None:
-        text += f", {_versus(words.change(ratio.value), base)}"
-        interval = words.change_range(ratio)
-        if interval is not None and ratio.low is not None and ratio.high is not None:
-            text += f" (95 % interval: {interval})"
-            if ratio.low < 1 < ratio.high:
-                text += ": these images don't settle which of the two is smaller"
-    if item.encode_seconds_per_mp is not None:
-        text += f". Encoding takes {words.seconds(item.encode_seconds_per_mp.value)} for it on one core"
-    return text + "."
+        return f"The yardstick: what the other formats are compared with, at {base}'s own best setting."
+    if ratio is None:
+        return f"{base} does not reach this quality, so there is nothing to compare with."
+    text = f"1 MB of {base} becomes {words.size(ratio.value * 1e6)} of {title} that looks as good"
+    if ratio.low is None or ratio.high is None:
+        return text + "."
+    text += f"; with {words.SURE} confidence {words.size(ratio.low * 1e6)} to {words.size(ratio.high * 1e6)}"
+    return text + (", so these images don't settle which is smaller." if ratio.low < 1 < ratio.high else ".")
 
 
 def _versus(change: str, base: str) -> str:
-    return (
-        f"{change} as {base}'s" if change.startswith("the same") else f"{change} than {base} of equal quality"
-    )
+    if change.startswith("the same"):
+        return f"{change} as {base} of equal quality"
+    return f"{change} than {base} of equal quality"
 
 
 def _lead(context: Context, best: Recommendation | None, base: Setting | None, target: float) -> str:
@@ -144,17 +137,17 @@ def _lead(context: Context, best: Recommendation | None, base: Setting | None, t
     if best.setting == base:
         return f"No other format that was measured makes smaller files at this quality than {name}."
     if ratio is None:
-        return f"It has the smallest files; {name} does not reach this quality, so there is nothing to compare with."
+        return f"It has the smallest files. {name} does not reach this quality, so there is no comparison."
     interval = words.change_range(ratio)
     if interval is None:
         sure = "One image says nothing about others: measure more of them."
     elif ratio.high is not None and ratio.high >= 1:
         return (
             f"Its files come out {words.change(ratio.value)} than those of {name} that looks as good, but these "
-            f"images don't settle it: with 95 % confidence, {interval}."
+            f"images don't settle it: with {words.SURE} confidence, {interval}."
         )
     else:
-        sure = f"For other images like these: {interval}, with 95 % confidence."
+        sure = f"For other images like these: {interval}, with {words.SURE} confidence."
     return f"Its files are {words.change(ratio.value)} than those of {name} that looks as good. {sure}"
 
 

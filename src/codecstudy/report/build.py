@@ -51,6 +51,7 @@ def build(
         metric=context.metric,
         metric_title=context.scale.title,
         baseline_title=context.baseline_title(),
+        baseline_name=context.baseline_name(),
         scopes=tuple(Choice(str(k), _scope(s.label), k == 0) for k, s in enumerate(context.scopes)),
         metrics=tuple(Choice(m, SCALES[m].title, m == context.metric) for m in context.metrics),
         targets=_targets(context, tuple(dict.fromkeys(a.key for a in found))),

@@ -13,8 +13,9 @@ from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.recommend import Recommendations, recommend
 from codecstudy.analysis.scales import SCALES, Scale
-from codecstudy.analysis.variants import Scope, Variant
+from codecstudy.analysis.variants import Scope, Variant, split
 from codecstudy.errors import ResultsError
+from codecstudy.report import words
 from codecstudy.report.data import Options
 from codecstudy.report.formats import FormatFacts, facts
 from codecstudy.results import QualityResults
@@ -119,12 +120,25 @@ class Context:
 
     def baseline_title(self) -> str:
         """The baseline's format, as people write it."""
-        base = next((b for b in self.bases.values() if b is not None), None)
-        return self.formats[self.variants[base].format].title if base is not None else "the baseline"
+        return self.facts_of(self.variants[self._baseline()]).title
+
+    def baseline_name(self) -> str:
+        """The baseline among the variants of its format: ``JPEG 4:2:0``."""
+        return self.name(self.variants[self._baseline()])
+
+    def _baseline(self) -> int:
+        # The baseline is one of the variants, so that some scope has it.
+        return next(b for b in self.bases.values() if b is not None)
+
+    def name(self, variant: Variant) -> str:
+        """The format and what tells ``variant`` apart from the others of its format and scope."""
+        same = [v for v in self.variants if v.format == variant.format and v.scope == variant.scope]
+        shared = set.intersection(*(set(words.parts(v.setting)) for v in same))
+        own = [part for part in words.parts(variant.setting) if part not in shared]
+        axis = variant.axis.name if len({v.axis.name for v in same}) > 1 else ""
+        return " ".join([self.facts_of(variant).title, ", ".join(own), f"by {axis}" if axis else ""]).strip()
 
     def picks(self) -> frozenset[str]:
         """Keys of the variants that are recommended at the chosen target."""
         items = self.answers(self.target).items
-        from codecstudy.analysis.variants import split
-
         return frozenset(split(i.setting)[0].key for i in items if i.setting is not None)

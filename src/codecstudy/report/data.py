@@ -210,6 +210,8 @@ class Report:
     metric: str
     metric_title: str
     baseline_title: str
+    baseline_name: str
+    """Which of its variants, where there are several."""
     scopes: tuple[Choice, ...]
     metrics: tuple[Choice, ...]
     targets: tuple[Choice, ...]

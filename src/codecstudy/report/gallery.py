@@ -87,7 +87,7 @@ def gallery(
             _with_artifacts(context),
         )
     album = _Album(context.options.gallery_bytes)
-    entries = []
+    entries: list[dict[str, Any]] = []
     for name, why in _ordered(context, wanted):
         if len(entries) >= context.options.gallery_images or album.used >= 0.9 * album.limit:
             break
@@ -257,6 +257,7 @@ def _picture(
         shown = f"this part of the decoded {facts.title} file, kept without loss as WebP"
     name, value = words.swept(record.setting)
     return {
+        "format": record.format,
         "slot": facts.slot,
         "title": facts.title,
         "setting": f"{name} {value}".strip(),

@@ -55,7 +55,8 @@ def payload(context: Context) -> dict[str, Any]:
         "metrics": {m: _metric(SCALES[m]) for m in context.metrics},
         "scopes": [scope.label for scope in context.scopes],
         "images": list(context.points.images),
-        "baseline": context.baseline_title(),
+        "baseline": context.baseline_name(),
+        "best": _best(context),
         "variants": _variants(context),
         "mean": {m: _mean(context, m) for m in context.metrics},
         "ratio": {m: _ratios(context, m) for m in context.metrics},
@@ -75,6 +76,12 @@ def again(context: Context) -> str:
     return f"codecstudy run {study}"
 
 
+def _best(context: Context) -> str | None:
+    """The format of the smallest files at the chosen target."""
+    items = context.answers(context.target).items
+    return next((i.format for i in items if i.setting is not None), None)
+
+
 def _metric(scale: Scale) -> dict[str, Any]:
     digits = {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
     return {"title": scale.title, "up": scale.higher_is_better, "digits": digits}
@@ -83,7 +90,7 @@ def _metric(scale: Scale) -> dict[str, Any]:
 def _variants(context: Context) -> list[dict[str, Any]]:
     picks = context.picks()
     rank: dict[tuple[str, object], int] = {}
-    found = []
+    found: list[dict[str, Any]] = []
     for block, variant in zip(context.points.blocks, context.variants, strict=True):
         dash = rank.setdefault((variant.format, variant.scope), 0)
         rank[variant.format, variant.scope] += 1
@@ -91,6 +98,7 @@ def _variants(context: Context) -> list[dict[str, Any]]:
         found.append(
             {
                 "title": facts.title,
+                "name": context.name(variant),
                 "details": words.details(variant.setting),
                 "slot": facts.slot,
                 "format": variant.format,

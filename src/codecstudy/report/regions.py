@@ -20,7 +20,7 @@ def worst_region(maps: Sequence[NDArray[np.float32]], size: tuple[int, int] = RE
 
     ``maps`` are Butteraugli distances of the same image by several codecs, float32, (height, width). Their cubes
     are summed, as the 3-norm does: strong damage in one counts more than weak damage in all. The window
-    has ``size`` (width, height), or that of a smaller image. Of equal squares the first one wins, from the top left.
+    has ``size`` (width, height), or that of a smaller image. Of equal squares the first one from the top wins.
     """
     height, width = maps[0].shape
     damage = np.zeros((height, width), dtype=np.float64)

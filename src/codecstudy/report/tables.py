@@ -61,7 +61,7 @@ def _ratio_cell(entry: SizeRatio) -> Cell:
     if entry.ratio is None or entry.p5 is None or entry.p95 is None:
         return _empty(entry.reason)
     if entry.variant == entry.baseline:
-        return Cell("100" + words.NARROW + "%", f"the baseline, on {words.count(entry.images, 'image')}")
+        return Cell("yardstick", f"the baseline, on {words.count(entry.images, 'image')}", empty=True)
     interval = words.change_range(entry.ratio)
     left_out = entry.only_variant + entry.only_baseline
     title = f"{words.change(entry.ratio.value)} over {words.count(entry.images, 'image')}"

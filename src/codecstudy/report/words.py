@@ -11,6 +11,8 @@ from codecstudy.model import Setting
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
+SURE = f"95{NARROW}%"
+"""How sure an interval is: what the analysis promises."""
 
 _SUBSAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 
@@ -116,16 +118,21 @@ def swept(setting: Setting) -> tuple[str, str]:
 
 def details(setting: Setting) -> str:
     """All of a setting but its format and the swept number: ``4:2:0, speed 6, progressive``."""
+    return ", ".join(parts(setting))
+
+
+def parts(setting: Setting) -> list[str]:
+    """What :func:`details` puts together."""
     variant, _ = split(setting)
     s = variant.setting
-    parts = [_SUBSAMPLING.get(s.chroma_subsampling, s.chroma_subsampling)] if s.chroma_subsampling else []
-    parts += [
+    found = [_SUBSAMPLING.get(s.chroma_subsampling, s.chroma_subsampling)] if s.chroma_subsampling else []
+    found += [
         f"{name} {value}"
         for name, value in (("speed", s.speed), ("effort", s.effort), ("method", s.method))
         if value is not None
     ]
-    parts += [name if value is True else f"{name}={str(value).lower()}" for name, value in s.extra_args]
-    return ", ".join(parts)
+    found += [name if value is True else f"{name}={str(value).lower()}" for name, value in s.extra_args]
+    return found
 
 
 def whole(setting: Setting, title: str) -> str:

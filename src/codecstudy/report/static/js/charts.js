@@ -1,6 +1,7 @@
 // The plots: what each draws from the data, and what its points say.
 const TIP_HINT = "Enter or click: the command";
 const levelText = (variant, level) => (variant.axis ? `${variant.axis} ${number(level, 4)}` : variant.details);
+const short = (tick) => String(Number(tick.toPrecision(3)));
 const place = (variant, level) => (level === null ? 0 : variant.levels.indexOf(level));
 
 function chart(id, label, keys, spec, draws = () => true) {
@@ -44,12 +45,12 @@ function curvesSpec(inspector) {
   const { title, up } = data.metrics[metric];
   const one = curvesView.image === "" ? null : Number(curvesView.image);
   const series = visible().map(({ variant, v }) => (one === null ? meanSeries(variant, v, metric) : imageSeries(variant, v, metric, one)));
-  const xs = series.flatMap((e) => [...(e.line ?? []), ...(e.faint ?? []).flat()].map((p) => p[0]));
+  const xs = series.flatMap((e) => [...(e.line ?? []), ...(e.faint ?? []).flat(), ...(e.strong ? e.band ?? [] : [])].map((p) => p[0]));
   const ys = series.flatMap((e) => [...(e.line ?? []), ...(e.faint ?? []).flat()].map((p) => p[1]));
   const yDomain = extent(ys, 0.05);
   if (!up) yDomain.reverse();
   return {
-    x: { title: "Bits per pixel", hint: "\u2190 smaller files", log: true, domain: extent(xs, 0.03, true), format: (t) => number(t, 2) },
+    x: { title: "Bits per pixel", hint: "\u2190 smaller files", log: true, domain: extent(xs, 0.03, true), format: short },
     y: { title, hint: up ? "higher is better" : "lower is better, drawn upwards", domain: yDomain, format: (t) => String(Number(t.toPrecision(4))) },
     marks: metric === data.metric ? [{ axis: "y", at: Number(state.target), text: `${title} ${state.target}${data.looks[state.target] ? ": " + data.looks[state.target] : ""}` }] : [],
     series,
@@ -73,13 +74,13 @@ function meanSeries(variant, v, metric) {
   const faint = curvesView.every
     ? variant.bpp.map((row, i) => row.map((x, k) => [x, variant.scores[metric][i][k]]).filter(([x, y]) => x !== null && y !== null)).filter((l) => l.length > 1)
     : [];
-  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, label: nameOf(variant), line: line.length ? line : dots.map((d) => [d.x, d.y]), band, dots, faint };
+  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, line: line.length ? line : dots.map((d) => [d.x, d.y]), band, dots, faint };
 }
 
 function imageSeries(variant, v, metric, image) {
   const dots = variant.levels.map((level, k) => ({ x: variant.bpp[image][k], y: variant.scores[metric][image][k], level, k }))
     .filter((dot) => dot.x !== null && dot.y !== null);
-  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, label: nameOf(variant), line: dots.map((d) => [d.x, d.y]), dots };
+  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, line: dots.map((d) => [d.x, d.y]), dots };
 }
 
 function openImage(inspector, v, dot, image) {
@@ -162,14 +163,14 @@ function timeSpec(inspector) {
   const steps = on.flatMap((p, k) => (k ? [[p.seconds[0], on[k - 1].bpp[0]], [p.seconds[0], p.bpp[0]]] : [[p.seconds[0], p.bpp[0]]]));
   const series = points.map((p) => ({
     v: p.v, slot: data.variants[p.v].slot, strong: true, label: null,
-    dots: [{ x: p.seconds[0], y: p.bpp[0], x1: p.seconds[1], x2: p.seconds[2], y1: p.bpp[1], y2: p.bpp[2], hollow: !p.front, r: 5.5, p }],
+    dots: [{ x: p.seconds[0], y: p.bpp[0], x1: p.seconds[1], x2: p.seconds[2], y1: p.bpp[1], y2: p.bpp[2], hollow: !p.front, r: 5.5, text: nameOf(data.variants[p.v]), p }],
   }));
   if (steps.length > 1) series.unshift({ v: -1, slot: "front", line: steps, dots: [] });
   const xs = points.flatMap((p) => p.seconds);
   const ys = points.flatMap((p) => p.bpp);
   return {
-    x: { title: "Encode CPU seconds per megapixel", hint: "\u2190 faster", log: true, domain: extent(xs, 0.08, true), format: (t) => number(t, 2) },
-    y: { title: `Bits per pixel at ${title} ${state.target}`, hint: "lower is smaller", domain: extent(ys, 0.1), format: (t) => number(t, 2) },
+    x: { title: "Encode CPU seconds per megapixel", hint: "\u2190 faster", log: true, domain: extent(xs, 0.08, true), format: short },
+    y: { title: `Bits per pixel at ${title} ${state.target}`, hint: "lower is smaller", domain: extent(ys, 0.1), format: short },
     series,
     empty: front.reason ? front.reason : "Nothing to draw for this choice.",
     tip: (dot, { v }) => ({
@@ -217,7 +218,7 @@ function numbersSpec(inspector) {
     const mean = data.mean[metric][v];
     const dots = mean ? mean.level.map((x, k) => ({ x, k, y: mean.spread[k][1], low: mean.spread[k][0], high: mean.spread[k][2], images: mean.images })).filter((d) => d.y !== null && d.x !== null) : [];
     const ends = dots.filter((d) => d.low !== null && d.high !== null);
-    return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, label: nameOf(variant), dots, line: dots.map((d) => [d.x, d.y]), band: [...ends.map((d) => [d.x, d.low]), ...ends.map((d) => [d.x, d.high]).reverse()] };
+    return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, dots, line: dots.map((d) => [d.x, d.y]), band: [...ends.map((d) => [d.x, d.low]), ...ends.map((d) => [d.x, d.high]).reverse()] };
   });
   const yDomain = extent(series.flatMap((e) => e.dots.flatMap((d) => [d.y, d.low, d.high])), 0.04);
   if (!up) yDomain.reverse();

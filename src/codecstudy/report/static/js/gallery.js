@@ -29,6 +29,9 @@ class Gallery {
     this.entries.forEach((entry, k) => this.thumbs.append(h("button", {
       type: "button", onclick: () => this.choose(k), title: entry.name, "aria-label": entry.name,
     }, h("img", { src: data.gallery.pictures[entry.thumbnail.src], alt: "", width: entry.thumbnail.size[0], height: entry.thumbnail.size[1] }))));
+    // The original against the format with the smallest files.
+    const best = this.shots.findIndex((shot) => shot.format === data.best);
+    this.right = best < 0 ? 1 : best + 1;
     this.choose(0);
   }
 
@@ -123,8 +126,9 @@ class Gallery {
     };
     put(this.a, this.left);
     put(this.b, this.right);
-    this.tags[0].textContent = this.label(this.left);
-    this.tags[1].textContent = this.label(this.right);
+    const tag = (which) => `${this.label(which)} ${bytes(which ? this.shots[which - 1].bytes : this.entry.bytes)}`;
+    this.tags[0].textContent = tag(this.left);
+    this.tags[1].textContent = tag(this.right);
     this.warm();
     this.divide();
   }

@@ -34,7 +34,7 @@ class Plot {
     const wide = this.width >= 640;
     const height = spec.height ?? Math.round(Math.max(290, Math.min(470, this.width * 0.54)));
     const size = (axis, most) => axis.ticks ?? (axis.log ? logTicks : linearTicks)(axis.domain, most);
-    const xTicks = size(spec.x, Math.max(3, Math.floor(this.width / 90)));
+    const xTicks = size(spec.x, Math.max(4, Math.floor(this.width / 80)));
     const yTicks = spec.y.labels ? spec.y.labels.map((_, k) => k) : size(spec.y, Math.max(3, Math.floor(height / 60)));
     const yText = yTicks.map((t, k) => (spec.y.labels ? spec.y.labels[k].text : spec.y.format(t)));
     const left = Math.min(this.width * 0.36, 14 + 7.2 * Math.max(...yText.map((t) => t.length), 2));
@@ -52,6 +52,8 @@ class Plot {
     const clip = `clip-${Plot.count = (Plot.count ?? 0) + 1}`;
     root.append(s("clipPath", { id: clip }, s("rect", { x: box.left - 7, y: box.top - 7, width: box.right - box.left + 14, height: box.bottom - box.top + 14 })));
     const body = s("g", { "clip-path": `url(#${clip})` });
+    this.taken = spec.series.flatMap((one) => (one.dots ?? []).filter((dot) => dot.text))
+      .map((dot) => [this.x.at(dot.x) - 6, this.y.at(dot.y) - 6, this.x.at(dot.x) + 6, this.y.at(dot.y) + 6]);
     for (const one of spec.series) body.append(this.#series(one));
     root.append(body);
     if (labelled) root.append(this.#labels());
@@ -95,7 +97,7 @@ class Plot {
         ? s("line", { x1: at, x2: at, y1: box.top, y2: box.bottom })
         : s("line", { x1: box.left, x2: box.right, y1: at, y2: at }));
       g.append(across
-        ? s("text", { x: at + 5, y: box.top + 9 }, mark.text)
+        ? s("text", at + 8 + 6.5 * mark.text.length < this.width ? { x: at + 5, y: box.top + 9 } : { x: at - 5, y: box.top + 9, "text-anchor": "end" }, mark.text)
         : s("text", { x: box.left + 4, y: at - 5 }, mark.text));
     }
     return g;
@@ -103,7 +105,7 @@ class Plot {
 
   #series(one) {
     const place = ([x, y]) => [this.x.at(x), this.y.at(y)];
-    const g = s("g", { class: `series f-${one.slot}${one.strong ? " strong" : ""}` });
+    const g = s("g", { class: `series f-${one.slot}${one.strong ? " strong" : ""}`, "data-v": one.v });
     if (one.band?.length) g.append(s("path", { class: "band", d: path(one.band.map(place)) + "z" }));
     for (const line of one.faint ?? []) g.append(s("path", { class: "faint", d: path(line.map(place)) }));
     if (one.line?.length) g.append(s("path", { class: "line", d: path(one.line.map(place)), "stroke-dasharray": DASHES[(one.dash ?? 0) % DASHES.length] || null }));
@@ -113,8 +115,20 @@ class Plot {
       if (dot.x1 !== undefined && dot.x1 !== null) g.append(s("line", { class: "error", x1: this.x.at(dot.x1), x2: this.x.at(dot.x2), y1: y, y2: y }));
       if (dot.y1 !== undefined && dot.y1 !== null) g.append(s("line", { class: "error", x1: x, x2: x, y1: this.y.at(dot.y1), y2: this.y.at(dot.y2) }));
       if (!dot.bare) g.append(s("path", { class: dot.hollow ? "dot hollow" : "dot", d: marker(one.slot, dot.r ?? 4), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }));
+      if (dot.text) g.append(this.#dotText(dot.text, x, y));
     }
     return g;
+  }
+
+  // The name of a point beside it: of four places the first where no other name or point is.
+  #dotText(text, x, y) {
+    const width = 7 * text.length;
+    const places = [[10, -9], [10, 17], [-10 - width, -9], [-10 - width, 17]].map(([dx, dy]) => [x + dx, y + dy]);
+    const free = ([left, base]) => left >= this.box.left && left + width <= this.width - 2
+      && this.taken.every(([a, b, c, d]) => left + width < a || left > c || base < b || base - 13 > d);
+    const [left, base] = places.find(free) ?? places[0];
+    this.taken.push([left, base - 13, left + width, base]);
+    return s("text", { class: "dot-text", x: left, y: base }, text);
   }
 
   // Names at the ends of the lines, pushed apart where they would touch.

@@ -20,8 +20,14 @@ class Pointer {
   }
 
   clear() {
+    this.#light(null);
     this.reset();
     this.plot.focusMark?.setAttribute("d", "");
+  }
+
+  // The series that is pointed at stands out, with its band.
+  #light(v) {
+    for (const g of all(".series", this.plot.frame)) g.classList.toggle("lit", v !== null && g.dataset.v === String(v));
   }
 
   #places() {
@@ -86,6 +92,7 @@ class Pointer {
     const x = Math.max(2, Math.min(plot.width - width - 2, beside));
     const y = Math.max(0, place.y - height - 12);
     plot.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
+    this.#light(place.series.v);
     plot.focusMark.setAttribute("class", `focus-mark f-${place.series.slot}`);
     plot.focusMark.setAttribute("d", marker(place.series.slot, 7.5));
     plot.focusMark.setAttribute("transform", `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`);

@@ -19,7 +19,7 @@ function linearTicks(domain, most) {
   if (!(span > 0)) return [domain[0]];
   const rough = span / Math.max(1, most);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((m) => m >= rough * 0.999);
+  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= rough * 0.999);
   const ticks = [];
   for (let k = Math.ceil(domain[0] / step - 1e-9); k * step <= domain[1] + step * 1e-9; k++) {
     ticks.push(Number((k * step).toPrecision(12)));

@@ -22,8 +22,7 @@ function toggleVariant(index) {
 // The variants of the chosen scope, with their index.
 const inScope = () => data.variants.map((variant, v) => ({ variant, v })).filter((e) => e.variant.scope === state.scope);
 const visible = () => inScope().filter((e) => !state.hidden.has(e.v));
-const several = (format) => inScope().filter((e) => e.variant.format === format).length > 1;
-const nameOf = (variant) => variant.title + (several(variant.format) && variant.details ? " " + variant.details : "");
+const nameOf = (variant) => variant.name;
 
 // Segmented controls and menus that share one choice, wherever they stand.
 function bindControls() {
