@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import psutil
 
 _CGROUP = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def usable_cpus() -> int:
@@ -25,12 +27,13 @@ def usable_cpus() -> int:
 def available_memory() -> int:
     """Bytes of memory that this process may still use: the machine's, or its cgroup's where that is less."""
     available = int(psutil.virtual_memory().available)
-    limit, used = _read_number("memory.max"), _read_number("memory.current")
-    if limit is None:
-        limit = _read_number("memory/memory.limit_in_bytes")
-        used = _read_number("memory/memory.usage_in_bytes")
-    if limit is not None and used is not None:
-        available = min(available, max(0, limit - used))
+    for group in _cgroups("memory"):
+        for limit_name, used_name, cache_name in _MEMORY_NAMES:
+            limit, used = _read_number(group / limit_name), _read_number(group / used_name)
+            if limit is not None and used is not None:
+                # Files that were read stay in memory and count as used until somebody wants the room.
+                left = limit - used + _read_statistic(group / "memory.stat", cache_name)
+                available = min(available, max(0, left))
     return available
 
 
@@ -63,21 +66,61 @@ def fingerprint() -> str:
     return f"{cpu_model()}; {operating_system()}"
 
 
+_MEMORY_NAMES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Limit, use, and the part of the use that is files' content: in cgroup v2 and in v1."""
+
+
+def _cgroups(controller: str) -> Iterator[Path]:
+    """Folders of the cgroups that limit this process: the outermost, and those inside it down to its own."""
+    yield _CGROUP
+    yield _CGROUP / controller
+    try:
+        lines = _MEMBERSHIP.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        # "0::/system.slice/job" in v2, "4:memory:/system.slice/job" in v1. Without a namespace of its own a
+        # container is told a path that only its host has; then the outermost folder is its own.
+        _, controllers, path = line.split(":", 2)
+        if not controllers or controller in controllers.split(","):
+            folder = _CGROUP / controller if controllers else _CGROUP
+            for part in Path(path).parts[1:]:
+                folder /= part
+                yield folder
+
+
 def _cgroup_cpu_quota() -> int | None:
+    quotas = [quota for group in _cgroups("cpu") if (quota := _cpu_quota(group)) is not None]
+    return min(quotas, default=None)
+
+
+def _cpu_quota(group: Path) -> int | None:
     # cgroup v2 writes "max 100000" or "150000 100000"; a part of a CPU still counts as one.
     try:
-        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()[:2]
+        quota, period = (group / "cpu.max").read_text(encoding="ascii").split()[:2]
         return max(1, -(-int(quota) // int(period)))
     except (OSError, ValueError):
         pass
-    limit, period_us = _read_number("cpu/cpu.cfs_quota_us"), _read_number("cpu/cpu.cfs_period_us")
+    limit, period_us = _read_number(group / "cpu.cfs_quota_us"), _read_number(group / "cpu.cfs_period_us")
     if limit is None or period_us is None or limit <= 0 or period_us <= 0:
         return None
     return max(1, -(-limit // period_us))
 
 
-def _read_number(name: str) -> int | None:
+def _read_number(path: Path) -> int | None:
     try:
-        return int((_CGROUP / name).read_text(encoding="ascii"))
+        return int(path.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
+
+
+def _read_statistic(path: Path, name: str) -> int:
+    """One of the lines ``name number`` of a file; 0 where there is none."""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.split()[:1] == [name])
+    except (OSError, ValueError, IndexError, StopIteration):
+        return 0
