@@ -87,13 +87,28 @@ def recommend(
 ) -> None:
     """Name for each format the cheapest setting that is good enough."""
     from codecstudy.analysis.recommend import recommend as answer
-    from codecstudy.analysis.scales import scale_of
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
     found = answer(load_results(results), metric, target, limit, coverage, baseline)
     if as_json:
         out.print_json(json.dumps(plain(found)))
         return
+    print_answer(found)
+    for item in found.items:
+        _print_commands(item)
+
+
+def default_answer(results: QualityResults) -> Recommendations:
+    """The answer to the usual question: SSIMULACRA2 80 on 95 % of images."""
+    from codecstudy.analysis.recommend import recommend as answer
+
+    return answer(results)
+
+
+def print_answer(found: Recommendations) -> None:
+    """Print which setting of each format is good enough, and how large its files are."""
+    from codecstudy.analysis.scales import scale_of
+
     out.print(
         f"Smallest setting of each format with {scale_of(found.metric).title} {found.target:g} or better on at "
         f"least {100 * found.coverage:g} % of images",
@@ -104,14 +119,12 @@ def recommend(
     for item in found.items:
         if item.setting is None:
             out.print(f"{item.format}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
-    for item in found.items:
-        _print_commands(item)
 
 
 def _recommendation_table(found: Recommendations) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", no_wrap=True)
-    for name in ("bits/pixel", "size (95 % interval)", "encode CPU", "decode CPU", "images"):
+    for name in ("bits/px", "size (95 % interval)", "encode/MP", "decode/MP", "images"):
         table.add_column(name, justify="right")
     for item in found.items:
         if item.setting is None:
@@ -130,7 +143,7 @@ def _recommendation_table(found: Recommendations) -> Table:
 
 
 def _per_megapixel(seconds: Estimate | None) -> str:
-    return "?" if seconds is None else f"{1000 * seconds.value:.0f} ms/MP"
+    return "?" if seconds is None else f"{1000 * seconds.value:.0f} ms"
 
 
 def _print_commands(item: Recommendation) -> None:

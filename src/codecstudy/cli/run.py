@@ -14,6 +14,7 @@ import typer
 from codecstudy.cli.app import EXIT_FAILURES, EXIT_INTERRUPTED, app, err, fail, out, user_errors
 from codecstudy.cli.display import count, display_for, duration
 from codecstudy.errors import StudyError
+from codecstudy.results import QualityResults
 
 RootOption = Annotated[
     Path, typer.Option("--root", help="Workspace: datasets, results and the measurement store lie below it.")
@@ -115,8 +116,17 @@ def demo(
     root: RootOption = Path("codecstudy-demo"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Run the built-in demo study on the bundled photographs."""
-    execute("demo", root=root, quiet=quiet, save_artifacts=True)
+    """Run the built-in demo study on the bundled photographs, and write its report."""
+    from codecstudy.cli import answers, report
+
+    results = execute("demo", root=root, quiet=quiet, save_artifacts=True)
+    assert results is not None
+    if not quiet:
+        out.print()
+        answers.print_answer(answers.default_answer(results))
+    path = report.write(results, root, None, None)[0].resolve()
+    if not quiet:
+        out.print(f"\nreport: {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def execute(
@@ -133,8 +143,11 @@ def execute(
     dry_run: bool = False,
     quiet: bool = False,
     as_json: bool = False,
-) -> None:
-    """Run one study as the options say, show it, and leave with the exit code that fits."""
+) -> QualityResults | None:
+    """Run one study as the options say and show it; gives its results, None for a look ahead.
+
+    Leaves with the exit code that fits where the run was interrupted or had failures.
+    """
     from codecstudy.pipeline import PipelineRunner, parse_time_budget
     from codecstudy.study import StudyConfig
 
@@ -161,7 +174,7 @@ def execute(
                 f"  about {duration(started.estimated_seconds)} on {count(started.workers, 'worker')}",
                 highlight=False,
             )
-        return
+        return None
 
     with display_for(err, quiet) as display:
         results = runner.run(
@@ -178,13 +191,12 @@ def execute(
             study_file=study_file,
         )
     _conclude(results, str(runner.results_path(config.id)), quiet, as_json)
+    return results
 
 
-def _conclude(results: object, path: str, quiet: bool, as_json: bool) -> None:
+def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) -> None:
     from codecstudy.cli.summary import failure_lines, summary_json, summary_table
-    from codecstudy.results import QualityResults
 
-    assert isinstance(results, QualityResults)
     if as_json:
         out.print_json(json.dumps(summary_json(results, path)))
     elif not quiet:
