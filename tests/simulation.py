@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from codecstudy.costs import CostModel, SettingCost
+from codecstudy.costs import WORKER_BYTES, CostModel, SettingCost
 from codecstudy.schedule import Assignment, Scheduler, Source, Task
 
 T = TypeVar("T")
@@ -35,6 +35,7 @@ class Truth:
     rates: Sequence[float]
     opening: float
     sizes: Sequence[int]
+    pixel_bytes: Sequence[float]
     rng: random.Random
     image_spread: float = IMAGE_SPREAD
     task_spread: float = TASK_SPREAD
@@ -54,6 +55,11 @@ class Truth:
     def open(self, source: Source, setting: int) -> float:
         return self.opening * source.megapixels[self.sizes[setting]] * lognormal(self.rng, self.task_spread)
 
+    def memory(self, source: Source, setting: int) -> int:
+        """Peak bytes of a worker during one task, up to a quarter more or less than the prior says."""
+        area = source.megapixels[self.sizes[setting]]
+        return int((WORKER_BYTES + self.pixel_bytes[setting] * area * 1e6) * self.rng.uniform(0.75, 1.25))
+
     def cost(self, source: Source) -> float:
         """Expected seconds of one source on one worker, without the noise of single tasks."""
         area = source.megapixels
@@ -70,10 +76,20 @@ def study(
     for number in range(settings):
         size, place = number * sizes // settings, number % 4
         encode = (0.01, 0.1, 0.6, 0.4)[place]
-        costs.append(SettingCost(group=(place, size), encode_seconds=encode, metric_seconds=0.1, size=size))
+        costs.append(
+            SettingCost(
+                group=(place, size),
+                encode_seconds=encode,
+                metric_seconds=0.1,
+                bytes_per_pixel=(150.0, 220.0, 200.0, 350.0)[place],
+                size=size,
+            )
+        )
         quality = 0.5 + number / settings
         rates.append((encode * quality * lognormal(rng, 0.4) + 0.1) * machine)
-    return costs, Truth(rates, 0.1 * machine, [c.size for c in costs], rng)
+    return costs, Truth(
+        rates, 0.1 * machine, [c.size for c in costs], [c.bytes_per_pixel for c in costs], rng
+    )
 
 
 @dataclass(slots=True)
@@ -273,6 +289,8 @@ class Simulation:
         area = source.megapixels[self.truth.sizes[task.setting]]
         if given.opens:
             self.costs.observe_open(area, sleeper.opening)
+        if self.memory_limit is not None:
+            self.costs.observe_memory(task.setting, area, self.truth.memory(source, task.setting))
         if task in self.faulty:
             self.scheduler.failed(worker, task, self.now)
         else:

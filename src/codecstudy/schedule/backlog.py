@@ -48,6 +48,12 @@ class Backlog:
         """Estimated seconds of one worker for all of it."""
         return max(0.0, float(self._area @ self._costs.rates) + self._costs.open_seconds(self._opening_area))
 
+    def first_setting(self, source: Source) -> int:
+        """The setting that is run first: the longest one of the size that comes first."""
+        settings = np.array(source.settings, dtype=np.intp)
+        sizes = self._costs.sizes[settings]
+        return int(settings[(self._costs.rates[settings] * (sizes == sizes[0])).argmax()])
+
     def price(self, source: Source) -> tuple[float, float]:
         """Estimated seconds of one worker for ``source``, and the time until its longest task could end."""
         settings = np.array(source.settings, dtype=np.intp)

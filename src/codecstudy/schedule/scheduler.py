@@ -338,4 +338,6 @@ class Scheduler:
             member.reserved = None
 
     def _opening_memory(self, source: Source) -> int:
-        return self._roster.memory_of(source, source.settings[0], opens=True)
+        if self._admission.limit is None:
+            return 0
+        return self._roster.memory_of(source, self._backlog.first_setting(source), opens=True)
