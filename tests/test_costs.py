@@ -91,6 +91,9 @@ def test_the_deadline_is_a_minute_or_twenty_estimates() -> None:
     costs = model()
     assert costs.deadline_seconds(2, 1.0) == 60.0
     assert costs.deadline_seconds(0, 50.0) == pytest.approx(1000.0)
+    assert costs.deadline_seconds(0, 50.0, opening=100.0) == pytest.approx(
+        1000.0 + 20 * costs.open_seconds(100.0)
+    )
 
 
 def test_memory_grows_with_the_image_and_keeps_a_margin() -> None:

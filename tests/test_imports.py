@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "codecstudy"
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("session",),
+    ("session", "workload"),
     ("plan",),
     ("pair",),
     ("task", "report"),
@@ -25,7 +25,7 @@ LAYERS = (
 
 READING_WING = {"report", "analysis", "export"}
 MEASURING_WING = {
-    "pipeline", "session", "plan", "store", "task", "study", "studies", "schedule", "costs", "workers",
+    "pipeline", "session", "workload", "plan", "store", "task", "study", "studies", "schedule", "costs", "workers",
     "datasets", "images", "metrics", "codecs", "events", "artifacts", "selftest", "pair", "outcome",
 }  # fmt: skip
 

@@ -18,11 +18,14 @@ import psutil
 import pytest
 from PIL import Image
 
-from codecstudy import codecs, events
+from codecstudy import codecs, events, host
+from codecstudy.errors import CodecstudyError
+from codecstudy.metrics import kernels
 from codecstudy.pipeline import PipelineRunner
 from codecstudy.results import TIMING_COLUMNS, QualityRecord, QualityResults
 from codecstudy.store import Store
 from codecstudy.study import StudyConfig
+from codecstudy.workers import WorkerPool
 from conftest import picture
 
 
@@ -464,6 +467,126 @@ def test_a_second_interrupt_stops_at_once(root: Path, tmp_path: Path) -> None:
     assert not results.complete
     assert results.run.images_measured == 0
     assert not _workers()
+
+
+def saved(root: Path) -> QualityResults:
+    return QualityResults.load(root / "data" / "metrics" / "test" / "quality.json")
+
+
+def test_an_interrupt_of_the_planning_ends_it_and_leaves_earlier_results(
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = study({"format": fake("GOOD"), "quality": 50})
+    before = PipelineRunner(root).run(config, images=photos, num_workers=1)
+    monkeypatch.setattr(Store, "content_hash", lambda store, path: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(KeyboardInterrupt):
+        PipelineRunner(root).run(config, images=photos, num_workers=1, fresh=True)
+    assert saved(root) == before
+
+
+def test_an_interrupt_of_the_compilation_starts_no_worker(
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = study({"format": fake("GOOD"), "quality": 50})
+    PipelineRunner(root).run(config, images=photos, num_workers=1)
+    (photos / "inner" / "d.png").write_bytes((photos / "a.png").read_bytes() + b"more")
+    monkeypatch.setattr(kernels, "is_compiled", lambda names: False)
+    monkeypatch.setattr(kernels, "compile_all", lambda names, on_progress: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(WorkerPool, "start", lambda pool: pytest.fail("workers are started"))
+    results = PipelineRunner(root).run(config, images=photos, num_workers=1)
+    assert (results.complete, results.run.images_measured) == (False, 3)
+    assert str(results.incomplete_reason).startswith("interrupted")
+    assert saved(root) == results
+
+
+def test_an_interrupt_while_results_are_saved_does_not_lose_them(
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = QualityResults.save
+
+    def interrupted(results: QualityResults, path: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save(results, path)
+
+    monkeypatch.setattr(QualityResults, "save", interrupted)
+    config = study({"format": fake("GOOD"), "quality": 50})
+    assert PipelineRunner(root).run(config, images=photos, num_workers=1).complete
+    assert saved(root).complete
+
+
+def test_an_error_of_the_run_as_a_whole_leaves_what_was_measured(root: Path, tmp_path: Path) -> None:
+    seen: list[events.Event] = []
+
+    def on_event(event: events.Event) -> None:
+        seen.append(event)
+        if sum(isinstance(e, events.Finished) for e in seen) == 7:
+            raise RuntimeError("the display is gone")
+
+    config = study({"format": fake("GOOD"), "quality": [20, 40]})
+    folder = many_photos(tmp_path / "many", 6)
+    with pytest.raises(RuntimeError, match="the display is gone"):
+        PipelineRunner(root).run(config, images=folder, num_workers=1, on_event=on_event)
+    results = saved(root)
+    assert not results.complete
+    assert 2 <= results.run.images_measured <= 3
+    assert "stopped by an error (the display is gone)" in str(results.incomplete_reason)
+    assert not _workers()
+
+
+def test_a_run_in_another_thread_works(root: Path, photos: Path) -> None:
+    found: list[QualityResults] = []
+    config = study({"format": fake("GOOD"), "quality": 50})
+    thread = threading.Thread(
+        target=lambda: found.append(PipelineRunner(root).run(config, images=photos, num_workers=2))
+    )
+    thread.start()
+    thread.join()
+    assert found[0].complete
+
+
+# -- workers and memory
+
+
+def test_free_workers_help_to_finish_the_last_image(root: Path, tmp_path: Path) -> None:
+    config = study({"format": fake("SLOW"), "quality": list(range(10, 90, 4))})
+    seen: list[events.Event] = []
+    results = PipelineRunner(root).run(
+        config, images=many_photos(tmp_path / "one", 1), num_workers=2, on_event=seen.append
+    )
+    assert results.complete
+    assert any(isinstance(event, events.Helped) for event in seen)
+    assert {event.worker for event in seen if isinstance(event, events.Finished)} == {0, 1}
+
+
+def test_too_little_memory_for_a_worker_to_start_is_an_error_that_says_so(root: Path, photos: Path) -> None:
+    with pytest.raises(CodecstudyError, match=r"Each may use 10 MiB, as max_memory says"):
+        PipelineRunner(root).run(study(FOUR[0]), images=photos, num_workers=2, max_memory=10 << 20)
+    assert not (root / "data" / "metrics").exists()
+
+
+def test_a_machine_without_free_memory_takes_its_turns(
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "available_memory", lambda: 0)
+    config = study({"format": fake("GOOD"), "quality": [20, 40]})
+    assert PipelineRunner(root).run(config, images=photos, num_workers=2).complete
+
+
+def test_no_more_workers_start_than_there_are_tasks(root: Path, tmp_path: Path) -> None:
+    folder = many_photos(tmp_path / "one", 1)
+    config = study({"format": fake("GOOD"), "quality": [20, 40]})
+    assert PipelineRunner(root).run(config, images=folder, num_workers=50).run.workers == 2
+
+
+def test_the_preview_says_what_a_run_would_do(root: Path, photos: Path) -> None:
+    runner = PipelineRunner(root)
+    config = study({"format": fake("GOOD"), "quality": [20, 40]})
+    assert (runner.preview(config, images=photos).tasks, root.exists()) == (8, False)
+    runner.run(config, images=photos, num_workers=1)
+    known = runner.preview(config, images=photos)
+    assert (known.tasks, known.known, known.images) == (0, 8, 4)
+    assert runner.preview(config, images=photos, fresh=True).tasks == 8
+    assert runner.preview(config, images=photos, save_artifacts=True).tasks == 8, "there are no files yet"
 
 
 # -- nothing lost: kill the parent anywhere

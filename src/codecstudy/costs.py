@@ -103,9 +103,13 @@ class CostModel:
         ratio = (count * raw + _BORROWED * self._machine) / (count + _BORROWED)
         return self._opening_prior * megapixels * ratio
 
-    def deadline_seconds(self, setting: int, megapixels: float) -> float:
-        """After how many seconds a task is to be taken for hung: 20 estimates, and at least a minute."""
-        return max(_DEADLINE_MINIMUM, _DEADLINE_ESTIMATES * self.seconds(setting, megapixels))
+    def deadline_seconds(self, setting: int, megapixels: float, opening: float = 0.0) -> float:
+        """After how many seconds a task is to be taken for hung: 20 estimates, and at least a minute.
+
+        ``opening`` is the size in megapixels of the source that the task opens first, 0 where it is open.
+        """
+        estimate = self.seconds(setting, megapixels) + self.open_seconds(opening)
+        return max(_DEADLINE_MINIMUM, _DEADLINE_ESTIMATES * estimate)
 
     def memory(self, setting: int, megapixels: float) -> int:
         """Upper estimate of a worker's peak resident bytes while it runs one task.

@@ -13,24 +13,35 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Counts the requests to stop that arrive while the ``with`` block runs.
 
-    Signal handlers belong to the main thread: in another thread only :meth:`request` counts, and signals do
-    what they did before. The handlers that were there come back at the end.
+    Until :meth:`defer` nothing is in flight that would be worth completing, and a signal raises
+    ``KeyboardInterrupt`` wherever the program is; from then on signals only count. Signal handlers belong to the
+    main thread: in another thread only :meth:`request` counts, and signals do what they did before. A signal
+    that is ignored (as the shell has it for jobs in the background) stays ignored. The handlers that were there
+    come back at the end.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self._deferred = False
         self._before: dict[signal.Signals, Any] = {}
 
     def request(self) -> None:
         """Ask to stop; the second time, at once."""
         self.count += 1
 
+    def defer(self) -> None:
+        """From now on signals raise nothing: whoever runs looks at :attr:`count`."""
+        self._deferred = True
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._deferred:
+            raise KeyboardInterrupt
         self.request()
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+            heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._handle) for number in heeded}
         return self
 
     def __exit__(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from codecstudy import codecs, events, host, metrics, selftest
+from codecstudy import codecs, events, host, metrics, selftest, workload
 from codecstudy.budget import parse_time_budget
-from codecstudy.costs import WORKER_BYTES, CostModel, SettingCost
+from codecstudy.costs import CostModel
 from codecstudy.datasets import Dataset, open_dataset, open_folder
 from codecstudy.interrupts import Interrupts
 from codecstudy.metrics import kernels
-from codecstudy.model import Setting
 from codecstudy.outcome import Outcome
 from codecstudy.plan import Plan, make_plan
-from codecstudy.results import DatasetInfo, QualityResults, RunInfo
+from codecstudy.results import DatasetInfo, QualityResults, RunInfo, write_atomically
 from codecstudy.schedule import Scheduler, Source
 from codecstudy.session import Session
 from codecstudy.store import IN_MEMORY, Store
@@ -28,8 +28,6 @@ __all__ = ["PipelineRunner", "parse_time_budget"]
 
 MEMORY_SHARE = 0.8
 """Part of the available memory that a run may fill where none is given."""
-OPENING_BYTES_PER_PIXEL = 16
-"""Peak of decoding a file: its samples at 16 bits with alpha, and the canonical array beside them."""
 
 
 def _ignore(event: events.Event) -> None:
@@ -70,14 +68,17 @@ class PipelineRunner:
         Every image is encoded with every setting, decoded once and scored, in ``num_workers`` processes (None:
         the CPUs that this process may use). After ``time_budget`` seconds (None: the study's own, or no limit)
         no further image starts, and the images in flight complete. What the store knows is not measured again
-        unless ``fresh``. Ctrl-C or SIGTERM ends a run as a spent budget does, the second one at once.
+        unless ``fresh``. Ctrl-C or SIGTERM ends a run as a spent budget does, the second one at once; before the
+        first image has started there is nothing to complete, and it is a ``KeyboardInterrupt``.
 
         ``images`` is a folder that takes the place of the study's dataset; ``save_artifacts`` keeps the encoded
         files under ``data/encoded/<study_id>/``; ``task_timeout`` is the seconds one task may take (None: 20
         times its estimate, at least 60); ``max_memory`` the bytes that all workers may fill together (None:
         80 % of what is available); ``command`` and ``study_file`` are noted in the results.
 
-        A task that fails is a record with its reason, and the run goes on. Raises ``ValueError`` where the
+        A task that fails is a record with its reason, and the run goes on. An error that ends the whole run
+        (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after what was measured
+        until then has been saved as incomplete results. Raises ``ValueError`` where the
         dataset is not configured or an option is out of range, ``FileNotFoundError`` where the dataset is not
         downloaded or holds no images, and :class:`codecstudy.errors.StoreError` where the store cannot be used.
         """
@@ -93,8 +94,8 @@ class PipelineRunner:
             plan = self._plan(config, dataset, store, save_artifacts)
             outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
             store.commit()
-            work = _work(plan, outcomes)
-            costs = _cost_model(plan)
+            work = workload.left(plan, outcomes)
+            costs = workload.cost_model(plan)
             workers = max(1, min(workers, sum(len(source.settings) for source in work)))
             emit(_started_event(plan, work, costs, workers, budget, len(outcomes)))
             session = Session(
@@ -105,7 +106,8 @@ class PipelineRunner:
                     range(workers),
                     start=0.0,
                     budget=budget,
-                    memory_limit=max_memory or int(MEMORY_SHARE * host.available_memory()),
+                    # With less than one worker needs, workers take turns.
+                    memory_limit=max_memory or max(1, int(MEMORY_SHARE * host.available_memory())),
                 ),
                 costs=costs,
                 pool=WorkerPool(
@@ -121,15 +123,51 @@ class PipelineRunner:
                 started=started,
                 workers=workers,
                 task_timeout=task_timeout,
+                max_memory=max_memory,
             )
             if work:
-                _compile_kernels(emit)
-                with session.pool:
-                    session.run()
+                try:
+                    _compile_kernels(emit)
+                except KeyboardInterrupt:
+                    interrupts.request()
+            # From here on there is something to lose: signals wait until it is saved.
+            interrupts.defer()
+            if work and not interrupts.count:
+                try:
+                    with session.pool:
+                        session.run()
+                except Exception as error:
+                    # Whatever went wrong with the run as a whole, what it has measured is worth keeping.
+                    if session.totals.tasks_done:
+                        self._save(session, budget, command, study_file, stopped=str(error))
+                    raise
+            results = self._save(session, budget, command, study_file)
+        emit(
+            events.Done(
+                results=results,
+                path=str(self.results_path(config.id)),
+                failures=sum(record.status == "failed" for record in results.measurements),
+                wall_seconds=results.run.wall_seconds,
+                cpu_seconds=session.totals.work,
+                workers=workers,
+                open_cpu_seconds=session.totals.opening,
+            )
+        )
+        return results
 
-        wall = time.monotonic() - started
-        records = plan.records(outcomes, self.root)
-        measured = len(records) // len(plan.settings)
+    def _save(
+        self,
+        session: Session,
+        budget: float | None,
+        command: str | None,
+        study_file: str | None,
+        stopped: str | None = None,
+    ) -> QualityResults:
+        """Write the results so far; ``stopped`` says what ended the run early, if it was an error."""
+        plan = session.plan
+        config, dataset = plan.config, plan.dataset
+        records = plan.records(session.outcomes, self.root)
+        measured, planned = len(records) // len(plan.settings), len(plan.sources)
         results = QualityResults(
             study_id=config.id,
             study_name=config.name or config.id,
@@ -138,10 +176,10 @@ class PipelineRunner:
             tool_versions=plan.tool_versions(),
             measurements=records,
             run=RunInfo(
-                workers=workers,
+                workers=session.workers,
                 time_budget=budget,
-                wall_seconds=round(wall, 3),
-                images_planned=len(plan.sources),
+                wall_seconds=round(time.monotonic() - session.started, 3),
+                images_planned=planned,
                 images_measured=measured,
                 order=config.dataset.order,
                 seed=config.dataset.seed,
@@ -151,23 +189,16 @@ class PipelineRunner:
                 study_file=study_file,
             ),
             study=config.to_dict(),
-            complete=measured == len(plan.sources),
-            incomplete_reason=_incomplete_reason(measured, len(plan.sources), interrupts.count, budget),
+            complete=measured == planned,
+            incomplete_reason=_incomplete_reason(
+                measured, planned, stopped, session.interrupts.count, budget
+            ),
         )
         path = self.results_path(config.id)
         results.save(path)
-        results.to_frame().write_parquet(path.with_suffix(".parquet"))
-        emit(
-            events.Done(
-                results=results,
-                path=str(path),
-                failures=sum(record.status == "failed" for record in records),
-                wall_seconds=wall,
-                cpu_seconds=session.totals.work,
-                workers=workers,
-                open_cpu_seconds=session.totals.opening,
-            )
-        )
+        frame = io.BytesIO()
+        results.to_frame().write_parquet(frame)
+        write_atomically(path.with_suffix(".parquet"), frame.getvalue())
         return results
 
     def preview(
@@ -178,6 +209,7 @@ class PipelineRunner:
         *,
         images: Path | str | None = None,
         fresh: bool = False,
+        save_artifacts: bool = False,
     ) -> events.Started:
         """What :meth:`run` would do, without doing it: images, settings, tasks, and an estimate of the time.
 
@@ -189,10 +221,10 @@ class PipelineRunner:
         dataset = self._dataset(config, images)
         path = self.root / "data" / "store.sqlite"
         with Store(path if path.exists() else IN_MEMORY) as store:
-            plan = self._plan(config, dataset, store, False)
+            plan = self._plan(config, dataset, store, save_artifacts)
             outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
-            work = _work(plan, outcomes)
-            return _started_event(plan, work, _cost_model(plan), workers, budget, len(outcomes))
+            work = workload.left(plan, outcomes)
+            return _started_event(plan, work, workload.cost_model(plan), workers, budget, len(outcomes))
 
     def _dataset(self, config: StudyConfig, images: Path | str | None) -> Dataset:
         return open_dataset(self.root, config.dataset.id) if images is None else open_folder(Path(images))
@@ -208,49 +240,8 @@ def _check_options(
     if workers < 1:
         raise ValueError(f"num_workers is {workers}; at least one worker is needed")
     for name, value in (("time_budget", budget), ("task_timeout", task_timeout), ("max_memory", max_memory)):
-        if value is not None and not 0 < value < float("inf"):
-            raise ValueError(f"{name} is {value}; it must be more than 0")
-
-
-def _sizes(plan: Plan) -> dict[tuple[int | None, int | None], int]:
-    """The sizes at which a source is measured, numbered."""
-    sizes = dict.fromkeys((setting.resolution, setting.crop) for setting in plan.settings)
-    return {size: number for number, size in enumerate(sizes)}
-
-
-def _work(plan: Plan, outcomes: dict[tuple[int, int], Outcome]) -> list[Source]:
-    """What is left to do, source by source; those with nothing left are not in it."""
-    examples = {(setting.resolution, setting.crop): setting for setting in plan.settings}
-    shared: dict[tuple[int, ...], tuple[int, ...]] = {}
-    work = []
-    for s, source in enumerate(plan.sources):
-        todo = tuple(t for t in range(len(plan.settings)) if (s, t) not in outcomes)
-        if todo:
-            sizes = tuple(source.megapixels(examples[size]) for size in _sizes(plan))
-            # Decoding holds the whole file at once, whatever size it is measured at afterwards.
-            opening = WORKER_BYTES + OPENING_BYTES_PER_PIXEL * source.width * source.height
-            work.append(Source(s, shared.setdefault(todo, todo), sizes, opening))
-    return work
-
-
-def _cost_model(plan: Plan) -> CostModel:
-    sizes = _sizes(plan)
-    return CostModel(
-        [
-            SettingCost(
-                group=_group(setting),
-                encode_seconds=codecs.get(setting.format).seconds_per_megapixel(setting),
-                size=sizes[setting.resolution, setting.crop],
-            )
-            for setting in plan.settings
-        ]
-    )
-
-
-def _group(setting: Setting) -> str:
-    """Settings that cost about the same per megapixel: all parameters but quality and size."""
-    rest = (setting.chroma_subsampling, setting.speed, setting.effort, setting.method, setting.extra_args)
-    return f"{setting.format} {rest}"
+        if value is not None and not 0 < value < 1e18:
+            raise ValueError(f"{name} is {value}; it must be more than 0 and less than 1e18")
 
 
 def _bench_config(plan: Plan) -> BenchConfig:
@@ -277,11 +268,6 @@ def _compile_kernels(emit: Callable[[events.Event], None]) -> None:
 def _started_event(
     plan: Plan, work: list[Source], costs: CostModel, workers: int, budget: float | None, known: int
 ) -> events.Started:
-    seconds = sum(
-        sum(costs.seconds(t, source.megapixels[costs.sizes[t]]) for t in source.settings)
-        + sum(costs.open_seconds(megapixels) for megapixels in source.megapixels)
-        for source in work
-    )
     return events.Started(
         study_id=plan.config.id,
         images=len(plan.sources),
@@ -291,14 +277,19 @@ def _started_event(
         workers=workers,
         time_budget=budget,
         megapixels=sum(source.width * source.height for source in plan.sources) / 1e6,
-        estimated_seconds=seconds / workers,
+        estimated_seconds=workload.seconds(work, costs) / workers,
     )
 
 
-def _incomplete_reason(measured: int, planned: int, interrupts: int, budget: float | None) -> str | None:
+def _incomplete_reason(
+    measured: int, planned: int, stopped: str | None, interrupts: int, budget: float | None
+) -> str | None:
     if measured == planned:
         return None
-    why = (
-        "interrupted" if interrupts else f"the time budget of {budget:g} s was spent" if budget else "stopped"
-    )
+    if stopped is not None:
+        why = f"stopped by an error ({' '.join(stopped.split())})"
+    elif interrupts:
+        why = "interrupted"
+    else:
+        why = f"the time budget of {budget:g} s was spent"
     return f"{why}: {measured} of {planned} images"

@@ -58,6 +58,7 @@ class Session:
     started: float
     workers: int
     task_timeout: float | None = None
+    max_memory: int | None = None
     totals: Totals = field(default_factory=Totals)
     _queues: dict[int, deque[Task]] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
@@ -106,7 +107,7 @@ class Session:
                 if given.helping:
                     self.emit(events.Helped(worker, self.plan.sources[task.source].image))
                 job = self.plan.job(task.source, task.setting)
-                self.pool.submit(worker, task, job, self._deadline(task))
+                self.pool.submit(worker, task, job, self._deadline(task, given.opens))
 
     def _tell_budget(self) -> None:
         progress = self.scheduler.progress(self._now())
@@ -116,10 +117,13 @@ class Session:
             in_flight = progress.sources_opened - progress.sources_done
             self.emit(events.BudgetSpent(self._now(), in_flight, left))
 
-    def _deadline(self, task: Task) -> float:
+    def _deadline(self, task: Task, opens: bool) -> float:
         if self.task_timeout is not None:
             return self.task_timeout
-        return self.costs.deadline_seconds(task.setting, self._megapixels(task))
+        source = self.plan.sources[task.source]
+        # The whole file is decoded, however small the size at which it is measured.
+        opening = source.width * source.height / 1e6 if opens else 0.0
+        return self.costs.deadline_seconds(task.setting, self._megapixels(task), opening)
 
     def _megapixels(self, task: Task) -> float:
         return self.plan.sources[task.source].megapixels(self.plan.settings[task.setting])
@@ -149,8 +153,10 @@ class Session:
         if opening is not None:
             own = max(0.0, seconds - opening.seconds)
             self.totals.opening += opening.cpu_seconds
-            self.costs.observe_open(megapixels, opening.seconds)
         if isinstance(outcome, Measurement):
+            if opening is not None:
+                # What a source costs that cannot be opened says nothing about the others.
+                self.costs.observe_open(megapixels, opening.seconds)
             if peak_rss is not None:
                 self.costs.observe_memory(task.setting, megapixels, peak_rss)
             self.totals.work += (
@@ -195,10 +201,7 @@ class Session:
         if queue is None:
             self._fruitless += FRUITLESS_STARTS / KILLED_STARTS if death.signal_name == "SIGKILL" else 1
             if self._fruitless >= FRUITLESS_STARTS:
-                raise CodecstudyError(
-                    f"Worker processes end before they are ready: {reason}. 'codecstudy doctor' tests the "
-                    f"installation. The last one said:\n{death.detail}"
-                )
+                raise CodecstudyError(self._cannot_start(reason, death.detail))
         else:
             running = death.running if isinstance(death.running, Task) else None
             given_up = self._release(death, running, queue)
@@ -208,6 +211,13 @@ class Session:
                 self._file(death.worker, given_up, Failure(death.reason, reason), 0.0)
         self.pool.replace(death.worker)
         self.emit(events.WorkerReplaced(death.worker, reason))
+
+    def _cannot_start(self, reason: str, said: str) -> str:
+        text = f"Worker processes end before they are ready: {reason}. "
+        if self.max_memory is not None:
+            text += f"Each may use {self.max_memory / 2**20:,.0f} MiB, as max_memory says; try more. "
+        text += "'codecstudy doctor' tests the installation."
+        return f"{text} The last one said:\n{said}" if said else text
 
     def _release(self, death: Died, running: Task | None, queue: deque[Task]) -> Task | None:
         """Give a dead worker's tasks back to the schedule; the one that is not to be tried again, if any."""
