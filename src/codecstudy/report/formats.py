@@ -31,9 +31,9 @@ class FormatFacts:
 
 COLOURS = {
     "jpeg": Colour("#33383f", "#d7dce3"),
-    "webp": Colour("#b86e00", "#e0912a"),
+    "webp": Colour("#b86e00", "#f0b95c"),
     "avif": Colour("#0b69c7", "#5b9dfa"),
-    "jxl": Colour("#c2255c", "#f0719f"),
+    "jxl": Colour("#c2255c", "#ec5b93"),
     "other1": Colour("#00796b", "#35b8a3"),
     "other2": Colour("#6a3fb5", "#a98bf0"),
     "other3": Colour("#7a5c2e", "#c2a274"),

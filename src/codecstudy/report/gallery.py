@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -68,10 +68,7 @@ class _Shot:
 def gallery(
     context: Context, root: Path, inspector: Inspector | None
 ) -> tuple[dict[str, Any] | None, GalleryNote | None]:
-    """What the page's viewer shows, and a note on what it lacks.
-
-    Raises whatever ``inspector`` raises for a damaged file: its message names the file.
-    """
+    """What the page's viewer shows, and a note on what it lacks: images that cannot be opened are named there."""
     saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
     if not saved:
         return None, GalleryNote(
@@ -88,6 +85,7 @@ def gallery(
         )
     album = _Album(context.options.gallery_bytes)
     entries: list[dict[str, Any]] = []
+    broken: list[str] = []
     for name, why in _ordered(context, wanted):
         if len(entries) >= context.options.gallery_images or album.used >= 0.9 * album.limit:
             break
@@ -95,13 +93,25 @@ def gallery(
         lower = context.target - _LOWER
         if len(entries) < _FEATURED and context.metric == "ssimulacra2":
             targets.append(lower)
-        entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
-    note = None
-    if len(entries) < len(wanted):
-        note = GalleryNote(
-            f"{len(entries)} of {len(wanted)} images, to keep this file small; --gallery-images takes more."
+        try:
+            entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
+        except (
+            Exception
+        ) as error:  # decoders raise anything on a damaged file: the report names it and goes on
+            broken.append(f"{name}: {str(error) or type(error).__name__}")
+    found = {"pictures": album.uris, "entries": entries} if entries else None
+    return found, _note(len(entries), len(wanted), broken)
+
+
+def _note(shown: int, wanted: int, broken: list[str]) -> GalleryNote | None:
+    parts = []
+    if shown < wanted:
+        parts.append(
+            f"{words.count(shown, 'image')} of {wanted} can be looked at here, to keep this file small."
         )
-    return {"pictures": album.uris, "entries": entries}, note
+    if broken:
+        parts.append(f"Could not be opened: {'; '.join(broken)}.")
+    return GalleryNote(" ".join(parts)) if parts else None
 
 
 def _with_artifacts(context: Context) -> str:
@@ -123,10 +133,10 @@ def _candidates(
             found.setdefault(record.source_image, {}).setdefault(key, []).append(record)
     kept = {}
     for image, by_variant in found.items():
-        if not (root / context.results.dataset.path / image).is_file():
+        if not (_below(image) and (root / context.results.dataset.path / image).is_file()):
             continue
         sets = [
-            [r for r in by_variant[key] if (root / str(r.encoded_path)).is_file()]
+            [r for r in by_variant[key] if _below(r.encoded_path) and (root / str(r.encoded_path)).is_file()]
             for key in chosen
             if key in by_variant
         ]
@@ -134,6 +144,13 @@ def _candidates(
         if sets:
             kept[image] = sets
     return kept
+
+
+def _below(path: str | None) -> bool:
+    """Whether ``path`` stays below the folder that it is relative to: a results file from elsewhere may hold any
+    path, and what lies there would end up in a page that is passed on.
+    """
+    return path is not None and not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
 
 
 def _shown_variants(context: Context) -> list[str]:

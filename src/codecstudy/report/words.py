@@ -23,7 +23,9 @@ def number(value: float, digits: int = 3) -> str:
         return "\N{INFINITY}" if value > 0 else MINUS + "\N{INFINITY}"
     if value == 0:
         return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    # Of the rounded value, since 0.9996 becomes 1.00.
+    magnitude = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    decimals = max(0, digits - 1 - magnitude)
     text = f"{value:.{min(decimals, 6)}f}"
     return text.replace("-", MINUS)
 

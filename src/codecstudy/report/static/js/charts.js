@@ -1,6 +1,7 @@
 // The plots: what each draws from the data, and what its points say.
 const TIP_HINT = "Enter or click: the command";
-const levelText = (variant, level) => (variant.axis ? `${variant.axis} ${number(level, 4)}` : variant.details);
+const levelText = (variant, level) => (variant.axis ? `${variant.axis} ${plain(level)}` : variant.details);
+const plain = (level, digits = 5) => String(Number(level.toPrecision(digits)));
 const short = (tick) => String(Number(tick.toPrecision(3)));
 const place = (variant, level) => (level === null ? 0 : variant.levels.indexOf(level));
 
@@ -132,7 +133,7 @@ function ratioSpec(inspector) {
     series,
     tip: (dot, { v }) => ({
       title: `${nameOf(data.variants[v])} at ${title} ${score(dot.x, metric)}`,
-      rows: [["Files", data.variants[v].base ? "the yardstick" : change(dot.y)], !data.variants[v].base && dot.ends[1] !== null && ["95 % interval", range(dot.ends, signed)], dot.level !== null && ["Median " + data.variants[v].axis, number(dot.level, 3)], ["Images", String(dot.images)]],
+      rows: [["Files", data.variants[v].base ? "the yardstick" : change(dot.y)], !data.variants[v].base && dot.ends[1] !== null && ["95 % interval", range(dot.ends, signed)], dot.level !== null && ["Median " + data.variants[v].axis, plain(dot.level, 3)], ["Images", String(dot.images)]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => {
@@ -144,7 +145,7 @@ function ratioSpec(inspector) {
         rows: [
           ["Files", variant.base ? "the yardstick" : `${change(dot.y)} (${range(dot.ends, signed) || "no interval"})`],
           ["Bits per pixel", number(dot.bpp)],
-          dot.level !== null && [`Median ${variant.axis}`, number(dot.level, 3)],
+          dot.level !== null && [`Median ${variant.axis}`, plain(dot.level, 3)],
           ["Images", String(dot.images)],
         ],
         tools: toolsOf(variant, near),
@@ -228,7 +229,7 @@ function numbersSpec(inspector) {
     marks: metric === data.metric ? [{ axis: "y", at: Number(state.target), text: data.looks[state.target] || state.target }] : [],
     series,
     tip: (dot, { v }) => ({
-      title: `${nameOf(data.variants[v])}, ${axis} ${number(dot.x, 4)}`,
+      title: `${nameOf(data.variants[v])}, ${axis} ${plain(dot.x)}`,
       rows: [["Median " + title, score(dot.y, metric)], ["p5 to p95", `${score(dot.low, metric)} to ${score(dot.high, metric)}`], ["Images", String(dot.images)]],
       hint: TIP_HINT,
     }),
@@ -255,7 +256,7 @@ function imagesSpec(inspector) {
     empty: `No image reaches ${data.metrics[data.metric].title} ${state.target} with any codec and ${data.baseline}.`,
     tip: (dot, { v }) => ({
       title: data.images[dot.image],
-      rows: [["Files", `${change(dot.ratio)} with ${nameOf(data.variants[v])}`], dot.level !== null && [`At ${data.variants[v].axis}`, number(dot.level, 3)]],
+      rows: [["Files", `${change(dot.ratio)} with ${nameOf(data.variants[v])}`], dot.level !== null && [`At ${data.variants[v].axis}`, plain(dot.level, 3)]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => {
@@ -264,7 +265,7 @@ function imagesSpec(inspector) {
       inspector.open({
         slot: variant.slot,
         title: `${data.images[dot.image]}: ${nameOf(variant)}`,
-        rows: [["Files", `${change(dot.ratio)} at ${data.metrics[data.metric].title} ${state.target}`], dot.level !== null && [`Its ${variant.axis}`, number(dot.level, 3)]],
+        rows: [["Files", `${change(dot.ratio)} at ${data.metrics[data.metric].title} ${state.target}`], dot.level !== null && [`Its ${variant.axis}`, plain(dot.level, 3)]],
         tools: toolsOf(variant, near),
         notes: near >= 0 ? [`The commands are for the nearest measured setting, ${levelText(variant, variant.levels[near])}.`] : [],
       });

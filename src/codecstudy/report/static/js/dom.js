@@ -21,7 +21,8 @@ const NARROW = "\u202f";
 function number(value, digits = 3) {
   if (value === null || value === undefined) return "\u2013";
   if (value === 0) return "0";
-  const decimals = Math.max(0, Math.min(6, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
+  const magnitude = Number(value.toExponential(digits - 1).split("e")[1]);
+  const decimals = Math.max(0, Math.min(6, digits - 1 - magnitude));
   return value.toFixed(decimals).replace("-", MINUS);
 }
 

@@ -1,0 +1,138 @@
+"""The page as text: complete, closed, and escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from codecstudy.report import Options, write_plots, write_report
+from codecstudy.report.build import build
+from codecstudy.report.render import render
+from report_cases import HOSTILE, PictureInspector, four_formats, with_files
+
+
+class Page(HTMLParser):
+    """Elements and attributes of a page, and the texts of its scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inside: dict[str, list[str]] = {"script": [], "style": []}
+        self.words: list[str] = []
+        self._open = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+        if tag in self.inside:
+            self.inside[tag].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open in self.inside:
+            self.inside[self._open][-1] += data
+        else:
+            self.words.append(data)
+
+
+def page_of(**changes: object) -> tuple[str, Page]:
+    text = render(build(four_formats(**changes), Path(), Options(resamples=60)))
+    return text, Page(text)
+
+
+def test_nothing_is_fetched_from_anywhere() -> None:
+    text, page = page_of(images=2)
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:")), (tag, name, value)
+        assert tag not in {"link", "iframe", "object", "embed", "base", "form"}
+        assert "style" not in attributes
+        assert not any(name.startswith("on") for name in attributes)
+    assert set(re.findall(r"https?://[^\s\"'<>)]+", text)) <= {"http://www.w3.org/2000/svg"}
+    assert "@import" not in text
+    assert "url(" not in "".join(page.inside["style"])
+
+
+def test_the_policy_allows_just_what_is_there() -> None:
+    text, page = page_of(images=2)
+    policy = next(
+        a["content"] or "" for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    hashes = set(re.findall(r"'sha256-([^']+)'", policy))
+    types = [a.get("type") for tag, a in page.tags if tag == "script"]
+    assert types == [None, "application/json", None]
+    code = [page.inside["script"][0], page.inside["script"][2], *page.inside["style"]]
+    assert hashes == {base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in code}
+    assert text.index("Content-Security-Policy") < text.index("<style")
+
+
+@pytest.mark.parametrize("where", ["images", "study"])
+def test_hostile_names_are_text(where: str) -> None:
+    evil = HOSTILE[2]
+    changes = {"names": HOSTILE} if where == "images" else {"study_id": evil, "tool_versions": {evil: evil}}
+    _, page = page_of(images=4, **changes)
+    assert [tag for tag, _ in page.tags].count("script") == 3
+    assert "img" not in [tag for tag, _ in page.tags]
+    data = json.loads(page.inside["script"][1])
+    if where == "images":
+        assert set(data["images"]) == set(HOSTILE)
+    else:
+        assert any(evil in word for word in page.words)
+
+
+def test_tables_are_there_without_scripts() -> None:
+    _, page = page_of(images=5)
+    words = " ".join(page.words)
+    for text in ("Use", "AVIF", "40\N{NARROW NO-BREAK SPACE}% smaller", "SSIMULACRA2", "a CPU", "BD-rate"):
+        assert text in words
+
+
+def test_ids_are_unique_and_links_lead_somewhere() -> None:
+    _, page = page_of(images=2)
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"] for tag, a in page.tags if tag == "a"} <= {f"#{name}" for name in ids}
+
+
+def test_the_report_is_written_whole(tmp_path: Path) -> None:
+    results = with_files(tmp_path, four_formats(images=2))
+    path = write_report(
+        results, tmp_path, tmp_path / "out" / "report.html", Options(resamples=60), PictureInspector()
+    )
+    assert path.read_text(encoding="utf-8").endswith("</html>\n")
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_the_same_results_give_the_same_page() -> None:
+    assert page_of(images=3)[0] == page_of(images=3)[0]
+
+
+def test_plots_are_written_as_svg(tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    paths = write_plots(four_formats(images=3), tmp_path / "plots", Options(resamples=60))
+    names = {path.name for path in paths}
+    assert {
+        "rate-distortion-ssimulacra2.svg",
+        "size-butteraugli.svg",
+        "quality-psnr.svg",
+        "encode-time.svg",
+    } <= names
+    for path in paths:
+        root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "nan" not in path.read_text(encoding="utf-8")
+    curves = (tmp_path / "plots" / "rate-distortion-ssimulacra2.svg").read_text(encoding="utf-8")
+    assert curves.count("AVIF 4:2:0") == 1
