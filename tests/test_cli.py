@@ -25,7 +25,7 @@ STUDY = {
 }
 
 
-def codecstudy(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def codecstudy(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "codecstudy", *map(str, arguments)],
         cwd=cwd,
@@ -33,7 +33,7 @@ def codecstudy(*arguments: object, cwd: Path | None = None) -> subprocess.Comple
         text=True,
         timeout=300,
         check=False,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **env},
     )
 
 
@@ -203,3 +203,77 @@ def test_ctrl_c_saves_whole_images_and_exits_130(tmp_path: Path, root: Path) -> 
     assert "interrupted" in results["incomplete_reason"]
     assert 0 < len(results["measurements"]) < 120
     assert len(results["measurements"]) % 3 == 0
+
+
+def test_json_has_no_colours_whatever_the_environment_says(
+    study_file: Path, photos: Path, root: Path, tmp_path: Path
+) -> None:
+    run = ("run", study_file, "--images", photos, "--root", root, "--json")
+    for arguments in (run, (*run, "--dry-run"), ("schema",), ("datasets", "list", "--json")):
+        done = codecstudy(*arguments, cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="")
+        assert done.returncode == 0, done.stderr
+        assert isinstance(json.loads(done.stdout), dict | list)
+
+
+def test_a_run_goes_on_when_nobody_reads_its_progress(study_file: Path, photos: Path, root: Path) -> None:
+    arguments = ("run", str(study_file), "--images", str(photos), "--root", str(root))
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        [sys.executable, "-m", "codecstudy", *arguments], stdout=subprocess.PIPE, stderr=writing, check=True
+    )
+    os.close(writing)
+    assert b"jpeg q50" in run.stdout
+    assert json.loads((root / "data" / "metrics" / "mine" / "quality.json").read_text())["complete"]
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    shown = subprocess.run(
+        [sys.executable, "-m", "codecstudy", "schema"], stdout=writing, stderr=subprocess.PIPE, check=True
+    )
+    os.close(writing)
+    assert shown.stderr == b""
+
+
+def test_names_of_files_cannot_steer_the_terminal(study_file: Path, photos: Path, root: Path) -> None:
+    (photos / "bad\x1b[31m\nname [red] :fire:.png").write_text("no image")
+    done = codecstudy("run", study_file, "--images", photos, "--root", root)
+    assert done.returncode == 1
+    for text in (done.stdout, done.stderr):
+        assert "bad\\x1b[31m\\nname [red] :fire:.png" in text
+        assert "\x1b" not in text
+
+
+def test_dry_run_counts_what_save_artifacts_would_measure_again(
+    study_file: Path, photos: Path, root: Path
+) -> None:
+    run = ("run", study_file, "--images", photos, "--root", root)
+    assert codecstudy(*run).returncode == 0
+    assert "0 tasks" in codecstudy(*run, "--dry-run").stdout
+    assert "12 tasks" in codecstudy(*run, "--dry-run", "--save-artifacts").stdout
+
+
+def test_the_table_keeps_its_figures_where_there_is_little_room(
+    tmp_path: Path, photos: Path, root: Path
+) -> None:
+    extra = {"enable-chroma-deltaq": 1, "sharpness": 3, "deltaq-mode": 2}
+    encoder = {"format": "avif", "quality": 60, "speed": 10, "chroma_subsampling": "420", "extra_args": extra}
+    (tmp_path / "long.json").write_text(json.dumps({**STUDY, "encoders": [encoder]}))
+    run = ("run", tmp_path / "long.json", "--images", photos, "--root", root)
+    label = "avif q60 420 s10 deltaq-mode=2 enable-chroma-deltaq=1 sharpness=3"
+    narrow = codecstudy(*run, COLUMNS="70")
+    assert narrow.returncode == 0, narrow.stderr
+    for heading in ("bits/px", "SSIMULACRA2", "images"):
+        assert heading in narrow.stdout
+    assert "\u2026" not in narrow.stdout
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    piped = subprocess.run(
+        [sys.executable, "-m", "codecstudy", *map(str, run)],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=True,
+    )
+    assert any(line.startswith(label) and line.endswith(" 4") for line in piped.stdout.splitlines())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import app, err, out, user_errors
+from codecstudy.cli.app import app, err, out, print_json, user_errors
 from codecstudy.cli.display import count
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
@@ -91,7 +90,7 @@ def recommend(
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
     found = answer(load_results(results), metric, target, limit, coverage, baseline)
     if as_json:
-        out.print_json(json.dumps(plain(found)))
+        print_json(plain(found))
         return
     print_answer(found)
     for item in found.items:
@@ -178,7 +177,7 @@ def diff(
     allowed = DEFAULT_TOLERANCE if tolerance is None else tolerance
     found = compare(load_results(base), load_results(head), metric, target, allowed)
     if as_json:
-        out.print_json(json.dumps({**plain(found), "exit_code": found.exit_code}))
+        print_json({**plain(found), "exit_code": found.exit_code})
     else:
         _print_diff(found)
     raise typer.Exit(found.exit_code)

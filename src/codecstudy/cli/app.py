@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import os
 import sys
+import unicodedata
 from collections.abc import Callable
 from functools import wraps
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,9 +25,30 @@ EXIT_FAILURES = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-out = Console()
+UNBOUNDED = 100_000
+"""Width of lines that no terminal has to show."""
+
+
+class _Console(Console):
+    """A console that falls silent when its reader has gone, while the command goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        # What is still in the stream's buffer would fail again when the program ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+def _width() -> int | None:
+    """None for the terminal's own; in a pipe tables are as wide as they need to be, so that nothing is cut."""
+    return None if "COLUMNS" in os.environ or (sys.stdout and sys.stdout.isatty()) else UNBOUNDED
+
+
+# File names may hold :colons: that are no emoji.
+out = _Console(emoji=False, width=_width())
 """For answers: tables, JSON, paths."""
-err = Console(stderr=True)
+err = _Console(emoji=False, stderr=True)
 """For progress and messages, so that standard output can be piped."""
 
 app = typer.Typer(
@@ -37,9 +61,34 @@ app = typer.Typer(
 )
 
 
+def visible(text: str, keep: str = "") -> str:
+    """``text`` with control characters as escapes: names of files must neither steer a terminal nor break lines.
+
+    Those in ``keep`` stay.
+    """
+    return "".join(
+        c.encode("unicode_escape").decode()
+        if unicodedata.category(c) in {"Cc", "Cs"} and c not in keep
+        else c
+        for c in text
+    )
+
+
+def print_json(document: Any) -> None:
+    """Print JSON and nothing else, without colours, whatever the terminal or the environment says."""
+    text = json.dumps(document, indent=2, allow_nan=False)
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(message: str) -> None:
+    """Print what went wrong as an error."""
+    text = visible(message, keep="\n")
+    err.print(f"error: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
+
+
 def fail(message: str, code: int = EXIT_USAGE) -> NoReturn:
     """Print what went wrong, without a traceback, and leave with ``code``."""
-    err.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    complain(message)
     raise typer.Exit(code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from codecstudy.cli.app import app, err, out, user_errors
+from codecstudy.cli.app import app, err, out, print_json, user_errors
 from codecstudy.cli.run import RootOption
 
 datasets_app = typer.Typer(help="Which images: list, fetch and add datasets.", no_args_is_help=True)
@@ -43,7 +42,7 @@ def datasets_list(
             }
             for s in statuses
         ]
-        out.print_json(json.dumps(rows))
+        print_json(rows)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("id")
@@ -146,4 +145,4 @@ def schema() -> None:
     """Print the JSON Schema of study files."""
     from codecstudy.study import json_schema
 
-    out.print_json(json.dumps(json_schema()))
+    print_json(json_schema())

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from codecstudy import events
+from codecstudy.cli.app import visible
 
 PLAIN_SECONDS = 10.0
 """Between two progress lines where there is no terminal."""
@@ -155,7 +156,7 @@ class _Announcer:
         text = _announcement(event)
         if text is not None:
             style = "yellow" if isinstance(event, events.Failed | events.WorkerReplaced) else None
-            self._console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+            self._console.print(escape(visible(text)), style=style, highlight=False, soft_wrap=True)
 
 
 class Plain:

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, err, out, user_errors
+from codecstudy.cli.app import EXIT_FAILURES, app, complain, out, user_errors
 from codecstudy.errors import CodecstudyError
 
 
@@ -51,6 +51,6 @@ def doctor() -> None:
         row("self-test", "failed")
     out.print(table)
     for fault in faults:
-        err.print(f"error: {fault}", style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(fault)
     if faults:
         raise typer.Exit(EXIT_FAILURES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, err, out, user_errors
+from codecstudy.cli.app import EXIT_FAILURES, app, complain, err, out, print_json, user_errors, visible
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import ImageError
 
@@ -44,17 +43,17 @@ def measure(
         document: object = rows if len(distorted) > 1 else rows[0]
         if isinstance(document, dict):
             document.pop("distorted")
-        out.print_json(json.dumps(document))
+        print_json(document)
     elif scores:
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("image", overflow="fold")
         for column in COLUMNS:
             table.add_column(column, justify="right")
         for path, row in scores.items():
-            table.add_row(escape(str(path)), *(f"{row[column]:.6g}" for column in COLUMNS))
+            table.add_row(escape(visible(str(path))), *(f"{row[column]:.6g}" for column in COLUMNS))
         out.print(table)
     for reason in failures.values():
-        err.print(f"error: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(reason)
     if failures:
         raise typer.Exit(EXIT_FAILURES)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import sys
@@ -11,10 +10,23 @@ from typing import Annotated
 
 import typer
 
-from codecstudy.cli.app import EXIT_FAILURES, EXIT_INTERRUPTED, app, err, fail, out, user_errors
+from codecstudy.cli.app import (
+    EXIT_FAILURES,
+    EXIT_INTERRUPTED,
+    app,
+    err,
+    fail,
+    out,
+    print_json,
+    user_errors,
+    visible,
+)
 from codecstudy.cli.display import count, display_for, duration
 from codecstudy.errors import StudyError
 from codecstudy.results import QualityResults
+
+MAX_REASONS = 50
+"""Reasons of failures that the summary lists; results files have them all."""
 
 RootOption = Annotated[
     Path, typer.Option("--root", help="Workspace: datasets, results and the measurement store lie below it.")
@@ -158,9 +170,11 @@ def execute(
     memory = None if max_memory is None else parse_size(max_memory)
 
     if dry_run:
-        started = runner.preview(config, budget, workers, images=images, fresh=fresh)
+        started = runner.preview(
+            config, budget, workers, images=images, fresh=fresh, save_artifacts=save_artifacts
+        )
         if as_json:
-            out.print_json(json.dumps({name: getattr(started, name) for name in started.__slots__}))
+            print_json({name: getattr(started, name) for name in started.__slots__})
         elif not quiet:
             out.print(
                 f"{config.id}: {count(started.images, 'image')} ({started.megapixels:.1f} MP)",
@@ -198,13 +212,21 @@ def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) ->
     from codecstudy.cli.summary import failure_lines, summary_json, summary_table
 
     if as_json:
-        out.print_json(json.dumps(summary_json(results, path)))
+        print_json(summary_json(results, path))
     elif not quiet:
         out.print(summary_table(results))
-        for line in failure_lines(results):
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        lines = failure_lines(results)
+        for line in lines[:MAX_REASONS]:
+            out.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+        if len(lines) > MAX_REASONS:
+            out.print(f"... and {count(len(lines) - MAX_REASONS, 'further reason')}", highlight=False)
         if results.incomplete_reason:
-            out.print(f"incomplete: {results.incomplete_reason}", markup=False, highlight=False)
+            out.print(
+                f"incomplete: {visible(results.incomplete_reason)}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
         out.print(f"results: {path}", markup=False, highlight=False, soft_wrap=True)
     if results.incomplete_reason and results.incomplete_reason.startswith("interrupted"):
         raise typer.Exit(EXIT_INTERRUPTED)

@@ -35,13 +35,13 @@ def summary_rows(results: QualityResults) -> list[SummaryRow]:
     order: dict[str, list[QualityRecord]] = {}
     for record in results.measurements:
         if record.status == "measured":
-            order.setdefault(record.setting.label(), []).append(record)
+            order.setdefault(record.setting.canonical(), []).append(record)
     rows = []
-    for label, records in order.items():
+    for records in order.values():
         scores = pl.Series([record.ssimulacra2 for record in records], dtype=pl.Float64)
         rows.append(
             SummaryRow(
-                setting=label,
+                setting=records[0].setting.label(),
                 images=len(records),
                 bits_per_pixel=_mean([_bits_per_pixel(record) for record in records]),
                 ssimulacra2=_mean(list(scores)),
@@ -68,7 +68,7 @@ def _mean(values: Sequence[float]) -> float:
 def summary_table(results: QualityResults) -> Table:
     """The rows as a table for the terminal: means over images, encode times as CPU time of one thread."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("setting", no_wrap=True)
+    table.add_column("setting", overflow="fold", min_width=8)
     for name in ("bits/px", "SSIMULACRA2 (p5 to p95)", "encode", "images"):
         table.add_column(name, justify="right", no_wrap=True)
     previous = None
@@ -89,19 +89,18 @@ def summary_table(results: QualityResults) -> Table:
 
 def failure_lines(results: QualityResults) -> list[str]:
     """Failures and skips grouped by reason, most frequent first, with the images they struck."""
+    groups: dict[tuple[str, str | None, str | None], list[str]] = {}
+    for record in results.measurements:
+        if record.status != "measured":
+            reason = (record.status, record.failure, record.measurement_error)
+            groups.setdefault(reason, []).append(record.source_image)
     lines = []
-    for status, verb in (("failed", "failed"), ("skipped", "skipped")):
-        chosen = [record for record in results.measurements if record.status == status]
-        reasons = Counter((record.failure, record.measurement_error) for record in chosen)
-        for (kind, reason), number in reasons.most_common():
-            names = list(
-                dict.fromkeys(
-                    r.source_image for r in chosen if (r.failure, r.measurement_error) == (kind, reason)
-                )
-            )
-            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            label = f"{kind}: " if kind else ""
-            lines.append(f"{number:,} {verb}: {label}{reason} ({shown})")
+    # Failures before skips.
+    for (status, kind, why), images in sorted(groups.items(), key=lambda g: (g[0][0], -len(g[1]))):
+        names = list(dict.fromkeys(images))
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        label = f"{kind}: " if kind else ""
+        lines.append(f"{len(images):,} {status}: {label}{why} ({shown})")
     return lines
 
 
