@@ -99,7 +99,7 @@ def test_lines_are_drawn(desktop: Visit, plot: str, lines: int) -> None:
 def test_points_are_drawn_with_bands_and_errors(desktop: Visit) -> None:
     assert desktop.count("#plot-curves .dot") >= 25
     assert desktop.count("#plot-ratio .band") == 4
-    assert desktop.count("#plot-time .dot") == 5 + 5  # of the plot, and of its legend
+    assert desktop.count("#plot-time .dot") == 5
     assert desktop.count("#plot-images .series") == 4
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import shlex
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.analysis.sensitivity import ImageRatio, sensitivity
-from codecstudy.analysis.variants import split
 from codecstudy.crops import Box
 from codecstudy.report import words
 from codecstudy.report.context import Context
 from codecstudy.report.data import GalleryNote, Inspector, Pixels
-from codecstudy.report.payload import significant
+from codecstudy.report.payload import again, significant
 from codecstudy.report.pictures import (
     WHOLE_FILE_LIMIT,
     Picture,
@@ -26,11 +24,14 @@ from codecstudy.report.pictures import (
     thumbnail,
 )
 from codecstudy.report.regions import worst_region
+from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
 
 _LOWER = 20.0
 """A second, lower SSIMULACRA 2 score for the first images: where differences begin to show."""
 _FEATURED = 3
+_MEGAPIXELS = 150.0
+"""Distance maps of this many megapixels, about a quarter of a minute of one core, end the search for images."""
 
 
 @dataclass(slots=True)
@@ -73,10 +74,10 @@ def gallery(
     if not saved:
         return None, GalleryNote(
             "The encoded files of this study were not kept, so there is nothing to look at. Run it again with "
-            "--save-artifacts: what is measured already is not measured again.",
+            "--save-artifacts, which encodes and measures once more whatever it has no file of.",
             _with_artifacts(context),
         )
-    wanted = _candidates(context, saved, root)
+    wanted = candidates(context, saved, root)
     if inspector is None or not wanted:
         return None, GalleryNote(
             "The encoded files of this study, or their originals, are no longer where the results say. Run it "
@@ -86,8 +87,9 @@ def gallery(
     album = _Album(context.options.gallery_bytes)
     entries: list[dict[str, Any]] = []
     broken: list[str] = []
-    for name, why in _ordered(context, wanted):
-        if len(entries) >= context.options.gallery_images or album.used >= 0.9 * album.limit:
+    for name, why in in_order(context, wanted):
+        full = album.used >= 0.9 * album.limit or sum(map(_mapped, entries)) >= _MEGAPIXELS
+        if len(entries) >= context.options.gallery_images or full:
             break
         targets = [context.target]
         lower = context.target - _LOWER
@@ -95,12 +97,17 @@ def gallery(
             targets.append(lower)
         try:
             entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
-        except (
-            Exception
-        ) as error:  # decoders raise anything on a damaged file: the report names it and goes on
+        except Exception as error:
+            # Decoders raise anything on a damaged file: the report names it and goes on.
             broken.append(f"{name}: {str(error) or type(error).__name__}")
     found = {"pictures": album.uris, "entries": entries} if entries else None
     return found, _note(len(entries), len(wanted), broken)
+
+
+def _mapped(entry: dict[str, Any]) -> float:
+    """Megapixels of the distance maps behind one image, at most."""
+    width, height = entry["size"]
+    return float(width * height * 1e-6 * sum(len(look["shots"]) for look in entry["looks"]))
 
 
 def _note(shown: int, wanted: int, broken: list[str]) -> GalleryNote | None:
@@ -115,96 +122,8 @@ def _note(shown: int, wanted: int, broken: list[str]) -> GalleryNote | None:
 
 
 def _with_artifacts(context: Context) -> str:
-    from codecstudy.report.payload import again
-
     command = again(context)
     return command if "--save-artifacts" in command else f"{command} --save-artifacts"
-
-
-def _candidates(
-    context: Context, saved: Iterable[QualityRecord], root: Path
-) -> dict[str, list[list[QualityRecord]]]:
-    """For each image with an original: the kept records of each format's variant to show, best formats first."""
-    chosen = _shown_variants(context)
-    found: dict[str, dict[str, list[QualityRecord]]] = {}
-    for record in saved:
-        key = split(record.setting)[0].key
-        if key in chosen and _score(record, context.metric) is not None:
-            found.setdefault(record.source_image, {}).setdefault(key, []).append(record)
-    kept = {}
-    for image, by_variant in found.items():
-        if not (_below(image) and (root / context.results.dataset.path / image).is_file()):
-            continue
-        sets = [
-            [r for r in by_variant[key] if _below(r.encoded_path) and (root / str(r.encoded_path)).is_file()]
-            for key in chosen
-            if key in by_variant
-        ]
-        sets = [records for records in sets if records]
-        if sets:
-            kept[image] = sets
-    return kept
-
-
-def _below(path: str | None) -> bool:
-    """Whether ``path`` stays below the folder that it is relative to: a results file from elsewhere may hold any
-    path, and what lies there would end up in a page that is passed on.
-    """
-    return path is not None and not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
-
-
-def _shown_variants(context: Context) -> list[str]:
-    """One variant for each format of the first scope: the recommended one, else its first."""
-    scope = context.scopes[0]
-    picks = context.picks()
-    chosen: dict[str, str] = {}
-    for variant in context.variants:
-        if variant.scope == scope and (variant.format not in chosen or variant.key in picks):
-            chosen[variant.format] = variant.key
-    return list(chosen.values())
-
-
-def _score(record: QualityRecord, metric: str) -> float | None:
-    value: float | None = getattr(record, metric)
-    return value if value is not None and np.isfinite(value) else None
-
-
-def _ordered(context: Context, wanted: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Images in the order of interest, each with the reason to show it."""
-    ranked = _ranked(context, wanted)
-    seen: set[str] = set()
-    base = context.baseline_title()
-    if ranked:
-        variant, images = ranked
-        featured = (
-            (max(images, key=lambda i: abs(np.log(i.ratio))), "largest gap"),
-            (images[(len(images) - 1) // 2], "median"),
-            (images[0], "least gain"),
-        )
-        for image, why in featured:
-            if image.image not in seen:
-                seen.add(image.image)
-                yield (
-                    image.image,
-                    f"{why}: {variant} {words.change(image.ratio)} than {base}".replace(
-                        "the same size than", "the same size as"
-                    ),
-                )
-    for name in wanted:
-        if name not in seen:
-            yield name, ""
-
-
-def _ranked(context: Context, wanted: dict[str, Any]) -> tuple[str, list[ImageRatio]] | None:
-    """Images by the best format's gain, least first; None where there is nothing to compare."""
-    entries = sensitivity(context.matched(context.metric), context.target, context.options.baseline)
-    best = next((i.setting for i in context.answers(context.target).items if i.setting is not None), None)
-    key = None if best is None else split(best)[0].key
-    usable = [e for e in entries if any(i.image in wanted for i in e.images)]
-    if not usable:
-        return None
-    entry = next((e for e in usable if e.variant.key == key), usable[0])
-    return context.facts_of(entry.variant).title, [i for i in entry.images if i.image in wanted]
 
 
 def _entry(
@@ -222,7 +141,7 @@ def _entry(
     shots: dict[str, _Shot] = {}
     by_target = []
     for target in targets:
-        nearest = [min(records, key=lambda r: _distance(context, r, target)) for records in sets]
+        nearest = [min(records, key=lambda r: distance(context, r, target)) for records in sets]
         for record in nearest:
             if record.encoded_path not in shots:
                 shots[str(record.encoded_path)] = _shot(root, inspector, record, original)
@@ -246,11 +165,6 @@ def _entry(
             for target, row in zip(targets, by_target, strict=True)
         ],
     }
-
-
-def _distance(context: Context, record: QualityRecord, target: float) -> float:
-    score = _score(record, context.metric)
-    return float("inf") if score is None else abs(score - target)
 
 
 def _shot(root: Path, inspector: Inspector, record: QualityRecord, original: Pixels) -> _Shot:
@@ -295,8 +209,6 @@ def _picture(
 
 def _measure(source: Path, record: QualityRecord) -> str | None:
     """How to score this file again; None where it was resized, since no file holds its original."""
-    import shlex
-
     if record.resolution is not None or record.crop is not None:
         return None
     return shlex.join(["codecstudy", "measure", source.as_posix(), str(record.encoded_path)])

@@ -5,15 +5,16 @@ const plain = (level, digits = 5) => String(Number(level.toPrecision(digits)));
 const short = (tick) => String(Number(tick.toPrecision(3)));
 const place = (variant, level) => (level === null ? 0 : variant.levels.indexOf(level));
 
-function chart(id, label, keys, spec, draws = () => true) {
+// `named`: its points are named in the plot itself, so that it needs no legend and always shows them all.
+function chart(id, label, keys, spec, named = false) {
   const host = document.getElementById(id);
   if (!host) return;
-  legend(host);
+  if (!named) legend(host);
   const plot = new Plot(host, label);
   const inspector = new Inspector(host);
-  watch([...keys, "scope", "hidden"], () => {
+  watch([...keys, "scope", ...(named ? [] : ["hidden"])], () => {
     inspector.close();
-    if (draws()) plot.draw({ close: () => inspector.close(), ...spec(inspector) });
+    plot.draw({ close: () => inspector.close(), ...spec(inspector) });
   });
 }
 
@@ -158,7 +159,7 @@ function ratioSpec(inspector) {
 // Encode time -----------------------------------------------------------------------------------------------------
 function timeSpec(inspector) {
   const front = data.pareto[state.target]?.[state.scope] ?? { points: [], reason: null };
-  const points = front.points.filter((p) => !state.hidden.has(p.v));
+  const points = front.points;
   const title = data.metrics[data.metric].title;
   const on = points.filter((p) => p.front);
   const steps = on.flatMap((p, k) => (k ? [[p.seconds[0], on[k - 1].bpp[0]], [p.seconds[0], p.bpp[0]]] : [[p.seconds[0], p.bpp[0]]]));
@@ -199,7 +200,7 @@ function timeSpec(inspector) {
 }
 
 function bindTime() {
-  chart("plot-time", "Size against encode time", ["target"], timeSpec);
+  chart("plot-time", "Size against encode time", ["target"], timeSpec, true);
   const left = document.getElementById("time-left");
   if (left) watch(["target", "scope"], () => {
     const front = data.pareto[state.target]?.[state.scope];
@@ -239,7 +240,7 @@ function numbersSpec(inspector) {
 
 // Image by image ------------------------------------------------------------------------------------------------------
 function imagesSpec(inspector) {
-  const entries = (data.single[state.target] ?? []).filter((e) => data.variants[e.v].scope === state.scope && !state.hidden.has(e.v));
+  const entries = (data.single[state.target] ?? []).filter((e) => data.variants[e.v].scope === state.scope);
   const series = entries.map((entry, row) => {
     const variant = data.variants[entry.v];
     // A steady scatter within the row, so that equal ratios do not hide each other.

@@ -31,7 +31,7 @@ chart("plot-ratio", "Size at the same quality", ["metric", "target"], ratioSpec)
 bindCurves();
 bindTime();
 chart("plot-numbers", "What the quality numbers mean", ["metric", "target"], numbersSpec);
-chart("plot-images", "Image by image", ["target"], imagesSpec);
+chart("plot-images", "Image by image", ["target"], imagesSpec, true);
 bindAxes();
 if (data.gallery) new Gallery(document.getElementById("gallery"));
 document.documentElement.dataset.ready = "true";

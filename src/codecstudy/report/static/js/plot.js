@@ -126,7 +126,7 @@ class Plot {
     const places = [[10, -9], [10, 17], [-10 - width, -9], [-10 - width, 17]].map(([dx, dy]) => [x + dx, y + dy]);
     const free = ([left, base]) => left >= this.box.left && left + width <= this.width - 2
       && this.taken.every(([a, b, c, d]) => left + width < a || left > c || base < b || base - 13 > d);
-    const [left, base] = places.find(free) ?? places[0];
+    const [left, base] = places.find(free) ?? places.find(([at]) => at + width <= this.width - 2) ?? places[3];
     this.taken.push([left, base - 13, left + width, base]);
     return s("text", { class: "dot-text", x: left, y: base }, text);
   }

@@ -1,6 +1,12 @@
 // What the reader has chosen; whoever shows it watches it.
 const data = JSON.parse(document.getElementById("data").textContent);
 const state = { metric: data.metric, target: String(data.target), scope: 0, hidden: new Set() };
+// Of many lines only the recommended ones are drawn at first: the legend adds the others.
+const MANY = 10;
+for (const [v, variant] of data.variants.entries()) {
+  const same = data.variants.filter((other) => other.scope === variant.scope);
+  if (same.length > MANY && same.some((other) => other.pick) && !variant.pick) state.hidden.add(v);
+}
 const watchers = [];
 
 function watch(keys, action) {
