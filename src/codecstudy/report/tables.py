@@ -173,8 +173,8 @@ def group_tables(context: Context) -> tuple[TableData, ...]:
     baseline = context.options.baseline
     tables: list[TableData] = []
     for name, entries in (
-        ("Folder", by_content_class(matched, context.target, context.draw, baseline)),
-        ("Image size", by_image_size(matched, context.target, context.draw, baseline)),
+        ("folder", by_content_class(matched, context.target, context.draw, baseline)),
+        ("image size", by_image_size(matched, context.target, context.draw, baseline)),
     ):
         for index, scope in enumerate(context.scopes):
             mine = [e for e in entries if e.variant.scope == scope]

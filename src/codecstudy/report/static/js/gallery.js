@@ -18,7 +18,10 @@ class Gallery {
     this.line = h("div", { class: "divider-line", "aria-hidden": "true" });
     this.tags = [h("span", { class: "tag left" }), h("span", { class: "tag right" })];
     this.stage = h("div", { class: "stage" }, this.a.element, this.b.element, this.line, this.slider, ...this.tags);
-    this.chooser = h("div", { class: "choosers" });
+    this.menus = h("div", { class: "choosers" });
+    this.levels = h("div", { class: "segments", role: "group", "aria-label": "Quality" });
+    this.labelled = h("div", { class: "labelled" }, h("span", {}, "All at"), this.levels);
+    this.chooser = h("div", { class: "choosers" }, this.menus, this.labelled);
     this.tools = h("div", { class: "stage-tools" });
     this.grid = h("div", { class: "sides" });
     this.panes = [];
@@ -67,7 +70,6 @@ class Gallery {
       this.slider.value = Number(this.slider.value) > 50 ? "0" : "100";
       this.divide();
     } }, "Flip");
-    this.levels = h("div", { class: "segments", role: "group", "aria-label": "Quality" });
     this.scale = h("span", { class: "heat-scale", hidden: true });
     this.tools.append(
       h("div", { class: "segments", role: "group", "aria-label": "Zoom" }, ...this.zooms), this.flip, this.heat, this.scale,
@@ -91,9 +93,17 @@ class Gallery {
     const { name, why, size } = this.entry;
     this.why.replaceChildren(h("strong", {}, name), ` ${size[0]} \u00d7 ${size[1]}`, why ? ` \u2013 ${why}` : "");
     this.levels.replaceChildren(...this.entry.looks.map((look, n) => h("button", {
-      type: "button", onclick: () => { this.look = n; this.choose(this.at); }, "aria-pressed": String(n === this.look),
+      type: "button", "aria-pressed": String(n === this.look), onclick: () => {
+        this.look = n;
+        all("button", this.levels).forEach((b, at) => b.setAttribute("aria-pressed", String(at === n)));
+        this.refresh();
+      },
     }, `${data.metrics[data.metric].title} ${look.target}`)));
     this.view.set(1, 0.5, 0.5);
+    this.refresh();
+  }
+
+  refresh() {
     this.choosers();
     this.sides();
     this.pick();
@@ -112,8 +122,8 @@ class Gallery {
       select.value = String(this[side]);
       return h("label", {}, h("span", {}, text), select);
     };
-    this.chooser.replaceChildren(menu("left", "Left"), menu("right", "Right"),
-      this.entry.looks.length > 1 ? h("div", { class: "labelled" }, h("span", {}, "All at"), this.levels) : "");
+    this.menus.replaceChildren(menu("left", "Left"), menu("right", "Right"));
+    this.labelled.hidden = this.entry.looks.length < 2;
   }
 
   pick() {
