@@ -38,6 +38,8 @@ def test_change(ratio: float, text: str) -> None:
         (0.68, 0.74, "26 to 32 % smaller"),
         (1.05, 1.2, "5 to 20 % larger"),
         (0.97, 1.07, "3 % smaller to 7 % larger"),
+        (0.5999, 0.6001, "40 % smaller"),
+        (1.0, 1.0, "the same size"),
         (None, None, None),
     ],
 )

@@ -56,6 +56,7 @@ def build(
         metrics=tuple(Choice(m, SCALES[m].title, m == context.metric) for m in context.metrics),
         targets=_targets(context, tuple(dict.fromkeys(a.key for a in found))),
         coverage=words.percent(options.coverage),
+        resamples=options.resamples,
         images=images,
         answers=found,
         ratios=tables.ratio_tables(context),

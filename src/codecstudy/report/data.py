@@ -216,6 +216,7 @@ class Report:
     metrics: tuple[Choice, ...]
     targets: tuple[Choice, ...]
     coverage: str
+    resamples: int
     images: int
     answers: tuple[Answer, ...]
     ratios: tuple[TableData, ...]

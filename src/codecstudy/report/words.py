@@ -64,6 +64,8 @@ def change_range(estimate: Estimate) -> str | None:
     low, high = estimate.low, estimate.high
     if low is None or high is None:
         return None
+    if change(low) == change(high):
+        return change(low)
     if high <= 1:
         return f"{_bare(1 - high)} to {percent(1 - low)} smaller"
     if low >= 1:

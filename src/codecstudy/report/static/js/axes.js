@@ -1,26 +1,32 @@
 // The axes that the study itself asked for: any parameter against scores, size or time, one line a group.
 const axesView = { y: "score" };
 
+// Lines may run over all resolutions: what is hidden in one is hidden in all.
+const hiddenLike = (variant) => inScope().some((e) =>
+  state.hidden.has(e.v) && e.variant.format === variant.format && e.variant.details === variant.details);
+
 function axesSpec(inspector) {
   const metric = state.metric;
   const { x: xAxis, group } = data.axes;
   const means = data.variants.flatMap((variant, v) => {
     const mean = data.mean[metric][v];
-    if (!mean || state.hidden.has(v)) return [];
+    if (!mean || hiddenLike(variant)) return [];
     return mean.level.map((level, k) => {
       const given = { ...variant.parameters, [variant.axis || "-"]: level };
       if (xAxis.key !== "resolution" && group.key !== "resolution" && variant.scope !== state.scope) return null;
       const value = { score: mean.score[k][0], bpp: mean.bpp[k][0], encode: mean.encode[k][0], decode: mean.decode[k][0] }[axesView.y];
-      return { x: given[xAxis.key] ?? null, group: given[group.key] ?? "default", value, v, k, slot: variant.slot, title: variant.title };
+      // An image at its own size has no number: it is a place of its own, after all others.
+      const own = ["resolution", "crop"].includes(xAxis.key) ? "original" : null;
+      return { x: given[xAxis.key] ?? own, group: given[group.key] ?? "default", value, v, k, slot: variant.slot, title: variant.title };
     });
   }).filter((e) => e && e.x !== null && e.value !== null);
   const numeric = means.every((e) => typeof e.x === "number");
-  const names = [...new Set(means.map((e) => String(e.x)))];
+  const names = [...new Set(means.map((e) => e.x))].sort((a, b) => (typeof a === typeof b ? (a > b ? 1 : -1) : typeof a === "number" ? -1 : 1)).map(String);
   const groups = [...new Set(means.map((e) => `${e.title}|${e.group}`))];
   const perFormat = {};
   const series = groups.map((name) => {
     const mine = means.filter((e) => `${e.title}|${e.group}` === name);
-    const xs = [...new Set(mine.map((e) => e.x))].sort((a, b) => (numeric ? a - b : 0));
+    const xs = [...new Set(mine.map((e) => e.x))].sort((a, b) => (numeric ? a - b : names.indexOf(String(a)) - names.indexOf(String(b))));
     const dots = xs.map((x) => {
       const at = mine.filter((e) => e.x === x);
       return { x: numeric ? x : names.indexOf(String(x)), raw: x, y: at.reduce((sum, e) => sum + e.value, 0) / at.length, settings: at.length, v: at[0].v, k: at[0].k };
@@ -34,8 +40,8 @@ function axesSpec(inspector) {
   const format = (t) => (axesView.y === "score" ? score(t, metric) : number(t, 2));
   const xDomain = extent(series.flatMap((e) => e.dots.map((d) => d.x)), 0.04);
   return {
-    x: { title: `The encoder's ${xAxis.title}`.replace("encoder's resolution", "longest edge, pixels"), domain: xDomain, ticks: numeric ? undefined : names.map((_, k) => k), format: (t) => (numeric ? String(Number(t.toPrecision(4))) : names[t]) },
-    y: { title: titles[axesView.y], log, domain: extent(series.flatMap((e) => e.dots.map((d) => d.y)), 0.06, log), format },
+    x: { title: { resolution: "Longest edge, pixels", crop: "Longest edge of the crop, pixels" }[xAxis.key] ?? `The encoder's ${xAxis.title}`, domain: xDomain, ticks: numeric ? undefined : names.map((_, k) => k), format: (t) => (numeric ? String(Number(t.toPrecision(4))) : names[t]) },
+    y: { title: titles[axesView.y], log, domain: extent(series.flatMap((e) => e.dots.map((d) => d.y)), 0.06, log), format: short },
     series,
     empty: `No setting of this study has a ${xAxis.title}.`,
     tip: (dot, one) => ({

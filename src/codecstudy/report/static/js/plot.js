@@ -39,7 +39,7 @@ class Plot {
     const yText = yTicks.map((t, k) => (spec.y.labels ? spec.y.labels[k].text : spec.y.format(t)));
     const left = Math.min(this.width * 0.36, 14 + 7.2 * Math.max(...yText.map((t) => t.length), 2));
     const labelled = wide && spec.series.some((one) => one.label);
-    const right = labelled ? 16 + 6.6 * Math.max(...spec.series.map((one) => (one.label ?? "").length)) : 14;
+    const right = labelled ? 20 + 7.2 * Math.max(...spec.series.map((one) => (one.label ?? "").length)) : 14;
     const box = { left, right: this.width - Math.min(right, this.width * 0.3), top: 30, bottom: height - 48 };
     const make = (axis, from, to) => (axis.log ? logScale : linearScale)(axis.domain, from, to);
     this.box = box;
