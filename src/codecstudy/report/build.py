@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +105,3 @@ def _axes(results: QualityResults) -> dict[str, dict[str, str]] | None:
     if group not in _AXES or group == x:
         group = "format"
     return {name: {"key": key, "title": _AXES[key]} for name, key in (("x", x), ("group", group))}
-
-
-def with_results_path(options: Options, path: Path) -> Options:
-    """``options`` that name the results file."""
-    return dataclasses.replace(options, results_path=str(path))

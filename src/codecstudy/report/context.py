@@ -39,7 +39,7 @@ class Context:
     target: float
     _curves: dict[str, CurveSet] = field(default_factory=dict)
     _matched: dict[str, Matched] = field(default_factory=dict)
-    _answers: dict[tuple[float, str | None], Recommendations] = field(default_factory=dict)
+    _answers: dict[float, Recommendations] = field(default_factory=dict)
 
     @classmethod
     def of(cls, results: QualityResults, options: Options) -> Context:
@@ -102,21 +102,20 @@ class Context:
             self._matched[metric] = match(self.curves(metric), targets)
         return self._matched[metric]
 
-    def answers(self, target: float, baseline: str | None = None) -> Recommendations:
-        """What to use at ``target``, relative to ``baseline`` (default: the report's)."""
-        key = target, baseline
-        if key not in self._answers:
-            self._answers[key] = recommend(
+    def answers(self, target: float) -> Recommendations:
+        """What to use at ``target``."""
+        if target not in self._answers:
+            self._answers[target] = recommend(
                 self.points,
                 self.metric,
                 target,
                 self.options.max_encode_time,
                 self.options.coverage,
-                baseline or self.options.baseline,
+                self.options.baseline,
                 seed=self.options.seed,
                 resamples=self.options.resamples,
             )
-        return self._answers[key]
+        return self._answers[target]
 
     def baseline_title(self) -> str:
         """The baseline's format, as people write it."""
