@@ -17,6 +17,7 @@ from codecstudy.errors import ImageError, ResultsError
 from codecstudy.results import QualityResults
 
 if TYPE_CHECKING:
+    from codecstudy.metrics import butteraugli
     from codecstudy.metrics.base import Pixels
 
 
@@ -26,7 +27,8 @@ class SavedFiles:
     def __init__(self, results: QualityResults) -> None:
         fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
         self._crops = CropPlan((), fragment, "adjust_aspect_ratio")
-        self._compiled = False
+        self._reference: Pixels | None = None
+        self._prepared: butteraugli.Prepared | None = None
 
     def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
         """The source at ``path``, resized and cropped as a setting says.
@@ -57,10 +59,11 @@ class SavedFiles:
         """Butteraugli distance at each pixel, shape (height, width)."""
         from codecstudy.metrics import butteraugli
 
-        if not self._compiled:
+        # One original after the other is compared with many files.
+        if self._prepared is None or self._reference is not reference:
             Kernels(err).ensure(("butteraugli",))
-            self._compiled = True
-        return butteraugli.prepare(reference).distance_map(distorted)
+            self._reference, self._prepared = reference, butteraugli.prepare(reference)
+        return self._prepared.distance_map(distorted)
 
 
 def find_root(results: Path) -> Path:
