@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Install, and run the demo study on bundled photographs (about 3 minutes)
+demo: $(VENV)/.demo ## Install, and run the demo study on bundled photographs (1 to 3 minutes)
 	$(BIN)/codecstudy demo
 
 test: $(VENV)/.dev ## Install the development environment, and run all tests

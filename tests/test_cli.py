@@ -94,6 +94,8 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
         (("run", "no-such-study"), "no-such-study"),
         (("run", "demo", "--time-budget", "soon"), "'soon' is no time budget"),
         (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
+        (("run", "demo", "--max-memory", "8"), "write 8G"),
+        (("run", "demmo"), "Did you mean 'demo'?"),
         (("run", "demo", "--workers", "0"), "workers"),
         (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),
         (("run", "broken.json"), "JSON"),
@@ -277,3 +279,52 @@ def test_the_table_keeps_its_figures_where_there_is_little_room(
         check=True,
     )
     assert any(line.startswith(label) and line.endswith(" 4") for line in piped.stdout.splitlines())
+
+
+def test_answers_on_the_command_line(tmp_path: Path, photos: Path) -> None:
+    for path in photos.rglob("*.png"):
+        with Image.open(path) as image:
+            # Smooth enough for every format to reach the target.
+            image.resize((12, 10)).resize((96, 80), Image.Resampling.BICUBIC).save(path)
+    study = {**STUDY, "encoders": [{"format": f, "quality": [2, 15, 50, 95]} for f in ("jpeg", "webp")]}
+    (tmp_path / "mine.json").write_text(json.dumps(study))
+    for root in ("base", "head"):
+        done = codecstudy("run", "mine.json", "--images", photos, "--root", root, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert f"codecstudy recommend {tmp_path}/{root}/data/metrics/mine" in done.stdout
+    base, head = "base/data/metrics/mine", "head/data/metrics/mine"
+    answer = codecstudy("recommend", base, "--target", 60, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    for fact in ("SSIMULACRA2 60 or better", "baseline", "cwebp -q", "note: 4 images only"):
+        assert fact in answer.stdout
+    found = json.loads(codecstudy("recommend", base, "--target", 60, "--json", cwd=tmp_path).stdout)
+    assert {item["format"] for item in found["items"]} == {"jpeg", "webp"}
+    same = codecstudy("diff", base, head, "--target", 60, "--json", cwd=tmp_path)
+    assert same.returncode == 0, same.stdout + same.stderr
+    assert {row["verdict"] for row in json.loads(same.stdout)["comparisons"]} == {"same"}
+    report = codecstudy("report", base, "-o", "report.html", "--plots", "plots", cwd=tmp_path)
+    assert report.returncode == 0, report.stderr
+    assert "<title>" in (tmp_path / "report.html").read_text()
+    assert list((tmp_path / "plots").glob("*.svg"))
+    for name in ("csv", "parquet", "codec-compare"):
+        exported = codecstudy("export", base, "--format", name, cwd=tmp_path)
+        assert exported.returncode == 0, exported.stderr
+        assert all((tmp_path / line).is_file() for line in exported.stdout.split())
+    for wrong in (
+        ("recommend", "mine.json"),
+        ("report", base, "-o", "base"),
+        ("export", base, "--format", "x"),
+    ):
+        failed = codecstudy(*wrong, cwd=tmp_path)
+        assert failed.returncode == 2
+        assert "Traceback" not in failed.stderr
+
+
+def test_results_of_another_folder_are_not_replaced_without_a_word(
+    study_file: Path, photos: Path, tmp_path: Path, root: Path
+) -> None:
+    codecstudy("run", study_file, "--images", photos, "--root", root)
+    other = codecstudy("run", study_file, "--images", photos / "inner", "--root", root)
+    assert "replaces the results of this study" in other.stderr
+    again = codecstudy("run", study_file, "--images", photos / "inner", "--root", root)
+    assert "replaces" not in again.stderr

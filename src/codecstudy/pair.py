@@ -27,7 +27,8 @@ class Reference:
     """
 
     def __init__(self, reference: Image, names: Sequence[str] | None = None) -> None:
-        chosen = [metrics.get(name) for name in (metrics.names() if names is None else names)]
+        wanted = metrics.names() if names is None else (names,) if isinstance(names, str) else names
+        chosen = [metrics.get(name) for name in wanted]
         self._pixels = _pixels(reference, "reference")
         self._prepared = [metric.prepare(self._pixels) for metric in chosen]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import tempfile
@@ -177,12 +178,14 @@ class QualityResults:
 
     @classmethod
     def load(cls, path: Path | str) -> QualityResults:
-        """Read ``quality.json``.
+        """Read ``quality.json``, or the one in a folder.
 
         Raises :class:`codecstudy.errors.ResultsError` where the file is missing, is not one, or was written
         with another schema version.
         """
         path = Path(path)
+        if path.is_dir():
+            path /= "quality.json"
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -190,7 +193,9 @@ class QualityResults:
                 f"{path}: no such results file. 'codecstudy run STUDY' prints where it wrote them."
             ) from None
         except (OSError, ValueError, RecursionError) as error:
-            raise ResultsError(f"{path}: not a results file: {error}") from None
+            raise ResultsError(
+                f"{path}: not a results file ({error}). Give the quality.json that 'codecstudy run' has written."
+            ) from None
         if not isinstance(document, dict) or not isinstance(document.get("measurements"), list):
             raise ResultsError(f"{path}: not a results file: it has no list 'measurements'.")
         version = document.get("schema_version")
@@ -246,7 +251,20 @@ def _unicode(text: str | None) -> str | None:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write ``content`` (text as UTF-8) to ``path``: a crash at any moment leaves the old file or the new one."""
+    """Write ``content`` (text as UTF-8) to ``path``: a crash at any moment leaves the old file or the new one.
+
+    A link is followed. Raises ``OSError``, naming ``path``, where it cannot be written, and where something
+    stands there that is no regular file (a folder, a device): replacing it would destroy it.
+    """
+    try:
+        _replace(path.resolve(), content)
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot be written: {error.strerror or error}", str(path)) from None
+
+
+def _replace(path: Path, content: str | bytes) -> None:
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it exists, and is no regular file")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:

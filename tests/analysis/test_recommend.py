@@ -106,6 +106,13 @@ def test_the_limit_does_not_apply_to_the_baseline() -> None:
     assert ratio.value == pytest.approx(0.5, rel=1e-6)
 
 
+def test_where_nothing_comes_near_the_finest_setting_is_named() -> None:
+    found = recommend(study([JPEG], 4), target=500, **QUICK).items[0]
+    assert found.setting is None
+    assert found.reached.images_reached == 0
+    assert found.reached.setting.quality == max(record.quality for record in study([JPEG], 4).measurements)
+
+
 def test_a_format_that_does_not_reach_the_target_says_how_far_it_goes() -> None:
     weak = Formula("webp", score=lambda q, i: q if i < 2 else q / 2)
     found = by_format(recommend(study([JPEG, weak], 4), target=60, **QUICK))["webp"]

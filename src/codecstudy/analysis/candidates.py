@@ -66,7 +66,11 @@ def candidate(
     images = int(_in_scope(points, block.variant).sum())
     shares = reached.sum(axis=0) / images
     enough = np.flatnonzero(shares >= coverage - 1e-12)
-    k = int(enough[0]) if enough.size else int(np.argmax(shares))
+    if enough.size:
+        k = int(enough[0])
+    else:
+        # The level with most images, and the finest one where no level has any.
+        k = int(np.argmax(shares)) if shares.any() else len(shares) - 1
     level = float(levels[k])
     return Candidate(
         variant=block.variant,

@@ -180,7 +180,10 @@ def _answer(
     quick = [c for c in enough if limit is None or c.mean_encode_seconds <= limit * (1 + 1e-9)]
     best = _smallest(quick)
     if best is None:
-        nearest = min(enough or candidates, key=lambda c: (-c.share, np.nan_to_num(c.mean_encode_seconds)))
+        nearest = min(
+            enough or candidates,
+            key=_distance,
+        )
         reason = _why_none(candidates, enough, quick, limit)
         return Recommendation(
             format=nearest.variant.format,
@@ -246,7 +249,7 @@ def _why_none(
     if quick:
         return "its variants were measured on different images, so that their sizes cannot be compared"
     if not enough:
-        best = max(candidates, key=lambda c: c.share)
+        best = max(candidates, key=lambda c: (c.share, _median(c)))
         return (
             f"no setting reaches the target on enough images; the best, {best.variant.at(best.level).label()}, "
             f"does on {best.reached.sum()} of {best.images} images"
@@ -259,6 +262,19 @@ def _why_none(
         f"no setting that reaches the target stays within {limit:g} CPU seconds per megapixel; the fastest, "
         f"{fastest.variant.at(fastest.level).label()}, takes {fastest.mean_encode_seconds:.3g}"
     )
+
+
+def _distance(candidate: Candidate) -> tuple[float, float]:
+    """How far a variant is from being the answer: most images first, then speed, or what is still missing."""
+    return -candidate.share, (
+        float(np.nan_to_num(candidate.mean_encode_seconds)) if candidate.enough else -_median(candidate)
+    )
+
+
+def _median(candidate: Candidate) -> float:
+    """Median goodness over images, minus infinity where no image has one."""
+    known = candidate.goodness[~np.isnan(candidate.goodness)]
+    return float(np.median(known)) if known.size else float("-inf")
 
 
 def _rank(item: Recommendation) -> tuple[bool, float]:

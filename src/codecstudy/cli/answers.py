@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from codecstudy.analysis.diff import Diff
     from codecstudy.analysis.recommend import Recommendation, Recommendations
 
+FEW_IMAGES = 6
+"""Below this an answer says so."""
+
 ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
 
 
 def load_results(path: Path) -> QualityResults:
     """The results in a file, or in a folder that holds ``quality.json``."""
-    return QualityResults.load(path / "quality.json" if path.is_dir() else path)
+    return QualityResults.load(path)
 
 
 def parse_rate(value: str) -> float:
@@ -114,17 +117,23 @@ def print_answer(found: Recommendations) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    out.print(_recommendation_table(found))
+    if any(item.setting is not None for item in found.items):
+        out.print(_recommendation_table(found))
     for item in found.items:
         if item.setting is None:
             out.print(f"{item.format}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
+    images = max((item.reached.images for item in found.items), default=0)
+    if images < FEW_IMAGES:
+        out.print(
+            f"note: {count(images, 'image')} only; measure more of them before you decide", highlight=False
+        )
 
 
 def _recommendation_table(found: Recommendations) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", no_wrap=True)
     for name in ("bits/px", "size (95 % interval)", "encode/MP", "decode/MP", "images"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for item in found.items:
         if item.setting is None:
             continue
@@ -190,7 +199,7 @@ def _print_diff(found: Diff) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("variant", overflow="fold")
     for name in (found.metric, "size, HEAD to BASE (95 % interval)", "images", "verdict"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found.comparisons:
         verdict = f"{row.verdict}: {row.reason}" if row.reason else row.verdict
         style = "red" if row.verdict in {"worse", "unknown"} else "green" if row.verdict == "better" else None

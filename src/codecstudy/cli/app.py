@@ -10,7 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -111,6 +111,23 @@ def user_errors(function: Callable[P, T]) -> Callable[P, T]:
             fail(str(error))
 
     return wrapped
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from codecstudy import __version__
+
+        out.print(f"codecstudy {__version__}", highlight=False)
+        raise typer.Exit(EXIT_OK)
+
+
+@app.callback()
+def frame(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Which image format and which settings? Evidence from your own images."""
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ def datasets_list(
         print_json(rows)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("id")
+    table.add_column("id", no_wrap=True)
     table.add_column("images", justify="right")
     table.add_column("size", justify="right")
     table.add_column("state")

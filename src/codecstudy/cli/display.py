@@ -68,6 +68,7 @@ class _Tally:
         self.failures = 0
         self.megapixels = 0.0
         self.seconds_left = 0.0
+        self.finishing = False
 
     def add(self, event: events.Event) -> None:
         match event:
@@ -81,6 +82,8 @@ class _Tally:
             case events.Failed():
                 self.tasks, self.images = event.tasks_done, event.images_done
                 self.failures += 1
+            case events.BudgetSpent():
+                self.finishing = True
 
     def line(self) -> str:
         assert self.start is not None
@@ -90,10 +93,11 @@ class _Tally:
             f"{self.tasks / elapsed:.1f} tasks/s",
             f"{self.megapixels / elapsed:.1f} MP/s",
         ]
-        if self.start.time_budget is None:
+        budget_left = None if self.start.time_budget is None else self.start.time_budget - elapsed
+        if budget_left is None or self.finishing or budget_left <= 0:
             parts.append(f"about {duration(self.seconds_left)} left")
         else:
-            parts.append(f"budget {duration(self.start.time_budget - elapsed)} left")
+            parts.append(f"budget {duration(budget_left)} left")
         if self.failures:
             parts.append(count(self.failures, "failure"))
         return ", ".join(parts)
@@ -118,13 +122,14 @@ def _announcement(event: events.Event) -> str | None:
             line = "compiling metric kernels, once per machine"
             return f"{line} ({event.note})" if event.note else line
         case events.Failed():
-            return f"failed: {event.image}, {event.setting.label()}: {event.failure.reason}"
+            task = "" if event.failure.kind == "source" else f", {event.setting.label()}"
+            return f"failed: {event.image}{task}: {event.failure.reason}"
         case events.WorkerReplaced():
             return f"worker {event.worker} replaced: {event.reason}"
         case events.BudgetSpent():
             return (
-                f"time budget spent after {duration(event.seconds)}: {count(event.images_open, 'image')} in "
-                f"flight will complete, {event.images_left} not started"
+                f"no further image fits into the time budget (after {duration(event.seconds)}): "
+                f"{count(event.images_open, 'image')} in flight will complete, {event.images_left} not started"
             )
         case events.Interrupted(at_once=False):
             return "interrupted: images in flight will complete (press Ctrl-C again to stop at once)"
@@ -140,7 +145,7 @@ MAX_FAILURE_LINES = 20
 class _Announcer:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._failures = 0
+        self._failed: set[str] = set()
         self._compiling = False
 
     def __call__(self, event: events.Event) -> None:
@@ -150,8 +155,13 @@ class _Announcer:
                 return
             self._compiling = True
         if isinstance(event, events.Failed):
-            self._failures += 1
-            if self._failures > MAX_FAILURE_LINES:
+            # Every task of a source that cannot be read fails alike: one line says it.
+            what = event.image if event.failure.kind == "source" else f"{event.image} {event.setting.label()}"
+            if what in self._failed or len(self._failed) > MAX_FAILURE_LINES:
+                return
+            self._failed.add(what)
+            if len(self._failed) > MAX_FAILURE_LINES:
+                self._console.print("further failures are listed at the end", style="yellow", highlight=False)
                 return
         text = _announcement(event)
         if text is not None:

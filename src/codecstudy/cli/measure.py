@@ -34,7 +34,7 @@ def measure(
         try:
             scores[path] = prepared.scores(path)
         except (ImageError, ValueError) as error:
-            failures[path] = str(error)
+            failures[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
 
     if as_json:
         rows = [{"distorted": str(path), **_json_scores(scores[path])} for path in scores]

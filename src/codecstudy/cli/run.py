@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
 import sys
@@ -22,7 +23,7 @@ from codecstudy.cli.app import (
     visible,
 )
 from codecstudy.cli.display import count, display_for, duration
-from codecstudy.errors import StudyError
+from codecstudy.errors import ResultsError, StudyError
 from codecstudy.results import QualityResults
 
 MAX_REASONS = 50
@@ -34,15 +35,15 @@ RootOption = Annotated[
 
 
 def parse_size(value: str) -> int:
-    """Bytes from ``4G``, ``512M``, ``1.5GiB`` or a plain number; units are powers of 1024."""
+    """Bytes from ``4G``, ``512M``, ``1.5GiB`` or a plain number; units are powers of 1024.
+
+    Raises ``ValueError`` for anything else, and for less than a megabyte.
+    """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE)
-    size = (
-        int(float(match[1]) * 1024 ** "KMGT".index(match[2].upper()) * 1024) if match and match[2] else None
-    )
-    if match and not match[2]:
-        size = int(float(match[1]))
-    if not size:
-        raise ValueError(f"{value!r} is no memory size; write 8G, 512M or a number of bytes")
+    size = int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " ")) if match else 0
+    if size < 1024**2:
+        # Whoever writes 8 means 8G.
+        raise ValueError(f"{value!r} is no memory size for workers; write 8G or 512M")
     return size
 
 
@@ -60,8 +61,10 @@ def find_study(study: str, root: Path) -> tuple[object, str]:
             return StudyConfig.load(own), str(own)
     if study in studies.builtin_ids():
         return studies.load_builtin(study), f"built-in {study}"
+    near = difflib.get_close_matches(study, studies.builtin_ids(), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
     raise StudyError(
-        f"no study file and no built-in study is named {study!r}. Built-in ones: "
+        f"no study file and no built-in study is named {study!r}.{hint} Built-in ones: "
         f"{', '.join(studies.builtin_ids())}. Your own: give the path of a JSON or TOML file."
     )
 
@@ -188,7 +191,17 @@ def execute(
                 f"  about {duration(started.estimated_seconds)} on {count(started.workers, 'worker')}",
                 highlight=False,
             )
+            if started.time_budget is not None and started.estimated_seconds > started.time_budget:
+                share = started.time_budget / started.estimated_seconds
+                out.print(
+                    f"  a budget of {duration(started.time_budget)} is about {100 * share:.0f} % of that; the "
+                    f"first image of each worker is measured in any case",
+                    highlight=False,
+                )
         return None
+
+    if not quiet:
+        _warn_of_replacement(runner.results_path(config.id), images)
 
     with display_for(err, quiet) as display:
         results = runner.run(
@@ -206,6 +219,25 @@ def execute(
         )
     _conclude(results, str(runner.results_path(config.id)), quiet, as_json)
     return results
+
+
+def _warn_of_replacement(path: Path, images: Path | None) -> None:
+    """Say so where another folder's results are about to be replaced: reports beside them would not fit."""
+    if images is None or not path.exists():
+        return
+    try:
+        before = QualityResults.load(path).dataset.path
+    except ResultsError:
+        return
+    if Path(before).resolve() != images.resolve():
+        err.print(
+            f"note: replaces the results of this study on {visible(before)} (what was measured stays known); "
+            "give each set of images a workspace of its own with --root",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) -> None:
@@ -228,6 +260,14 @@ def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) ->
                 soft_wrap=True,
             )
         out.print(f"results: {path}", markup=False, highlight=False, soft_wrap=True)
+        if results.run.images_measured and results.study_id != "demo":
+            folder = shlex.quote(str(Path(path).parent))
+            out.print(
+                f"next: codecstudy recommend {folder}\n      codecstudy report {folder}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     if results.incomplete_reason and results.incomplete_reason.startswith("interrupted"):
         raise typer.Exit(EXIT_INTERRUPTED)
     failed = sum(record.status == "failed" for record in results.measurements)

@@ -80,11 +80,16 @@ def summary_table(results: QualityResults) -> Table:
         table.add_row(
             escape(row.setting),
             f"{row.bits_per_pixel:.3f}",
-            f"{row.ssimulacra2:.1f} ({row.ssimulacra2_p5:.1f} to {row.ssimulacra2_p95:.1f})",
+            f"{_tenths(row.ssimulacra2)} ({_tenths(row.ssimulacra2_p5)} to {_tenths(row.ssimulacra2_p95)})",
             f"{1000 * row.encode_cpu_seconds:.0f} ms",
             str(row.images),
         )
     return table
+
+
+def _tenths(value: float) -> str:
+    # Adding zero turns a rounded -0.0 into 0.0.
+    return f"{round(value, 1) + 0.0:.1f}"
 
 
 def failure_lines(results: QualityResults) -> list[str]:

@@ -9,6 +9,9 @@ from codecstudy.report import words
 from codecstudy.report.context import Context
 from codecstudy.report.data import Answer, AnswerRow, Bar, Tool
 
+FEW_IMAGES = 6
+"""Below this the interval is too bold a statement to stand alone."""
+
 
 def answers(context: Context) -> tuple[Answer, ...]:
     """One answer for every target that any format reaches (and the one asked for), in every scope."""
@@ -148,6 +151,8 @@ def _lead(context: Context, best: Recommendation | None, base: Setting | None, t
         )
     else:
         sure = f"For other images like these: {interval}, with {words.SURE} confidence."
+        if ratio.images < FEW_IMAGES:
+            sure += f" That rests on {ratio.images} images only: measure more of them before you decide."
     return f"Its files are {words.change(ratio.value)} than those of {name} that looks as good. {sure}"
 
 
