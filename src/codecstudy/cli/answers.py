@@ -113,7 +113,8 @@ def print_answer(found: Recommendations) -> None:
 
     out.print(
         f"Smallest setting of each format with {scale_of(found.metric).title} {found.target:g} or better on at "
-        f"least {100 * found.coverage:g} % of images",
+        f"least {100 * found.coverage:g} % of images"
+        + ("" if found.max_encode_time is None else f", encoded in at most {found.max_encode_time:g} s/MP"),
         highlight=False,
         soft_wrap=True,
     )

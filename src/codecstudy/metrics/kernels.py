@@ -236,7 +236,7 @@ def _finish_compiling(metric: str, returncode: int, output: IO[bytes]) -> None:
         reason = f"was killed by signal {-returncode}" if returncode < 0 else f"ended with {returncode}"
         raise KernelError(
             f"compiling the kernels of metric {metric} {reason}; its output:\n{text or '(none)'}\n"
-            f"Leave the metric out of the study, or remove {cache_folder()} and try again."
+            f"Remove {cache_folder()} and try again; if that does not help, please report it."
         )
     marker(metric).parent.mkdir(parents=True, exist_ok=True)
     marker(metric).touch()

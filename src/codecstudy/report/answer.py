@@ -46,7 +46,7 @@ def _answer(context: Context, answer: Recommendations, scope: int) -> Answer:
         seen=seen,
         shown=answer.target == context.target and scope == 0,
         best=best,
-        lead=_lead(context, chosen, base, answer.target),
+        lead=_lead(context, chosen, base, answer.target) + _limit(answer.max_encode_time, chosen),
         fallback=_fallback(context, items, rows, best),
         rows=rows,
     )
@@ -154,6 +154,13 @@ def _lead(context: Context, best: Recommendation | None, base: Setting | None, t
         if ratio.images < FEW_IMAGES:
             sure += f" That rests on {ratio.images} images only: measure more of them before you decide."
     return f"Its files are {words.change(ratio.value)} than those of {name} that looks as good. {sure}"
+
+
+def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
+    """What the answer was limited to, where it was; without an answer the lead says it already."""
+    if max_encode_time is None or best is None or best.setting is None:
+        return ""
+    return f" Encoders that need more than {words.seconds(max_encode_time)} per megapixel were left out."
 
 
 def _fallback(
