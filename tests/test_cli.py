@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from conftest import picture
+from synthetic import Formula, records_of, results_of
 
 STUDY = {
     "id": "mine",
@@ -318,6 +319,16 @@ def test_answers_on_the_command_line(tmp_path: Path, photos: Path) -> None:
         failed = codecstudy(*wrong, cwd=tmp_path)
         assert failed.returncode == 2
         assert "Traceback" not in failed.stderr
+
+
+def test_a_diff_says_on_how_many_images_it_rests(tmp_path: Path) -> None:
+    # Image 0 never reaches the target, neither in BASE nor in HEAD.
+    codec = Formula("jpeg", score=lambda quality, image: quality if image else quality / 2)
+    results_of(records_of([codec], 4)).save(tmp_path / "quality.json")
+    done = codecstudy("diff", tmp_path, tmp_path, "--target", 60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3/4" in done.stdout
+    assert "note: 3 images only" in done.stdout
 
 
 def test_results_of_another_folder_are_not_replaced_without_a_word(

@@ -123,7 +123,10 @@ def print_answer(found: Recommendations) -> None:
     for item in found.items:
         if item.setting is None:
             out.print(f"{item.format}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
-    images = max((item.reached.images for item in found.items), default=0)
+    _note_few(max((item.reached.images for item in found.items), default=0))
+
+
+def _note_few(images: int) -> None:
     if images < FEW_IMAGES:
         out.print(
             f"note: {count(images, 'image')} only; measure more of them before you decide", highlight=False
@@ -208,11 +211,13 @@ def _print_diff(found: Diff) -> None:
             escape(row.variant.label),
             f"{row.target:g}",
             "?" if row.ratio is None else percent_interval(row.ratio),
-            str(row.images),
+            f"{row.images}/{row.images + row.only_base + row.only_head + row.neither}",
             escape(verdict),
             style=style,
         )
     out.print(table)
+    # Fewer than six images cannot give a 95 % interval: not even their whole range covers so much.
+    _note_few(min((row.images for row in found.comparisons if row.images), default=FEW_IMAGES))
     for name, (before, after) in found.versions.items():
         out.print(f"{name}: {before} -> {after}", markup=False, highlight=False, soft_wrap=True)
     for problem in found.problems[:MAX_PROBLEM_LINES]:
