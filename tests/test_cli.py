@@ -329,6 +329,11 @@ def test_a_diff_says_on_how_many_images_it_rests(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3/4" in done.stdout
     assert "note: 3 images only" in done.stdout
+    (tmp_path / "head").mkdir()
+    results_of(records_of([codec.scaled(1.05)], 4)).save(tmp_path / "head" / "quality.json")
+    worse = codecstudy("diff", tmp_path, tmp_path / "head", "--target", 60)
+    assert worse.returncode == 1
+    assert "worse" in worse.stdout
 
 
 def test_results_of_another_folder_are_not_replaced_without_a_word(
