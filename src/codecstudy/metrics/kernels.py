@@ -156,6 +156,8 @@ def compile_all(
     as many as the CPUs that this process may use by default. Raises :class:`KernelError` with the output of
     the process that failed.
     """
+    from codecstudy import host  # brings psutil, which loading kernels need not wait for
+
     wanted = list(dict.fromkeys(metrics))
     started = time.monotonic()
 
@@ -168,11 +170,7 @@ def compile_all(
     with _lock(cache_folder() / "compiling.lock", while_waiting=report):
         missing = [name for name in wanted if not marker(name).exists()]
         remove_stale_folders(missing)
-        _compile_side_by_side(missing, processes or _usable_cpus(), report)
-
-
-def _usable_cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        _compile_side_by_side(missing, processes or host.usable_cpus(), report)
 
 
 @contextmanager
