@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from codecstudy.metrics import butteraugli
 from metrics import butteraugli_oracle as oracle
 from metrics import golden
+from metrics.pictures import noisy
 
 Pixels = NDArray[np.uint8]
 
@@ -32,11 +33,6 @@ def picture(height: int, width: int, seed: int = 0) -> Pixels:
     pixels = np.stack(waves, axis=2)
     pixels[height // 3 : height // 2, width // 4 : width // 2] = (220, 40, 90)
     return np.clip(pixels + rng.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
-
-
-def noisy(pixels: Pixels, strength: float, seed: int = 1) -> Pixels:
-    noise = np.random.default_rng(seed).normal(0, 1, pixels.shape)
-    return np.clip(np.rint(pixels + strength * noise), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("row", golden.rows(), ids=lambda row: f"{row['image']} {row['distortion']}")

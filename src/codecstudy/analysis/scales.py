@@ -32,10 +32,6 @@ class Scale:
         """The inverse of :meth:`goodness`, which is its own inverse."""
         return self.goodness(goodness)
 
-    def reaches(self, score: float, target: float) -> bool:
-        """Whether ``score`` is at least as good as ``target``."""
-        return self.goodness(score) >= self.goodness(target)
-
 
 SCALES: dict[str, Scale] = {
     scale.column: scale
