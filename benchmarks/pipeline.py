@@ -23,10 +23,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from codecstudy import PipelineRunner, StudyConfig, events, host
+from codecstudy import PipelineRunner, StudyConfig, host
 from codecstudy.datasets import open_sample
 from codecstudy.images import load, resize
-from codecstudy.outcome import Measurement
+from codecstudy.pipeline import events
+from codecstudy.types import Measurement
 
 EIGHT_PER_FORMAT: list[dict[str, Any]] = [
     {"format": fmt, "quality": {"start": 30, "stop": 93, "step": 9}}

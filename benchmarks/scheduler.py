@@ -29,9 +29,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from codecstudy.costs import CostModel
 from codecstudy.schedule import Source
-from simulation import Simulation, images, study
+from codecstudy.schedule.costs import CostModel
+from support.simulation import Simulation, images, study
 
 IMAGES_IN_BUDGET = 20
 

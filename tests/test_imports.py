@@ -12,21 +12,18 @@ SOURCE = Path(__file__).parent.parent / "src" / "codecstudy"
 LAYERS = (
     ("cli",),
     ("pipeline",),
-    ("session", "workload"),
-    ("plan",),
-    ("pair",),
-    ("task", "report"),
-    ("analysis", "study", "schedule", "studies", "selftest"),
-    ("events", "store", "artifacts", "images", "metrics", "codecs", "datasets", "costs", "workers", "export"),
-    ("results", "budget", "crops", "host", "interrupts"),
-    ("outcome", "model", "errors"),
+    ("measurement", "report"),
+    ("study", "analysis", "schedule", "execution", "store", "datasets"),
+    ("metrics", "codecs"),
+    ("images",),
+    ("results", "host"),
+    ("types", "errors"),
 )
 """From the roof to the ground: a room may import from the rows below its own, and from its own row's left."""
 
-READING_WING = {"report", "analysis", "export"}
+READING_WING = {"report", "analysis"}
 MEASURING_WING = {
-    "pipeline", "session", "workload", "plan", "store", "task", "study", "studies", "schedule", "costs", "workers",
-    "datasets", "images", "metrics", "codecs", "events", "artifacts", "selftest", "pair", "outcome",
+    "pipeline", "measurement", "store", "study", "schedule", "execution", "datasets", "images", "metrics", "codecs",
 }  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codecstudy.errors import StoreError
-from codecstudy.outcome import Failure, Measurement, Skip
 from codecstudy.store import SCHEMA_VERSION, Store, task_key
+from codecstudy.types import Failure, Measurement, Skip
 
 
 def measurement(size: int = 100, psnr: float = 40.0) -> Measurement:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codecstudy.errors import CodecstudyError
-    from codecstudy.pair import Reference, measure
+    from codecstudy.metrics.scoring import Reference, measure
     from codecstudy.pipeline import PipelineRunner, parse_time_budget
     from codecstudy.results import QualityRecord, QualityResults
     from codecstudy.study import EncoderConfig, StudyConfig
@@ -38,10 +38,10 @@ _HOMES = {
     "PipelineRunner": "pipeline",
     "QualityRecord": "results",
     "QualityResults": "results",
-    "Reference": "pair",
+    "Reference": "metrics.scoring",
     "StudyConfig": "study",
-    "measure": "pair",
-    "parse_time_budget": "budget",
+    "measure": "metrics.scoring",
+    "parse_time_budget": "study.time_budget",
 }
 
 

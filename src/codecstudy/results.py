@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
-from codecstudy.model import Scalar, Setting
+from codecstudy.types import Scalar, Setting
 
 if TYPE_CHECKING:
     import polars as pl

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from codecstudy.errors import StoreError
-from codecstudy.outcome import Measurement, Outcome, Skip
+from codecstudy.types import Measurement, Outcome, Skip
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x43535459

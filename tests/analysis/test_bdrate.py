@@ -17,7 +17,7 @@ from codecstudy.analysis.curves import fit
 from codecstudy.analysis.points import collect
 from codecstudy.analysis.variants import Scope
 from codecstudy.results import QualityRecord, QualityResults
-from synthetic import Formula, exponential_size, measured, records_of, results_of, study
+from support.synthetic import Formula, exponential_size, measured, records_of, results_of, study
 
 JPEG = Formula("jpeg")
 

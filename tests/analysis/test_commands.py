@@ -13,7 +13,7 @@ from PIL import Image
 
 from codecstudy import codecs
 from codecstudy.analysis.commands import ToolCommand, commands
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 from conftest import picture
 
 

@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 from codecstudy.analysis.curves import Curve, fit
 from codecstudy.analysis.points import collect
 from codecstudy.errors import ResultsError
-from synthetic import Formula, measured, results_of, study
+from support.synthetic import Formula, measured, results_of, study
 
 
 def curve_of(scores: list[float], sizes: list[int], **records: object) -> Curve:

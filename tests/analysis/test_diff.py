@@ -11,7 +11,7 @@ import pytest
 from codecstudy.analysis.diff import Comparison, Diff, diff
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityRecord, QualityResults
-from synthetic import Formula, exponential_size, failed, name_of, records_of, results_of, study
+from support.synthetic import Formula, exponential_size, failed, name_of, records_of, results_of, study
 
 JPEG = Formula("jpeg")
 

@@ -12,7 +12,7 @@ from codecstudy.analysis.curves import fit
 from codecstudy.analysis.equivalence import Equivalent, equivalence
 from codecstudy.analysis.points import collect
 from codecstudy.results import QualityResults
-from synthetic import Formula, exponential_size, measured, records_of, results_of, study
+from support.synthetic import Formula, exponential_size, measured, records_of, results_of, study
 
 JPEG, AVIF = (Formula(name, (50, 60, 70, 80, 90, 95)) for name in ("jpeg", "avif"))
 

@@ -13,7 +13,7 @@ import pytest
 from codecstudy.analysis.export import INDEX_NAME, codec_compare, export
 from codecstudy.analysis.frame import DERIVED_COLUMNS, derive
 from codecstudy.errors import ResultsError
-from synthetic import Formula, failed, measured, records_of, results_of, study
+from support.synthetic import Formula, failed, measured, records_of, results_of, study
 
 JPEG = Formula("jpeg", setting={"chroma_subsampling": "444"})
 AVIF = Formula("avif", setting={"speed": 6})

@@ -8,7 +8,7 @@ import pytest
 
 from codecstudy.analysis.frame import DERIVED_COLUMNS, derive
 from codecstudy.results import QualityRecord
-from synthetic import Formula, failed, measured, results_of
+from support.synthetic import Formula, failed, measured, results_of
 
 JPEG = Formula("jpeg")
 

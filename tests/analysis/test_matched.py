@@ -17,7 +17,7 @@ from codecstudy.analysis.matched import SizeRatio, match, size_ratios, summarize
 from codecstudy.analysis.points import collect
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
-from synthetic import Formula, exponential_size, failed, measured, records_of, results_of, study
+from support.synthetic import Formula, exponential_size, failed, measured, records_of, results_of, study
 
 JPEG = Formula("jpeg")
 FEW = 200

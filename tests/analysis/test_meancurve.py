@@ -10,7 +10,7 @@ import pytest
 from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.meancurve import MeanCurve, mean_curves
 from codecstudy.analysis.points import collect
-from synthetic import Formula, measured, name_of, results_of, study
+from support.synthetic import Formula, measured, name_of, results_of, study
 
 
 def curve_of(codec: Formula, images: int = 8, metric: str = "ssimulacra2") -> MeanCurve:

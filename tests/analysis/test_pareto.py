@@ -14,7 +14,7 @@ from codecstudy.analysis.pareto import ParetoFront, on_front, pareto
 from codecstudy.analysis.points import collect
 from codecstudy.analysis.variants import Scope
 from codecstudy.results import QualityResults
-from synthetic import Formula, exponential_size, measured, records_of, results_of, study
+from support.synthetic import Formula, exponential_size, measured, records_of, results_of, study
 
 
 def front(results: QualityResults, target: float = 50) -> ParetoFront:

@@ -10,7 +10,7 @@ import pytest
 from codecstudy.analysis.points import collect
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
-from synthetic import Formula, failed, measured, name_of, records_of, results_of, study
+from support.synthetic import Formula, failed, measured, name_of, records_of, results_of, study
 
 JPEG, WEBP = Formula("jpeg"), Formula("webp")
 

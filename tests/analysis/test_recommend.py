@@ -11,8 +11,17 @@ import pytest
 from codecstudy.analysis.recommend import Recommendation, Recommendations, recommend
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
-from codecstudy.model import Setting
-from synthetic import Formula, exponential_size, failed, measured, name_of, records_of, results_of, study
+from codecstudy.types import Setting
+from support.synthetic import (
+    Formula,
+    exponential_size,
+    failed,
+    measured,
+    name_of,
+    records_of,
+    results_of,
+    study,
+)
 
 JPEG = Formula("jpeg")
 QUICK = {"resamples": 100}

@@ -13,7 +13,7 @@ from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import collect
 from codecstudy.analysis.sensitivity import by_content_class, by_image_size, sensitivity
 from codecstudy.results import QualityResults
-from synthetic import Formula, exponential_size, measured, name_of, records_of, results_of, study
+from support.synthetic import Formula, exponential_size, measured, name_of, records_of, results_of, study
 
 JPEG = Formula("jpeg")
 GROWING = Formula("avif", score=lambda q, i: q + 5, size=lambda s, i: exponential_size(s, i) * 0.5 * 1.1**i)

@@ -11,7 +11,7 @@ from codecstudy.analysis.points import collect
 from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
-from synthetic import Formula, failed, measured, records_of, results_of, study
+from support.synthetic import Formula, failed, measured, records_of, results_of, study
 
 JPEG = Formula("jpeg", score=lambda q, i: q + i - 2, cpu=lambda q, i: 0.1 * (i + 1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codecstudy.analysis.variants import NO_AXIS, QUALITY, Scope, split
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 
 def test_all_parameters_but_quality_are_the_variant() -> None:

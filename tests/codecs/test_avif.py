@@ -9,7 +9,7 @@ import pytest
 from PIL import AvifImagePlugin
 
 from codecstudy import codecs
-from codecstudy.model import Scalar, Setting
+from codecstudy.types import Scalar, Setting
 
 rng = np.random.default_rng(11)
 PICTURE = np.clip(np.mgrid[0:64, 0:72][0][:, :, None] * 3 + rng.normal(0, 20, (64, 72, 3)), 0, 255).astype(

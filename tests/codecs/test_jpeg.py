@@ -7,7 +7,7 @@ import pytest
 from PIL import ImageFile
 
 from codecstudy import codecs
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 NOISE = np.random.default_rng(7).integers(0, 256, (40, 56, 3), dtype=np.uint8)
 

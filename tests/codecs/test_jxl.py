@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codecstudy import codecs
 from codecstudy.codecs.jxl import distance_from_quality
-from codecstudy.model import Scalar, Setting
+from codecstudy.types import Scalar, Setting
 
 NOISE = np.random.default_rng(5).integers(0, 256, (41, 57, 3), dtype=np.uint8)
 

@@ -39,22 +39,22 @@ def test_an_unknown_name_names_the_known_ones_and_the_nearest() -> None:
 
 
 def test_registering_adds_a_codec_and_remembers_where_it_is() -> None:
-    codec = codecs.register("fake_codecs:GOOD")
+    codec = codecs.register("support.fake_codecs:GOOD")
     assert codecs.get("fakegood") is codec
     assert codecs.names()[-1] == "fakegood"
-    assert codecs.registered() == ("fake_codecs:GOOD",)
-    assert codecs.register("fake_codecs:GOOD") is codec
-    assert codecs.registered() == ("fake_codecs:GOOD",)
+    assert codecs.registered() == ("support.fake_codecs:GOOD",)
+    assert codecs.register("support.fake_codecs:GOOD") is codec
+    assert codecs.registered() == ("support.fake_codecs:GOOD",)
 
 
 @pytest.mark.parametrize(
     ("reference", "says"),
     [
-        ("fake_codecs", "package.module:ATTRIBUTE"),
+        ("support.fake_codecs", "package.module:ATTRIBUTE"),
         (":GOOD", "package.module:ATTRIBUTE"),
         ("no_such_module:X", "No module named 'no_such_module'"),
-        ("fake_codecs:NOTHING", "fake_codecs has no NOTHING"),
-        ("fake_codecs:BAD", "that is a int, no codecstudy Codec"),
+        ("support.fake_codecs:NOTHING", "support.fake_codecs has no NOTHING"),
+        ("support.fake_codecs:BAD", "that is a int, no codecstudy Codec"),
         ("codecstudy.codecs.avif:CODEC", "has the format 'avif' already"),
     ],
 )
@@ -65,20 +65,20 @@ def test_what_is_no_codec_is_refused(reference: str, says: str) -> None:
 
 
 def test_two_codecs_of_one_format_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    import fake_codecs
+    from support import fake_codecs
 
     monkeypatch.setattr(fake_codecs, "TWIN", fake_codecs.make("fakegood"), raising=False)
-    codecs.register("fake_codecs:GOOD")
-    with pytest.raises(CodecError, match="fake_codecs:GOOD has the format 'fakegood' already"):
-        codecs.register("fake_codecs:TWIN")
+    codecs.register("support.fake_codecs:GOOD")
+    with pytest.raises(CodecError, match=r"support\.fake_codecs:GOOD has the format 'fakegood' already"):
+        codecs.register("support.fake_codecs:TWIN")
 
 
 def test_a_format_that_cannot_be_a_file_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    import fake_codecs
+    from support import fake_codecs
 
     monkeypatch.setattr(fake_codecs, "ODD", fake_codecs.make("../up"), raising=False)
     with pytest.raises(CodecError, match="must be small letters"):
-        codecs.register("fake_codecs:ODD")
+        codecs.register("support.fake_codecs:ODD")
 
 
 def test_plugins_are_listed_without_loading_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_plugins_are_listed_without_loading_them(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_plugin_is_loaded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    plugins(monkeypatch, fakegood="fake_codecs:GOOD", other="fake_codecs:SLOW")
+    plugins(monkeypatch, fakegood="support.fake_codecs:GOOD", other="support.fake_codecs:SLOW")
     assert isinstance(codecs.get("fakegood"), Codec)
     assert codecs.registered() == ()
     with pytest.raises(CodecError, match="its format is 'fakeslow'"):
@@ -97,7 +97,7 @@ def test_a_plugin_is_loaded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_plugin_cannot_replace_a_built_in_codec(monkeypatch: pytest.MonkeyPatch) -> None:
-    plugins(monkeypatch, avif="fake_codecs:GOOD")
+    plugins(monkeypatch, avif="support.fake_codecs:GOOD")
     assert codecs.get("avif").title == "AVIF"
     assert codecs.names().count("avif") == 1
 

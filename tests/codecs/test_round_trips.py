@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from codecstudy import codecs
 from codecstudy.errors import CodecError
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 FORMATS = ("jpeg", "webp", "avif", "jxl")
 SHAPES = ((1, 1), (1, 9), (9, 1), (3, 3), (3, 5), (5, 7), (17, 33))
@@ -133,7 +133,7 @@ _COUNT_THREADS = """
 import os, sys, threading, time
 import numpy as np
 from codecstudy import codecs
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 format = sys.argv[1]
 codec = codecs.get(format)

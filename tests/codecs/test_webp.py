@@ -7,7 +7,7 @@ import pytest
 
 from codecstudy import codecs
 from codecstudy.errors import CodecError
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 NOISE = np.random.default_rng(3).integers(0, 256, (33, 47, 3), dtype=np.uint8)
 LOSSLESS = (("lossless", True),)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codecstudy.images import Source, load
-from image_files import Load
+from support.image_files import Load
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from codecstudy.errors import ImageError
 from codecstudy.images import boxes, colour, jxl_header
 from codecstudy.images.readers import jxl_encoding
-from image_files import Load, colours, grey, saved, with_chunk
+from support.image_files import Load, colours, grey, saved, with_chunk
 
 WHITE = (0.3127, 0.3290)
 SRGB = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_files import Load, chunk, colours, flattened, grey, rounded, saved, tiff
+from support.image_files import Load, chunk, colours, flattened, grey, rounded, saved, tiff
 
 RGB = colours()
 RGBA = colours(channels=4)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codecstudy.images import fitted_size, resize
-from image_files import colours
+from support.image_files import colours
 
 EDGES = st.integers(1, 40000)
 

@@ -16,8 +16,8 @@ from PIL import Image, ImageFile
 
 from codecstudy import images
 from codecstudy.errors import ImageError
-from codecstudy.model import IMAGE_SUFFIXES
-from image_files import Load, chunk, colours, saved, tiff
+from codecstudy.types import IMAGE_SUFFIXES
+from support.image_files import Load, chunk, colours, saved, tiff
 
 RGB = colours(40, 50)
 FILES = {

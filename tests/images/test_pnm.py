@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from codecstudy.errors import ImageError
 from codecstudy.images import pnm
-from image_files import Load
+from support.image_files import Load
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from codecstudy.metrics import butteraugli
-from metrics import butteraugli_oracle as oracle
-from metrics import golden
-from metrics.pictures import noisy
+from support import butteraugli_oracle as oracle
+from support import golden
+from support.pictures import noisy
 
 Pixels = NDArray[np.uint8]
 

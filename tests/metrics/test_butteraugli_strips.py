@@ -10,7 +10,7 @@ from codecstudy.metrics.butteraugli import blur, malta, strips
 from codecstudy.metrics.butteraugli.streaming import Scales, scales_for
 from codecstudy.metrics.butteraugli.windows import BAND, windows_for
 from codecstudy.metrics.vector import LANES
-from metrics import butteraugli_oracle as oracle
+from support import butteraugli_oracle as oracle
 
 WIDTHS = (8, 9, 16, 31, 64, 100, 129, 512)
 

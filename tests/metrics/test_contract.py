@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codecstudy import metrics
-from metrics.pictures import Pixels, noisy, picture
+from support.pictures import Pixels, noisy, picture
 
 NAMES = metrics.names()
 SIZES = [(40, 70), (11, 11), (90, 33), (40, 70)]

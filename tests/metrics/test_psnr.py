@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codecstudy.metrics import psnr
-from metrics import golden
-from metrics.pictures import noisy, picture
+from support import golden
+from support.pictures import noisy, picture
 
 
 @pytest.mark.parametrize("row", golden.rows()[::7], ids=lambda row: f"{row['image']} {row['distortion']}")

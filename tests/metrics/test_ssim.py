@@ -7,8 +7,8 @@ import pytest
 
 from codecstudy.errors import ImageError
 from codecstudy.metrics import ssim
-from metrics import golden
-from metrics.pictures import noisy, picture
+from support import golden
+from support.pictures import noisy, picture
 
 Pixels = golden.Pixels
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from codecstudy.errors import ImageError
 from codecstudy.metrics import ssimulacra2
-from metrics import golden
-from metrics import ssimulacra2_oracle as oracle
-from metrics.pictures import noisy, picture
+from support import golden
+from support import ssimulacra2_oracle as oracle
+from support.pictures import noisy, picture
 
 
 @pytest.mark.parametrize("row", golden.rows(), ids=lambda row: f"{row['image']} {row['distortion']}")

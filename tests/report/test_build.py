@@ -12,8 +12,8 @@ from codecstudy.report.build import build
 from codecstudy.report.data import Answer, Options, Report
 from codecstudy.report.words import NARROW
 from codecstudy.results import QualityResults
-from report_cases import BASE, four_formats
-from synthetic import failed, measured, results_of, study
+from support.report_cases import BASE, four_formats
+from support.synthetic import failed, measured, results_of, study
 
 FEW = Options(resamples=60)
 

@@ -12,7 +12,7 @@ from codecstudy.report.context import Context
 from codecstudy.report.data import Options
 from codecstudy.report.gallery import gallery
 from codecstudy.results import QualityResults
-from report_cases import HOSTILE, PictureInspector, four_formats, with_files
+from support.report_cases import HOSTILE, PictureInspector, four_formats, with_files
 
 
 def shown(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codecstudy.report import Options, write_report
-from report_cases import HOSTILE, PictureInspector, four_formats, with_files
+from support.report_cases import HOSTILE, PictureInspector, four_formats, with_files
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = (

@@ -11,7 +11,7 @@ import pytest
 from codecstudy.report.context import Context
 from codecstudy.report.data import Options
 from codecstudy.report.payload import embed, payload, significant
-from report_cases import HOSTILE, four_formats
+from support.report_cases import HOSTILE, four_formats
 
 
 def document_of(**changes: object) -> dict:

@@ -8,8 +8,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from codecstudy.crops import Box
 from codecstudy.report.pictures import Picture, as_is, heat_map, lossless_crop, thumbnail
+from codecstudy.types import Box
 
 RNG = np.random.default_rng(1)
 PIXELS = np.asarray(RNG.integers(0, 256, (40, 60, 3)), dtype=np.uint8)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codecstudy.crops import Box
 from codecstudy.report.regions import worst_region
+from codecstudy.types import Box
 
 
 def test_it_centres_on_the_worst_spot() -> None:

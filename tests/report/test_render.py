@@ -14,7 +14,7 @@ import pytest
 from codecstudy.report import Options, write_plots, write_report
 from codecstudy.report.build import build
 from codecstudy.report.render import render
-from report_cases import HOSTILE, PictureInspector, four_formats, with_files
+from support.report_cases import HOSTILE, PictureInspector, four_formats, with_files
 
 
 class Page(HTMLParser):

@@ -6,8 +6,8 @@ import pytest
 
 from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.scales import SCALES
-from codecstudy.model import Setting
 from codecstudy.report import words
+from codecstudy.types import Setting
 
 
 @pytest.mark.parametrize(

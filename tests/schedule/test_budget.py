@@ -7,9 +7,9 @@ import statistics
 
 import pytest
 
-from codecstudy.costs import CostModel
 from codecstudy.schedule import Source
-from simulation import Simulation, images, lognormal, study
+from codecstudy.schedule.costs import CostModel
+from support.simulation import Simulation, images, lognormal, study
 
 IMAGES_IN_BUDGET = 20
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from codecstudy.costs import CostModel, SettingCost
 from codecstudy.schedule.board import Board
+from codecstudy.schedule.costs import CostModel, SettingCost
 from codecstudy.schedule.flight import Flight
 from codecstudy.schedule.words import Source
 

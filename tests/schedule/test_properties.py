@@ -10,9 +10,9 @@ import random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from codecstudy.costs import CostModel
 from codecstudy.schedule import Assignment, Source, Task
-from simulation import Simulation, images, study
+from codecstudy.schedule.costs import CostModel
+from support.simulation import Simulation, images, study
 
 KINDS = ("kill", "join", "leave")
 

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from codecstudy.costs import CostModel, SettingCost
 from codecstudy.schedule import Assignment, Scheduler, Source, Task
-from simulation import Simulation, images, study
+from codecstudy.schedule.costs import CostModel, SettingCost
+from support.simulation import Simulation, images, study
 
 GB = 1_000_000_000
 

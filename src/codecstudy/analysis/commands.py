@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from codecstudy.model import Scalar, Setting
+from codecstudy.types import Scalar, Setting
 
 
 @dataclass(frozen=True, slots=True)

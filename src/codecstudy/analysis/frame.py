@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from codecstudy.analysis.variants import split
-from codecstudy.model import Setting
 from codecstudy.results import QualityResults
+from codecstudy.types import Setting
 
 _SETTING_COLUMNS = (
     "format",

@@ -16,8 +16,8 @@ from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
-from codecstudy.model import Setting
 from codecstudy.results import QualityResults
+from codecstudy.types import Setting
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from codecstudy.model import Scalar, Setting
+from codecstudy.types import Scalar, Setting
 
 
 @dataclass(frozen=True, slots=True)

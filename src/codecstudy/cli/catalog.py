@@ -107,10 +107,10 @@ def datasets_add(
 @user_errors
 def studies_list(root: RootOption = Path()) -> None:
     """List the built-in studies and those under config/studies."""
-    from codecstudy import studies
     from codecstudy.cli.display import count
     from codecstudy.errors import StudyError
     from codecstudy.study import StudyConfig
+    from codecstudy.study import builtin as studies
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("id", no_wrap=True)

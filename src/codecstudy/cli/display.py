@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from codecstudy import events
 from codecstudy.cli.app import visible
+from codecstudy.pipeline import events
 
 PLAIN_SECONDS = 10.0
 """Between two progress lines where there is no terminal."""

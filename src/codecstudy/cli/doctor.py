@@ -16,7 +16,8 @@ from codecstudy.errors import CodecstudyError
 @user_errors
 def doctor() -> None:
     """Show codecs, metrics, versions and the machine, and test the whole chain."""
-    from codecstudy import __version__, codecs, host, metrics, selftest
+    from codecstudy import __version__, codecs, host, metrics
+    from codecstudy.measurement import selftest
     from codecstudy.metrics import kernels
 
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -24,7 +24,7 @@ def measure(
 ) -> None:
     """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM."""
     from codecstudy import metrics
-    from codecstudy.pair import COLUMNS, Reference
+    from codecstudy.metrics.scoring import COLUMNS, Reference
 
     Kernels(err).ensure(metrics.names())
     prepared = Reference(reference)

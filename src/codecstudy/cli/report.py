@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from codecstudy.cli.answers import ResultsArgument, load_results, parse_rate
 from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
-from codecstudy.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.errors import ImageError, ResultsError
+from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.results import QualityResults
 
 if TYPE_CHECKING:

@@ -49,8 +49,8 @@ def parse_size(value: str) -> int:
 
 def find_study(study: str, root: Path) -> tuple[object, str]:
     """The study that a user names: a file, an id under ``config/studies``, or a built-in one."""
-    from codecstudy import studies
     from codecstudy.study import StudyConfig
+    from codecstudy.study import builtin as studies
 
     path = Path(study)
     if path.suffix.lower() in {".json", ".toml"} or path.is_file():

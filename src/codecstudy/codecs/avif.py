@@ -18,7 +18,7 @@ from PIL import AvifImagePlugin, features
 from codecstudy.codecs.base import Codec, Parameter, Pixels
 from codecstudy.codecs.pillow import save, to_pixels
 from codecstudy.errors import CodecError
-from codecstudy.model import Scalar, Setting
+from codecstudy.types import Scalar, Setting
 
 _SAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 _DEFAULT_SPEED = 6

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.model import Scalar, Setting
+from codecstudy.types import Scalar, Setting
 
 Pixels = NDArray[np.uint8]
 """A canonical image: uint8, height x width x 3, sRGB."""

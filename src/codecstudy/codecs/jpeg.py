@@ -12,7 +12,7 @@ from PIL import ImageFile, JpegImagePlugin, features
 from codecstudy.codecs.base import Codec, Parameter, Pixels
 from codecstudy.codecs.pillow import save, to_pixels
 from codecstudy.errors import CodecError
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 _SAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0"}
 

@@ -7,7 +7,7 @@ from imagecodecs import JpegxlError, jpegxl_decode, jpegxl_encode, jpegxl_versio
 
 from codecstudy.codecs.base import Codec, Parameter, Pixels
 from codecstudy.errors import CodecError
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 _DEFAULT_EFFORT = 7
 """libjxl's own default; imagecodecs' would be 5."""

@@ -13,7 +13,7 @@ from PIL import features
 from codecstudy.codecs.base import Codec, Parameter, Pixels
 from codecstudy.codecs.pillow import save
 from codecstudy.errors import CodecError
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 _DEFAULT_METHOD = 4
 _DEFAULT_LOSSLESS_EFFORT = 75

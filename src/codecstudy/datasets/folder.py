@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from codecstudy.errors import DatasetError, DatasetMissingError
-from codecstudy.model import IMAGE_SUFFIXES
+from codecstudy.types import IMAGE_SUFFIXES
 
 Order = Literal["hashed", "name"]
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.crops import Box
 from codecstudy.report import words
 from codecstudy.report.context import Context
 from codecstudy.report.data import GalleryNote, Inspector, Pixels
@@ -26,6 +25,7 @@ from codecstudy.report.pictures import (
 from codecstudy.report.regions import worst_region
 from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
+from codecstudy.types import Box
 
 _LOWER = 20.0
 """A second, lower SSIMULACRA 2 score for the first images: where differences begin to show."""

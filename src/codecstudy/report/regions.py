@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.crops import Box
+from codecstudy.types import Box
 
 REGION = (480, 320)
 """Width and height of what is shown, in pixels of the image."""

@@ -7,7 +7,7 @@ import math
 from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import split
-from codecstudy.model import Setting
+from codecstudy.types import Setting
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from codecstudy.costs import CostModel
+from codecstudy.schedule.costs import CostModel
 from codecstudy.schedule.flight import Flight
 from codecstudy.schedule.words import Source
 

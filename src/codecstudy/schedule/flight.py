@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from codecstudy.costs import CostModel
+from codecstudy.schedule.costs import CostModel
 from codecstudy.schedule.words import Source
 
 _LEFT, _HELD, _DONE = 0, 1, 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from codecstudy.costs import CostModel
 from codecstudy.schedule.admission import Admission
 from codecstudy.schedule.allowance import Outlook
 from codecstudy.schedule.board import Board
+from codecstudy.schedule.costs import CostModel
 from codecstudy.schedule.flight import Flight
 from codecstudy.schedule.words import Assignment, Source, Task
 

@@ -28,9 +28,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 
-from codecstudy.costs import CostModel
 from codecstudy.schedule.allowance import UNUSED, Allowance
 from codecstudy.schedule.backlog import Backlog
+from codecstudy.schedule.costs import CostModel
 from codecstudy.schedule.flight import Flight
 from codecstudy.schedule.roster import Held, Member, Roster
 from codecstudy.schedule.words import Assignment, Progress, Source, Task

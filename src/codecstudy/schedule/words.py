@@ -12,9 +12,9 @@ class Source:
 
     ``settings`` are the indices of the settings still to be run, in order: settings of one size stand together,
     so that one prepared reference is alive at a time. ``megapixels`` holds the image's size for each value of
-    :attr:`codecstudy.costs.SettingCost.size`. ``opening_bytes`` is a worker's resident peak while it decodes and
-    resizes the file, where that may be more than what its tasks need. Sources should share one ``settings``
-    tuple where they can: a million tasks then take no memory of their own.
+    :attr:`codecstudy.schedule.costs.SettingCost.size`. ``opening_bytes`` is a worker's resident peak while it
+    decodes and resizes the file, where that may be more than what its tasks need. Sources should share one
+    ``settings`` tuple where they can: a million tasks then take no memory of their own.
     """
 
     index: int

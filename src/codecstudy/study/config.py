@@ -14,13 +14,13 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from codecstudy.budget import parse_time_budget
 from codecstudy.errors import StudyError
-from codecstudy.model import Setting
 from codecstudy.study.encoders import EncoderConfig, read_encoders
 from codecstudy.study.files import read_study_file
 from codecstudy.study.problems import Part, Text, fail, is_text, kind, report, show, translate
 from codecstudy.study.sweeps import Lengths, read_lengths
+from codecstudy.study.time_budget import parse_time_budget
+from codecstudy.types import Setting
 
 TIME_BUDGETS = 'seconds (3600), or text such as "90s", "30m", "1h30m", "2h15m30s"'
 

@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from codecstudy import codecs
 from codecstudy.codecs.base import Codec
 from codecstudy.errors import CodecError
-from codecstudy.model import Scalar, Setting
 from codecstudy.study.problems import Part, Problem, ProblemsError, fail, kind, show, translate
 from codecstudy.study.sweeps import Lengths, QualityRange, read_extra_args, read_lengths, read_parameter
+from codecstudy.types import Scalar, Setting
 
 MAX_SETTINGS = 100_000
 """More settings than this are a slip of the pen, and would be held in memory for every image."""

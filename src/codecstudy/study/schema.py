@@ -12,10 +12,10 @@ from pydantic import BaseModel
 
 from codecstudy import codecs
 from codecstudy.codecs.base import Codec, Parameter
-from codecstudy.model import Setting
 from codecstudy.study.config import ID_PATTERN, DatasetConfig, Preprocessing, StudyConfig
 from codecstudy.study.encoders import EncoderConfig
 from codecstudy.study.sweeps import ORIGINAL
+from codecstudy.types import Setting
 
 Schema = dict[str, Any]
 

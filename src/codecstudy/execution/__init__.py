@@ -1,0 +1,1 @@
+"""Executors: what runs the tasks that the schedule hands out."""

@@ -1,0 +1,99 @@
+"""The chain's self-test: a study does not run where colours, alpha, 16 bits or a round trip come out wrong.
+
+It takes a few milliseconds and guards against a library that was built or updated badly: the kind of fault that
+would otherwise make every number of a study wrong without one error.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from codecstudy import codecs, images
+from codecstudy.codecs.base import Pixels
+from codecstudy.errors import CodecstudyError
+from codecstudy.types import Setting
+
+_EXACT = {
+    "jxl": Setting("jxl", quality=100),
+    "webp": Setting("webp", extra_args=(("lossless", True),)),
+}
+_BEST = {
+    "jpeg": Setting("jpeg", quality=100, chroma_subsampling="444"),
+    "avif": Setting("avif", quality=100, chroma_subsampling="444", speed=8),
+}
+_TOLERANCE = 6
+"""Largest difference that a best-quality lossy round trip of flat colours may show, of 255."""
+
+_COLOURS = (
+    (255, 0, 0),
+    (0, 255, 0),
+    (0, 0, 255),
+    (255, 255, 255),
+    (0, 0, 0),
+    (128, 128, 128),
+    (200, 120, 40),
+)
+
+
+def check_chain(formats: Iterable[str]) -> None:
+    """Raise :class:`codecstudy.errors.CodecstudyError`, naming what is wrong, unless the chain works.
+
+    Only the built-in ones of ``formats`` are tried: other codecs run in workers alone, where they can do no harm.
+    """
+    faults = [fault for fmt in formats if (fault := _codec_fault(fmt))]
+    faults += _image_faults()
+    if faults:
+        raise CodecstudyError(
+            f"The self-test failed: {'; '.join(faults)}. Numbers from this installation would be wrong: install "
+            "codecstudy and its dependencies afresh, and report it if that does not help."
+        )
+
+
+def _codec_fault(fmt: str) -> str | None:
+    codec, picture = codecs.get(fmt), _flat_colours()
+    if fmt in _EXACT:
+        setting, tolerance = _EXACT[fmt], 0
+    elif fmt in _BEST:
+        setting, tolerance = _BEST[fmt], _TOLERANCE
+    else:
+        return None
+    try:
+        back = codec.decode(codec.encode(picture, setting))
+    except Exception as error:
+        return f"{fmt}: {type(error).__name__}: {error}"
+    if back.shape != picture.shape or back.dtype != np.uint8:
+        return f"{fmt}: a {picture.shape} image came back as {back.dtype} {back.shape}"
+    off = int(np.abs(back.astype(np.int16) - picture).max())
+    return f"{fmt}: colours come back {off} of 255 off" if off > tolerance else None
+
+
+def _flat_colours() -> Pixels:
+    # Flat 16 x 16 blocks: no chroma subsampling and no transform can excuse a wrong colour in their middle.
+    rows = [np.broadcast_to(np.array(colour, np.uint8), (16, 16, 3)) for colour in _COLOURS]
+    return np.ascontiguousarray(np.concatenate(rows, axis=1))
+
+
+def _image_faults() -> list[str]:
+    import imagecodecs
+
+    deep = np.array([[[0, 127, 128], [129, 32767, 65535], [65407, 65406, 257]]], np.uint16)
+    clear = np.array([[[255, 0, 0, 255], [0, 0, 0, 0], [0, 0, 0, 127]]], np.uint8)
+    cases = (
+        ("16 bits are rounded wrongly", deep, np.round(deep / 257).astype(np.uint8)),
+        ("alpha is flattened wrongly", clear, np.array([[[255, 0, 0], [255] * 3, [128] * 3]], np.uint8)),
+    )
+    faults = []
+    with tempfile.TemporaryDirectory(prefix="codecstudy-") as folder:
+        for name, pixels, expected in cases:
+            path = Path(folder) / "case.png"
+            path.write_bytes(imagecodecs.png_encode(pixels))
+            try:
+                if not np.array_equal(images.load(path).pixels, expected):
+                    faults.append(name)
+            except Exception as error:
+                faults.append(f"{name}: {type(error).__name__}: {error}")
+    return faults

@@ -1,0 +1,249 @@
+"""The running part of a run: feeds workers what the schedule says and files what they report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from codecstudy.errors import CodecstudyError
+from codecstudy.execution.local import Died, Done, HandlerError, Ready, Recalled, WorkerPool
+from codecstudy.execution.local import Event as WorkerEvent
+from codecstudy.measurement.measurer import Report
+from codecstudy.pipeline import events
+from codecstudy.pipeline.interrupts import Interrupts
+from codecstudy.pipeline.plan import Plan
+from codecstudy.schedule import Scheduler, Task
+from codecstudy.schedule.costs import CostModel
+from codecstudy.store import Store
+from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
+
+log = logging.getLogger(__name__)
+
+QUEUE = 2
+"""Tasks that a worker holds: the one that runs and the next, so that it never waits for this process."""
+POLL_SECONDS = 0.1
+COMMIT_SECONDS = 0.5
+FRUITLESS_STARTS = 3
+"""Workers in a row that may fail before they are ready, until the run gives up: the installation is broken."""
+KILLED_STARTS = 30
+"""The same for workers that something outside kills, which says nothing about the installation."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the tasks of this run cost, in CPU seconds."""
+
+    work: float = 0.0
+    opening: float = 0.0
+    images_done: int = 0
+    tasks_done: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """One run's traffic between the schedule, the workers and the store."""
+
+    plan: Plan
+    scheduler: Scheduler
+    costs: CostModel
+    pool: WorkerPool
+    store: Store
+    emit: Callable[[events.Event], None]
+    interrupts: Interrupts
+    outcomes: dict[tuple[int, int], Outcome]
+    """All outcomes so far by (source, setting) index: those the store knew, and those of this run."""
+    started: float
+    workers: int
+    task_timeout: float | None = None
+    max_memory: int | None = None
+    totals: Totals = field(default_factory=Totals)
+    _queues: dict[int, deque[Task]] = field(default_factory=dict)
+    _left: dict[int, int] = field(default_factory=dict)
+    _fruitless: float = 0.0
+    _budget_told: bool = False
+    _interrupts_seen: int = 0
+    _committed: float = 0.0
+
+    def run(self) -> None:
+        """Until everything that the schedule admits has an outcome, or a second interrupt."""
+        for s in range(len(self.plan.sources)):
+            known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
+            self._left[s] = len(self.plan.settings) - known
+            self.totals.images_done += self._left[s] == 0
+        self.pool.start()
+        while not self.scheduler.done(self._now()) and not self._stop_at_once():
+            for event in self.pool.poll(POLL_SECONDS):
+                self._handle(event)
+            self._feed(*self._queues)
+            self._tell_budget()
+            self._commit_sometimes()
+        self.store.commit()
+
+    def _now(self) -> float:
+        return time.monotonic() - self.started
+
+    def _stop_at_once(self) -> bool:
+        """Whether a second interrupt has come; the first one stops new images."""
+        if self.interrupts.count > self._interrupts_seen:
+            self._interrupts_seen = self.interrupts.count
+            self.scheduler.stop()
+            self.emit(events.Interrupted(at_once=self.interrupts.count > 1))
+        return self.interrupts.count > 1
+
+    def _commit_sometimes(self) -> None:
+        if self._now() - self._committed >= COMMIT_SECONDS:
+            self.store.commit()
+            self._committed = self._now()
+
+    def _feed(self, *workers: int) -> None:
+        """Give these workers, in order, what the schedule has for them."""
+        for worker in workers:
+            while (given := self.scheduler.next(worker, self._now())) is not None:
+                task = given.task
+                self._queues[worker].append(task)
+                if given.helping:
+                    self.emit(events.Helped(worker, self.plan.sources[task.source].image))
+                job = self.plan.job(task.source, task.setting)
+                self.pool.submit(worker, task, job, self._deadline(task, given.opens))
+
+    def _tell_budget(self) -> None:
+        progress = self.scheduler.progress(self._now())
+        left = progress.sources - progress.sources_opened
+        if not self._budget_told and self.scheduler.closing() and left and not self.interrupts.count:
+            self._budget_told = True
+            in_flight = progress.sources_opened - progress.sources_done
+            self.emit(events.BudgetSpent(self._now(), in_flight, left))
+
+    def _deadline(self, task: Task, opens: bool) -> float:
+        if self.task_timeout is not None:
+            return self.task_timeout
+        source = self.plan.sources[task.source]
+        # The whole file is decoded, however small the size at which it is measured.
+        opening = source.width * source.height / 1e6 if opens else 0.0
+        return self.costs.deadline_seconds(task.setting, self._megapixels(task), opening)
+
+    def _megapixels(self, task: Task) -> float:
+        return self.plan.sources[task.source].megapixels(self.plan.settings[task.setting])
+
+    def _handle(self, event: WorkerEvent) -> None:
+        match event:
+            case Ready(worker):
+                self._fruitless = 0.0
+                self._queues[worker] = deque()
+                self._feed(worker)
+            case Done(worker, task, value, seconds, peak_rss):
+                assert isinstance(task, Task)
+                self._queues[worker].remove(task)
+                self._done(worker, task, value, seconds, peak_rss)
+                # The schedule asks for this worker first, so that it keeps the room its source has.
+                self._feed(worker)
+            case Died():
+                self._died(event)
+            case Recalled():
+                pass  # nothing here recalls tasks
+
+    def _done(self, worker: int, task: Task, value: object, seconds: float, peak_rss: int | None) -> None:
+        megapixels = self._megapixels(task)
+        report = value if isinstance(value, Report) else Report(_unexpected(value))
+        outcome, opening = report.outcome, report.opening
+        own = seconds
+        if opening is not None:
+            own = max(0.0, seconds - opening.seconds)
+            self.totals.opening += opening.cpu_seconds
+        if isinstance(outcome, Measurement):
+            if opening is not None:
+                # What a source costs that cannot be opened says nothing about the others.
+                self.costs.observe_open(megapixels, opening.seconds)
+            if peak_rss is not None:
+                self.costs.observe_memory(task.setting, megapixels, peak_rss)
+            self.totals.work += (
+                outcome.encoding_cpu_time + outcome.decoding_cpu_time + outcome.metrics_cpu_time
+            )
+            self.scheduler.finished(worker, task, self._now(), own)
+        else:
+            self.scheduler.failed(worker, task, self._now())
+        self._file(worker, task, outcome, seconds)
+
+    def _file(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
+        source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
+        self.outcomes[task.source, task.setting] = outcome
+        self.store.add(self.plan.identity(source, setting), outcome)
+        self._left[task.source] -= 1
+        self.totals.tasks_done += 1
+        self.totals.images_done += self._left[task.source] == 0
+        done, whole = self.totals.tasks_done, self.totals.images_done
+        if isinstance(outcome, Failure):
+            log.warning("%s, %s: %s: %s", source.image, setting.label(), outcome.kind, outcome.reason)
+            self.emit(events.Failed(source.image, setting, outcome, done, whole))
+            return
+        megapixels = 0.0 if isinstance(outcome, Skip) else outcome.width * outcome.height / 1e6
+        self.emit(
+            events.Finished(
+                worker,
+                source.image,
+                setting,
+                outcome,
+                seconds,
+                done,
+                whole,
+                megapixels,
+                self.scheduler.remaining_seconds(self._now()),
+            )
+        )
+
+    def _died(self, death: Died) -> None:
+        reason = _how(death)
+        log.warning("worker %d: %s: %s", death.worker, reason, death.detail)
+        queue = self._queues.pop(death.worker, None)
+        if queue is None:
+            self._fruitless += FRUITLESS_STARTS / KILLED_STARTS if death.signal_name == "SIGKILL" else 1
+            if self._fruitless >= FRUITLESS_STARTS:
+                raise CodecstudyError(self._cannot_start(reason, death.detail))
+        else:
+            running = death.running if isinstance(death.running, Task) else None
+            given_up = self._release(death, running, queue)
+            # Its replacement has the same name, and is asked for once it is ready.
+            self.scheduler.add_worker(death.worker)
+            if given_up is not None:
+                self._file(death.worker, given_up, Failure(death.reason, reason), 0.0)
+        self.pool.replace(death.worker)
+        self.emit(events.WorkerReplaced(death.worker, reason))
+
+    def _cannot_start(self, reason: str, said: str) -> str:
+        text = f"Worker processes end before they are ready: {reason}. "
+        if self.max_memory is not None:
+            text += f"Each may use {self.max_memory / 2**20:,.0f} MiB, as max_memory says; try more. "
+        text += "'codecstudy doctor' tests the installation."
+        return f"{text} The last one said:\n{said}" if said else text
+
+    def _release(self, death: Died, running: Task | None, queue: deque[Task]) -> Task | None:
+        """Give a dead worker's tasks back to the schedule; the one that is not to be tried again, if any."""
+        if running is not None and death.reason == "timeout":
+            # A second try would cost the whole deadline again.
+            self.scheduler.failed(death.worker, running, self._now())
+            self.scheduler.remove_worker(death.worker, self._now())
+            return running
+        queued = [task for task in queue if task != running]
+        return self.scheduler.lost(death.worker, running, queued, self._now())
+
+
+def _unexpected(value: object) -> Failure:
+    """What a worker says when even a bench's own care did not catch an error."""
+    assert isinstance(value, HandlerError)
+    log.error("%s", value.traceback)
+    kind: FailureKind = "memory" if value.kind == "MemoryError" else "crash"
+    return Failure(kind, f"{value.kind}: {value.message}")
+
+
+def _how(death: Died) -> str:
+    """How a worker ended, in words that are the same each time: they go into records."""
+    if death.reason == "timeout":
+        return "ran over its deadline and was ended"
+    if death.signal_name is not None:
+        how = f"the worker process was killed by {death.signal_name}"
+    else:
+        how = f"the worker process ended with exit code {death.exit_code}"
+    return f"{how} (out of memory)" if death.reason == "memory" else how

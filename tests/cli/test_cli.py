@@ -1,0 +1,346 @@
+"""The command line end to end, as a user's shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from conftest import picture
+from support.synthetic import Formula, records_of, results_of
+
+STUDY = {
+    "id": "mine",
+    "dataset": {"id": "sample"},
+    "encoders": [
+        {"format": "jpeg", "quality": [50, 90]},
+        {"format": "jxl", "quality": 80, "effort": 3},
+    ],
+}
+
+
+def codecstudy(*arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "codecstudy", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **env},
+    )
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(STUDY))
+    return path
+
+
+def test_run_ends_with_a_table_and_says_where_the_results_are(
+    study_file: Path, photos: Path, root: Path
+) -> None:
+    done = codecstudy("run", study_file, "--images", photos, "--root", root, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert "mine: 4 images x 3 settings, 12 tasks on 2 workers" in done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("jpeg", "jxl"))]
+    assert [row.split("  ")[0] for row in rows] == ["jpeg q50", "jpeg q90", "jxl q80 e3"]
+    assert str(root / "data" / "metrics" / "mine" / "quality.json") in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr, "no control characters where there is no terminal"
+
+
+def test_json_summary_and_second_run(study_file: Path, photos: Path, root: Path) -> None:
+    arguments = ("run", study_file, "--images", photos, "--root", root, "--json", "--quiet")
+    first, second = codecstudy(*arguments), codecstudy(*arguments)
+    assert first.returncode == second.returncode == 0
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+    summary = json.loads(first.stdout)
+    assert (summary["measured"], summary["failed"], summary["complete"]) == (12, 0, True)
+    assert {row["setting"] for row in summary["settings"]} == {"jpeg q50", "jpeg q90", "jxl q80 e3"}
+
+
+def test_failures_are_listed_by_reason_with_exit_code_1(study_file: Path, photos: Path, root: Path) -> None:
+    (photos / "one.png").write_text("no image")
+    (photos / "two.png").write_text("no image, too")
+    done = codecstudy("run", study_file, "--images", photos, "--root", root)
+    assert done.returncode == 1
+    assert "6 failed: source: " in done.stdout
+    assert "one.png" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    quiet = codecstudy("run", study_file, "--images", photos, "--root", root, "--quiet")
+    assert quiet.returncode == 1
+    assert quiet.stdout == ""
+    assert "6 tasks failed" in quiet.stderr
+
+
+def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> None:
+    done = codecstudy("run", study_file, "--images", photos, "--root", root, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    for fact in ("4 images", "3 settings", "12 tasks", "about"):
+        assert fact in done.stdout
+    assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "no-such-study"), "no-such-study"),
+        (("run", "demo", "--time-budget", "soon"), "'soon' is no time budget"),
+        (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
+        (("run", "demo", "--max-memory", "8"), "write 8G"),
+        (("run", "demmo"), "Did you mean 'demo'?"),
+        (("run", "demo", "--workers", "0"), "workers"),
+        (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),
+        (("run", "broken.json"), "JSON"),
+        (("run", "wrong.toml"), "encoders[0].speed: JPEG has no speed"),
+        (("datasets", "fetch", "no-such-dataset"), "no-such-dataset"),
+        (("datasets", "add", "no-such-folder", "--id", "x"), "no-such-folder"),
+        (("frobnicate",), "frobnicate"),
+    ],
+)
+def test_a_users_mistake_is_exit_code_2_and_no_traceback(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "broken.json").write_text('{"id": ')
+    (tmp_path / "wrong.toml").write_text(
+        'id = "x"\ndataset = { id = "sample" }\nencoders = [{ format = "jpeg", quality = 50, speed = 3 }]\n'
+    )
+    done = codecstudy(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists(), "a mistake leaves no files behind"
+
+
+def test_measure_gives_all_scores_of_a_pair(tmp_path: Path) -> None:
+    Image.fromarray(picture()).save(tmp_path / "a.png")
+    Image.fromarray(picture()).save(tmp_path / "a.jpg", quality=60)
+    done = codecstudy("measure", "a.png", "a.jpg", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    scores = json.loads(done.stdout)
+    assert list(scores) == ["ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim"]
+    same = json.loads(codecstudy("measure", "a.png", "a.png", "--json", cwd=tmp_path).stdout)
+    assert (same["ssimulacra2"], same["butteraugli"], same["psnr"], same["ssim"]) == (100, 0, "inf", 1)
+
+
+def test_measure_says_which_file_it_could_not_score(tmp_path: Path) -> None:
+    Image.fromarray(picture()).save(tmp_path / "a.png")
+    Image.fromarray(picture(20, 20)).save(tmp_path / "small.png")
+    (tmp_path / "text.png").write_text("text")
+    done = codecstudy("measure", "a.png", "a.png", "small.png", "text.png", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "a.png" in done.stdout
+    assert "(40, 48, 3)" in done.stderr
+    assert "(20, 20, 3)" in done.stderr
+    assert "text.png" in done.stderr
+    assert codecstudy("measure", "text.png", "a.png", cwd=tmp_path).returncode == 2
+
+
+def test_lists(tmp_path: Path, photos: Path) -> None:
+    listed = codecstudy("studies", "list", cwd=tmp_path).stdout
+    for study in ("demo", "format-comparison", "jxl-effort-sweep", "speed-effort-comparison"):
+        assert study in listed
+    added = codecstudy("datasets", "add", photos, "--id", "holiday", cwd=tmp_path)
+    assert added.returncode == 0, added.stderr
+    rows = {
+        row["id"]: row for row in json.loads(codecstudy("datasets", "list", "--json", cwd=tmp_path).stdout)
+    }
+    assert rows["holiday"]["downloaded"]
+    assert rows["holiday"]["images"] == 4
+    assert {"sample", "kodak", "div2k-valid"} <= set(rows)
+    assert "holiday" in codecstudy("datasets", "list", cwd=tmp_path).stdout
+
+
+def test_schema_and_doctor(tmp_path: Path) -> None:
+    schema = json.loads(codecstudy("schema", cwd=tmp_path).stdout)
+    assert "encoders" in schema["properties"]
+    done = codecstudy("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for fact in ("libjpeg-turbo", "libwebp", "libaom", "libjxl", "ssimulacra2", "kernel cache", "self-test"):
+        assert fact in done.stdout
+    assert not list(tmp_path.iterdir()), "neither writes anything"
+
+
+def test_ctrl_c_saves_whole_images_and_exits_130(tmp_path: Path, root: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for seed in range(40):
+        Image.fromarray(picture(256, 256, seed)).save(folder / f"{seed}.png")
+    study = {**STUDY, "encoders": [{"format": "avif", "quality": [40, 60, 80], "speed": 2}]}
+    (tmp_path / "slow.json").write_text(json.dumps(study))
+    run = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "codecstudy",
+            "run",
+            tmp_path / "slow.json",
+            "--images",
+            folder,
+            "--root",
+            root,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log = root / "data" / "store.sqlite-wal"
+    deadline = time.monotonic() + 120
+    # The store's log grows with the first committed measurements.
+    while time.monotonic() < deadline and not (log.exists() and log.stat().st_size > 60_000):
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=120)
+    assert run.returncode == 130, out + err
+    assert "interrupted" in err
+    results = json.loads((root / "data" / "metrics" / "mine" / "quality.json").read_text())
+    assert not results["complete"]
+    assert "interrupted" in results["incomplete_reason"]
+    assert 0 < len(results["measurements"]) < 120
+    assert len(results["measurements"]) % 3 == 0
+
+
+def test_json_has_no_colours_whatever_the_environment_says(
+    study_file: Path, photos: Path, root: Path, tmp_path: Path
+) -> None:
+    run = ("run", study_file, "--images", photos, "--root", root, "--json")
+    for arguments in (run, (*run, "--dry-run"), ("schema",), ("datasets", "list", "--json")):
+        done = codecstudy(*arguments, cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="")
+        assert done.returncode == 0, done.stderr
+        assert isinstance(json.loads(done.stdout), dict | list)
+
+
+def test_a_run_goes_on_when_nobody_reads_its_progress(study_file: Path, photos: Path, root: Path) -> None:
+    arguments = ("run", str(study_file), "--images", str(photos), "--root", str(root))
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        [sys.executable, "-m", "codecstudy", *arguments], stdout=subprocess.PIPE, stderr=writing, check=True
+    )
+    os.close(writing)
+    assert b"jpeg q50" in run.stdout
+    assert json.loads((root / "data" / "metrics" / "mine" / "quality.json").read_text())["complete"]
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    shown = subprocess.run(
+        [sys.executable, "-m", "codecstudy", "schema"], stdout=writing, stderr=subprocess.PIPE, check=True
+    )
+    os.close(writing)
+    assert shown.stderr == b""
+
+
+def test_names_of_files_cannot_steer_the_terminal(study_file: Path, photos: Path, root: Path) -> None:
+    (photos / "bad\x1b[31m\nname [red] :fire:.png").write_text("no image")
+    done = codecstudy("run", study_file, "--images", photos, "--root", root)
+    assert done.returncode == 1
+    for text in (done.stdout, done.stderr):
+        assert "bad\\x1b[31m\\nname [red] :fire:.png" in text
+        assert "\x1b" not in text
+
+
+def test_dry_run_counts_what_save_artifacts_would_measure_again(
+    study_file: Path, photos: Path, root: Path
+) -> None:
+    run = ("run", study_file, "--images", photos, "--root", root)
+    assert codecstudy(*run).returncode == 0
+    assert "0 tasks" in codecstudy(*run, "--dry-run").stdout
+    assert "12 tasks" in codecstudy(*run, "--dry-run", "--save-artifacts").stdout
+
+
+def test_the_table_keeps_its_figures_where_there_is_little_room(
+    tmp_path: Path, photos: Path, root: Path
+) -> None:
+    extra = {"enable-chroma-deltaq": 1, "sharpness": 3, "deltaq-mode": 2}
+    encoder = {"format": "avif", "quality": 60, "speed": 10, "chroma_subsampling": "420", "extra_args": extra}
+    (tmp_path / "long.json").write_text(json.dumps({**STUDY, "encoders": [encoder]}))
+    run = ("run", tmp_path / "long.json", "--images", photos, "--root", root)
+    label = "avif q60 420 s10 deltaq-mode=2 enable-chroma-deltaq=1 sharpness=3"
+    narrow = codecstudy(*run, COLUMNS="70")
+    assert narrow.returncode == 0, narrow.stderr
+    for heading in ("bits/px", "SSIMULACRA2", "images"):
+        assert heading in narrow.stdout
+    assert "\u2026" not in narrow.stdout
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    piped = subprocess.run(
+        [sys.executable, "-m", "codecstudy", *map(str, run)],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=True,
+    )
+    assert any(line.startswith(label) and line.endswith(" 4") for line in piped.stdout.splitlines())
+
+
+def test_answers_on_the_command_line(tmp_path: Path, photos: Path) -> None:
+    for path in photos.rglob("*.png"):
+        with Image.open(path) as image:
+            # Smooth enough for every format to reach the target.
+            image.resize((12, 10)).resize((96, 80), Image.Resampling.BICUBIC).save(path)
+    study = {**STUDY, "encoders": [{"format": f, "quality": [2, 15, 50, 95]} for f in ("jpeg", "webp")]}
+    (tmp_path / "mine.json").write_text(json.dumps(study))
+    for root in ("base", "head"):
+        done = codecstudy("run", "mine.json", "--images", photos, "--root", root, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert f"codecstudy recommend {tmp_path}/{root}/data/metrics/mine" in done.stdout
+    base, head = "base/data/metrics/mine", "head/data/metrics/mine"
+    answer = codecstudy("recommend", base, "--target", 60, cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    for fact in ("SSIMULACRA2 60 or better", "baseline", "cwebp -q", "note: 4 images only"):
+        assert fact in answer.stdout
+    found = json.loads(codecstudy("recommend", base, "--target", 60, "--json", cwd=tmp_path).stdout)
+    assert {item["format"] for item in found["items"]} == {"jpeg", "webp"}
+    same = codecstudy("diff", base, head, "--target", 60, "--json", cwd=tmp_path)
+    assert same.returncode == 0, same.stdout + same.stderr
+    assert {row["verdict"] for row in json.loads(same.stdout)["comparisons"]} == {"same"}
+    report = codecstudy("report", base, "-o", "report.html", "--plots", "plots", cwd=tmp_path)
+    assert report.returncode == 0, report.stderr
+    assert "<title>" in (tmp_path / "report.html").read_text()
+    assert list((tmp_path / "plots").glob("*.svg"))
+    for name in ("csv", "parquet", "codec-compare"):
+        exported = codecstudy("export", base, "--format", name, cwd=tmp_path)
+        assert exported.returncode == 0, exported.stderr
+        assert all((tmp_path / line).is_file() for line in exported.stdout.split())
+    for wrong in (
+        ("recommend", "mine.json"),
+        ("report", base, "-o", "base"),
+        ("export", base, "--format", "x"),
+    ):
+        failed = codecstudy(*wrong, cwd=tmp_path)
+        assert failed.returncode == 2
+        assert "Traceback" not in failed.stderr
+
+
+def test_a_diff_says_on_how_many_images_it_rests(tmp_path: Path) -> None:
+    # Image 0 never reaches the target, neither in BASE nor in HEAD.
+    codec = Formula("jpeg", score=lambda quality, image: quality if image else quality / 2)
+    results_of(records_of([codec], 4)).save(tmp_path / "quality.json")
+    done = codecstudy("diff", tmp_path, tmp_path, "--target", 60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3/4" in done.stdout
+    assert "note: 3 images only" in done.stdout
+    (tmp_path / "head").mkdir()
+    results_of(records_of([codec.scaled(1.05)], 4)).save(tmp_path / "head" / "quality.json")
+    worse = codecstudy("diff", tmp_path, tmp_path / "head", "--target", 60)
+    assert worse.returncode == 1
+    assert "worse" in worse.stdout
+
+
+def test_results_of_another_folder_are_not_replaced_without_a_word(
+    study_file: Path, photos: Path, tmp_path: Path, root: Path
+) -> None:
+    codecstudy("run", study_file, "--images", photos, "--root", root)
+    other = codecstudy("run", study_file, "--images", photos / "inner", "--root", root)
+    assert "replaces the results of this study" in other.stderr
+    again = codecstudy("run", study_file, "--images", photos / "inner", "--root", root)
+    assert "replaces" not in again.stderr

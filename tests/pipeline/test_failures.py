@@ -1,0 +1,215 @@
+"""Whatever goes wrong with an image, a setting, a worker or the whole process: nothing measured is lost."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from codecstudy import host
+from codecstudy.errors import CodecstudyError
+from codecstudy.pipeline import events
+from codecstudy.pipeline.runner import PipelineRunner
+from codecstudy.results import QualityResults
+from codecstudy.store import Store
+from support.pipeline_runs import FOUR, fake, many_photos, runs, saved, start_script, study, timeless, workers
+
+
+def test_unreadable_images_are_records_and_the_run_goes_on(root: Path, photos: Path) -> None:
+    (photos / "text.png").write_text("not an image")
+    (photos / "empty.jpg").write_bytes(b"")
+    whole = (photos / "a.png").read_bytes()
+    (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
+    seen: list[events.Event] = []
+    results = PipelineRunner(root).run(study(*FOUR[:2]), images=photos, num_workers=2, on_event=seen.append)
+    failed = {r.source_image for r in results.measurements if r.status == "failed"}
+    assert failed == {"text.png", "empty.jpg", "cut.png"}
+    assert len(results.measurements) == 7 * 3
+    assert all(
+        r.failure == "source" and r.measurement_error for r in results.measurements if r.status == "failed"
+    )
+    assert sum(isinstance(event, events.Failed) for event in seen) == 3 * 3
+    assert results.complete
+
+
+MISBEHAVIOUR = {
+    "RAISE": ("encode", "encoder says no"),
+    "GARBAGE": ("encode", "str"),
+    "EMPTY": ("encode", "no bytes"),
+    "UNPICKLABLE": ("encode", "cannot cross"),
+    "LIAR": ("decode", "shape"),
+    "FLOAT": ("decode", "float32"),
+    "SIGKILL": ("crash", "SIGKILL"),
+    "SEGV": ("crash", "SIGSEGV"),
+    "EXIT": ("crash", "exit code 7"),
+}
+"""What each fake codec does, as kind of failure and words of the reason."""
+
+
+@pytest.fixture(scope="module")
+def misbehaved(tmp_path_factory: pytest.TempPathFactory) -> QualityResults:
+    """One run with all of them at once, beside a codec that works."""
+    base = tmp_path_factory.mktemp("misbehaved")
+    encoders = [{"format": fake(name), "quality": [13, 60]} for name in MISBEHAVIOUR]
+    config = study({"format": "jpeg", "quality": 80}, *encoders)
+    return PipelineRunner(base / "w").run(config, images=many_photos(base / "many", 2), num_workers=2)
+
+
+@pytest.mark.parametrize("name", MISBEHAVIOUR)
+def test_a_codec_that_misbehaves_costs_its_own_tasks(misbehaved: QualityResults, name: str) -> None:
+    kind, message = MISBEHAVIOUR[name]
+    records = [record for record in misbehaved.measurements if record.format == fake(name)]
+    assert len(records) == 4
+    for record in records:
+        if record.quality == 13 or kind == "decode":
+            assert (record.status, record.failure, record.file_size) == ("failed", kind, None)
+            assert message in str(record.measurement_error)
+        else:
+            assert record.status == "measured", record.measurement_error
+
+
+def test_codecs_that_work_are_not_touched_by_those_that_do_not(misbehaved: QualityResults) -> None:
+    assert misbehaved.complete
+    assert [r.status for r in misbehaved.measurements if r.format == "jpeg"] == ["measured"] * 2
+
+
+def test_a_hang_ends_at_its_deadline_with_its_process_tree(
+    root: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_CODEC_PID_FILE", str(tmp_path / "pid"))
+    encoders = [{"format": fake(name), "quality": [13, 60]} for name in ("HANG", "DEAF", "CHILD")]
+    config = study(*encoders, dataset={"id": "sample", "max_images": 1})
+    results = PipelineRunner(root).run(config, images=photos, num_workers=2, task_timeout=1.5)
+    for record in results.measurements:
+        expected = ("failed", "timeout") if record.quality == 13 else ("measured", None)
+        assert (record.status, record.failure) == expected
+    assert not runs(int((tmp_path / "pid").read_text()))
+
+
+def test_a_codec_that_eats_memory_ends_as_a_failure(root: Path, photos: Path) -> None:
+    config = study({"format": fake("MEMORY"), "quality": [13, 60]}, dataset={"id": "sample", "max_images": 1})
+    results = PipelineRunner(root).run(config, images=photos, num_workers=1, max_memory=1200 << 20)
+    bad, good = results.measurements
+    assert (bad.status, bad.failure) == ("failed", "memory")
+    assert good.status == "measured"
+
+
+def test_a_worker_killed_in_mid_run_loses_nothing_but_time(root: Path, photos: Path) -> None:
+    killed = []
+
+    def kill_one(event: events.Event) -> None:
+        if isinstance(event, events.Finished) and not killed:
+            victim = workers()[0]
+            killed.append(victim.pid)
+            victim.send_signal(signal.SIGKILL)
+
+    seen: list[events.Event] = []
+
+    def on_event(event: events.Event) -> None:
+        seen.append(event)
+        kill_one(event)
+
+    config = study({"format": fake("SLOW"), "quality": [20, 40, 60, 80]})
+    results = PipelineRunner(root).run(config, images=photos, num_workers=2, on_event=on_event)
+    assert killed
+    assert any(isinstance(event, events.WorkerReplaced) for event in seen)
+    assert len(results.measurements) == 16
+    assert all(record.status == "measured" for record in results.measurements)
+
+
+def test_an_error_of_the_run_as_a_whole_leaves_what_was_measured(root: Path, tmp_path: Path) -> None:
+    seen: list[events.Event] = []
+
+    def on_event(event: events.Event) -> None:
+        seen.append(event)
+        if sum(isinstance(e, events.Finished) for e in seen) == 7:
+            raise RuntimeError("the display is gone")
+
+    config = study({"format": fake("GOOD"), "quality": [20, 40]})
+    folder = many_photos(tmp_path / "many", 6)
+    with pytest.raises(RuntimeError, match="the display is gone"):
+        PipelineRunner(root).run(config, images=folder, num_workers=1, on_event=on_event)
+    results = saved(root)
+    assert not results.complete
+    assert 2 <= results.run.images_measured <= 3
+    assert "stopped by an error (the display is gone)" in str(results.incomplete_reason)
+    assert not workers()
+
+
+def test_too_little_memory_for_a_worker_to_start_is_an_error_that_says_so(root: Path, photos: Path) -> None:
+    with pytest.raises(CodecstudyError, match=r"Each may use 10 MiB, as max_memory says"):
+        PipelineRunner(root).run(study(FOUR[0]), images=photos, num_workers=2, max_memory=10 << 20)
+    assert not (root / "data" / "metrics").exists()
+
+
+def test_a_machine_without_free_memory_takes_its_turns(
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "available_memory", lambda: 0)
+    config = study({"format": fake("GOOD"), "quality": [20, 40]})
+    assert PipelineRunner(root).run(config, images=photos, num_workers=2).complete
+
+
+def test_a_parent_killed_twenty_times_loses_and_repeats_nothing(root: Path, photos: Path) -> None:
+    qualities = list(range(5, 100, 5))
+    random = np.random.default_rng(1)
+    committed, kills = 0, 0
+    for _ in range(20):
+        script = start_script(root, photos, qualities)
+        assert script.stdout is not None
+        assert int(script.stdout.readline()) == committed, (
+            "what was committed is known, and not measured again"
+        )
+        time.sleep(float(random.uniform(0.0, 1.5)))
+        children = psutil.Process(script.pid).children(recursive=True)
+        script.kill()
+        script.communicate()
+        kills += 1
+        assert not psutil.wait_procs(children, timeout=5)[1], "workers end by themselves within five seconds"
+        with Store(root / "data" / "store.sqlite") as store:
+            assert store.count() >= committed
+            committed = store.count()
+        if committed == len(qualities) * 4:
+            break
+    seen: list[events.Event] = []
+    config = study({"format": fake("SLOW"), "quality": qualities})
+    results = PipelineRunner(root).run(config, images=photos, num_workers=2, on_event=seen.append)
+    assert sum(isinstance(event, events.Finished) for event in seen) == len(qualities) * 4 - committed
+    assert kills > 3
+    undisturbed = PipelineRunner(root.parent / "other").run(config, images=photos, num_workers=2)
+    assert timeless(results.measurements) == timeless(undisturbed.measurements)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds workers through /proc")
+def test_a_worker_killed_every_second(root: Path, tmp_path: Path) -> None:
+    folder = many_photos(tmp_path / "many", 10)
+    config = study({"format": fake("SLOW"), "quality": [10, 20, 30, 40, 50, 60]})
+    stop = threading.Event()
+    random = np.random.default_rng(2)
+
+    def killer() -> None:
+        while not stop.wait(1.0):
+            found = workers()
+            if found:
+                found[int(random.integers(len(found)))].kill()
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    try:
+        results = PipelineRunner(root).run(config, images=folder, num_workers=2)
+    finally:
+        stop.set()
+        thread.join()
+    assert len(results.measurements) == 60
+    assert all(r.status == "measured" or r.failure == "crash" for r in results.measurements)
+    crashed = sum(r.status == "failed" for r in results.measurements)
+    seen: list[events.Event] = []
+    again = PipelineRunner(root).run(config, images=folder, num_workers=2, on_event=seen.append)
+    assert sum(isinstance(event, events.Finished) for event in seen) == crashed
+    assert all(r.status == "measured" for r in again.measurements)

@@ -1,0 +1,116 @@
+"""Codecs that misbehave at quality 13 and are a fast, lossy format otherwise. Tests register them by path."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.types import Setting
+
+BAD = 13
+
+
+def _pack(image: Pixels, setting: Setting) -> bytes:
+    step = 1 + (100 - (setting.quality or 0)) // 10
+    height, width = image.shape[:2]
+    coarse = (image // step) * step
+    return height.to_bytes(4, "big") + width.to_bytes(4, "big") + zlib.compress(coarse.tobytes(), 1)
+
+
+def _unpack(data: bytes) -> Pixels:
+    height, width = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
+    return np.frombuffer(zlib.decompress(data[8:]), np.uint8).reshape(height, width, 3).copy()
+
+
+def make(
+    name: str,
+    misbehave: Callable[[], Any] | None = None,
+    *,
+    decode: Callable[[bytes], Any] = _unpack,
+    seconds: float = 0.0,
+) -> Codec:
+    def encode(image: Pixels, setting: Setting) -> bytes:
+        if seconds:
+            time.sleep(seconds)
+        if misbehave is not None and setting.quality == BAD:
+            return misbehave()
+        return _pack(image, setting)
+
+    return Codec(
+        format=name,
+        title=name,
+        extension=f".{name}",
+        version=lambda: "fake 1",
+        parameters=(Parameter("quality", "quality", 0, 100),),
+        extra_parameters=(),
+        check=lambda setting: None,
+        encode=encode,
+        decode=decode,
+        seconds_per_megapixel=lambda setting: 0.05,
+    )
+
+
+def _hang() -> None:
+    time.sleep(3600)
+
+
+def _hang_deaf() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(3600)
+
+
+def _hang_with_child() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
+    path = os.environ.get("FAKE_CODEC_PID_FILE")
+    if path:
+        with open(path, "w") as file:  # noqa: PTH123
+            file.write(str(child.pid))
+    time.sleep(3600)
+
+
+def _eat_memory() -> bytes:
+    hoard = []
+    while True:
+        hoard.append(np.ones(1 << 23))
+
+
+def _unpicklable() -> None:
+    class LocalError(Exception):
+        def __init__(self) -> None:
+            super().__init__("cannot cross a process boundary")
+            self.lock = sys.stdout
+
+        def __reduce__(self) -> Any:
+            raise TypeError("no pickling")
+
+    raise LocalError
+
+
+def _raise() -> None:
+    raise RuntimeError("encoder says no")
+
+
+GOOD = make("fakegood")
+SLOW = make("fakeslow", seconds=0.1)
+SIGKILL = make("fakesigkill", lambda: os.kill(os.getpid(), signal.SIGKILL))
+SEGV = make("fakesegv", lambda: os.kill(os.getpid(), signal.SIGSEGV))
+EXIT = make("fakeexit", lambda: os._exit(7))
+HANG = make("fakehang", _hang)
+DEAF = make("fakedeaf", _hang_deaf)
+CHILD = make("fakechild", _hang_with_child)
+MEMORY = make("fakememory", _eat_memory)
+GARBAGE = make("fakegarbage", lambda: "text in place of bytes")
+EMPTY = make("fakeempty", lambda: b"")
+UNPICKLABLE = make("fakeunpicklable", _unpicklable)
+RAISE = make("fakeraise", _raise)
+LIAR = make("fakeliar", decode=lambda data: np.zeros((3, 3, 3), np.uint8))
+FLOAT = make("fakefloat", decode=lambda data: _unpack(data).astype(np.float32))
