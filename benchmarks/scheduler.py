@@ -7,8 +7,8 @@ Prints:
 - cost: CPU microseconds of each decision and of each report of an ended task, and the peak memory of the whole
   process (simulation included), with 1,000 workers and 1,000,000 tasks, of which the budget leaves out a tenth;
 - budget: how far runs end from a budget of 20 times the cost of one image, taken as the most expensive and as the
-  mean one. Costs are log-normal with the spread of real AVIF encodes. With one worker a budget of 20 mean images cannot
-  always be met: the last image is a twentieth of it, and is known beforehand to within a factor of 1.5 only;
+  mean one. Costs are log-normal with the spread of real AVIF encodes. With one worker a budget of 20 mean images
+  cannot always be met: the last image is a twentieth of it, and is known beforehand to within a factor of 1.5 only;
 - finish: the part of the time that the idler one of two workers idles with one image of 8 megapixels.
 
 --quick runs a tenth of the tasks and a quarter of the seeds.

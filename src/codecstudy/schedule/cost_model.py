@@ -123,7 +123,7 @@ class CostModel:
         """Upper estimate of a worker's peak resident bytes while it runs one task.
 
         The prior is multiplied by the largest ratio that its group has shown. A ratio below 1 is not applied to
-        images more than twice as large as any measured, where memory use that small images do not show may dominate.
+        images more than twice as large as any measured: other parts of memory use may dominate there.
         """
         group = self._group[setting]
         ratio = self._memory_ratio[group]
