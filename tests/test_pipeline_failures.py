@@ -14,6 +14,7 @@ import pytest
 
 from codecstudy import events, host
 from codecstudy.errors import CodecstudyError
+from codecstudy.metrics import kernels
 from codecstudy.pipeline import PipelineRunner
 from codecstudy.results import QualityResults
 from codecstudy.store import Store
@@ -39,6 +40,7 @@ def test_unreadable_images_are_records_and_the_run_goes_on(root: Path, photos: P
 
 MISBEHAVIOUR = {
     "RAISE": ("encode", "encoder says no"),
+    "TELL_KERNEL_CACHE": ("encode", f"kernels are in {kernels.cache_folder()}"),
     "GARBAGE": ("encode", "str"),
     "EMPTY": ("encode", "no bytes"),
     "UNPICKLABLE": ("encode", "cannot cross"),
