@@ -157,6 +157,17 @@ def test_root_with_the_home_of_another_user_leaves_it_alone(places: Places) -> N
 
 
 @AS_ROOT
+def test_a_user_does_without_the_folder_that_root_has_made(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (places.packages, places.users):
+        folder.mkdir(parents=True)
+    os.chown(places.users, OTHER, OTHER)
+    monkeypatch.setattr(os, "geteuid", lambda: OTHER)
+    assert choose() == (places.users, None)
+
+
+@AS_ROOT
 @pytest.mark.parametrize("name", ["kernels", "psnr-1", "psnr-1/metrics_2", "psnr-1/metrics_2/psnr.nbi"])
 def test_nothing_of_another_user_is_trusted(places: Places, name: str) -> None:
     inner = places.packages / "psnr-1" / "metrics_2"

@@ -4,7 +4,8 @@ numba's cache is a set of pickles: whoever can write to its folder can execute c
 reads it. So a folder is used only where these rules hold; no other folder is read, and none is created inside
 one that fails:
 
-- The folder belongs to this process's effective user. Neither its group nor others can write to it.
+- The folder belongs to this process's effective user (root's are trusted, but cannot be written to). Neither
+  its group nor others can write to it.
 - Every folder on the way to it, from the root, belongs to this user, to root or to the owner of ``/`` (who
   controls the interpreter anyway; in a user namespace root's folders show another owner). Neither its group
   nor others can write to it, unless it is sticky, as ``/tmp`` is: there nobody can replace what belongs to
@@ -153,7 +154,9 @@ def _open(folder: Path) -> None:
             facts = step.lstat()
         _trust(step, distrust(facts.st_mode, facts.st_uid, {user, 0, root}, parent=True))
     facts = folder.stat()
-    _trust(folder, distrust(facts.st_mode, facts.st_uid, {user}))
+    _trust(folder, distrust(facts.st_mode, facts.st_uid, {user, 0}))
+    if facts.st_uid != user:  # root's, from a run of the same installation
+        raise _no_permission(folder)
     closed = not facts.st_mode & 0o077
     for entry in _contents(folder):
         try:
@@ -166,11 +169,15 @@ def _open(folder: Path) -> None:
         mode = facts.st_mode & ~0o022 if closed else facts.st_mode
         _trust(entry, distrust(mode, facts.st_uid, {user, 0}))
         if stat.S_ISDIR(facts.st_mode) and not os.access(entry, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(entry))
+            raise _no_permission(entry)
     if not closed:
         folder.chmod(0o700)
     with tempfile.TemporaryFile(dir=folder):
         pass
+
+
+def _no_permission(path: Path) -> OSError:
+    return PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def _way_to(path: Path) -> Iterator[Path]:
