@@ -291,6 +291,14 @@ def test_the_environment_names_the_first_candidate(
     assert choose() == (tmp_path / "chosen", None)
 
 
+def test_a_relative_name_becomes_absolute_for_other_processes(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, "chosen")
+    assert choose() == (tmp_path / "chosen", None)
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [(lambda folder: folder.chmod(0o777), "other users"), (make_unwritable, "cannot be written to")],

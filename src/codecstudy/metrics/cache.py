@@ -44,6 +44,7 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import platformdirs
@@ -86,16 +87,16 @@ def cache_environment() -> dict[str, str]:
 @cache
 def _cache() -> tuple[Path, str | None]:
     """The first candidate that is trusted and can be written to, and the note."""
-    named = os.environ.get(FOLDER_VARIABLE)
+    # Absolute, as other processes are told which it is.
+    named = [Path.cwd() / name for name in [os.environ.get(FOLDER_VARIABLE)] if name]
     lasting = [
-        *([Path(named)] if named else []),
+        *named,
         METRICS / "__pycache__" / "kernels",
-        Path(platformdirs.user_cache_dir("codecstudy", appauthor=False)) / "kernels",
+        Path.cwd() / platformdirs.user_cache_dir("codecstudy", appauthor=False) / "kernels",
     ]
-    temporary = Path(tempfile.gettempdir()) / f"codecstudy-kernels-{os.geteuid()}"
     passed_over: list[str] = []
     worth_a_note = False
-    for folder in (*lasting, temporary):
+    for folder in chain(lasting, _temporary_folder()):
         try:
             _open(folder)
         except _UntrustedError as error:
@@ -103,7 +104,7 @@ def _cache() -> tuple[Path, str | None]:
             worth_a_note = True
         except OSError as error:
             passed_over.append(f"{folder} cannot be written to ({error.strerror or error})")
-            worth_a_note |= str(folder) == named
+            worth_a_note |= folder in named
         else:
             break
     else:
@@ -115,6 +116,11 @@ def _cache() -> tuple[Path, str | None]:
     else:
         return folder, None
     return folder, f"{note}: {'; '.join(passed_over)}"
+
+
+def _temporary_folder() -> Iterator[Path]:
+    """The one that later runs find again; a generator, since looking for a place fails where there is none."""
+    yield Path(tempfile.gettempdir()) / f"codecstudy-kernels-{os.geteuid()}"
 
 
 def _new_temporary_folder(passed_over: list[str]) -> Path:
