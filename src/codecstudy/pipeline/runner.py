@@ -115,6 +115,7 @@ class PipelineRunner:
                     _bench_config(plan),
                     workers,
                     memory_limit=max_memory,
+                    environment=kernels.cache_environment(),
                 ),
                 store=store,
                 emit=emit,
