@@ -17,7 +17,7 @@ LAYERS = (
     ("metrics", "codecs"),
     ("images",),
     ("results", "host"),
-    ("types", "errors"),
+    ("types", "files", "errors"),
 )
 """From the roof to the ground: a room may import from the rows below its own, and from its own row's left."""
 

@@ -96,7 +96,7 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
         (("run", "demo", "--time-budget", "soon"), "'soon' is no time budget"),
         (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
         (("run", "demo", "--max-memory", "8"), "write 8G"),
-        (("run", "demmo"), "Did you mean 'demo'?"),
+        (("run", "demmo"), "did you mean demo?"),
         (("run", "demo", "--workers", "0"), "workers"),
         (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),
         (("run", "broken.json"), "JSON"),
