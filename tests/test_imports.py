@@ -16,7 +16,7 @@ LAYERS = (
     ("study", "analysis", "schedule", "execution", "store", "datasets"),
     ("metrics", "codecs"),
     ("images",),
-    ("results", "host"),
+    ("results", "host", "sampling"),
     ("types", "files", "errors"),
 )
 """From the roof to the ground: a room may import from the rows below its own, and from its own row's left."""
@@ -24,6 +24,7 @@ LAYERS = (
 READING_WING = {"report", "analysis"}
 MEASURING_WING = {
     "pipeline", "measurement", "store", "study", "schedule", "execution", "datasets", "images", "metrics", "codecs",
+    "sampling",
 }  # fmt: skip
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from codecstudy.datasets import DownloadPolicy
-from dataset_archives import register
-from misbehaving_server import FileServer
+from support.dataset_archives import register
+from support.misbehaving_server import FileServer
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from codecstudy.datasets import DownloadPolicy, fetch, open_dataset
 from codecstudy.errors import DatasetError, DatasetMissingError
-from dataset_archives import ARCHIVE, CHUNK, NOISE, left, partial, register, zipped
-from misbehaving_server import FileServer
+from support.dataset_archives import ARCHIVE, CHUNK, NOISE, left, partial, register, zipped
+from support.misbehaving_server import FileServer
 
 
 def test_follows_redirects(root: Path, server: FileServer, policy: DownloadPolicy) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from codecstudy.datasets import DownloadPolicy, UnpackLimits, dataset_status, fetch, open_dataset
 from codecstudy.errors import DatasetError, DatasetMissingError
-from dataset_archives import ARCHIVE, NOISE, left, partial, register, zipped
-from misbehaving_server import FileServer
+from support.dataset_archives import ARCHIVE, NOISE, left, partial, register, zipped
+from support.misbehaving_server import FileServer
 
 
 def test_downloads_unpacks_and_reports_progress(

@@ -6,7 +6,7 @@ from codecstudy.datasets.archive import UnpackLimits
 from codecstudy.datasets.catalog import DatasetStatus, add_folder, dataset_status, list_datasets, open_dataset
 from codecstudy.datasets.download import DownloadPolicy
 from codecstudy.datasets.fetch import fetch
-from codecstudy.datasets.folder import Dataset, open_folder, order_images
+from codecstudy.datasets.folder import Dataset, open_folder
 from codecstudy.datasets.sample import SAMPLE_IMAGES, SampleImage, open_sample
 
 __all__ = [
@@ -23,5 +23,4 @@ __all__ = [
     "open_dataset",
     "open_folder",
     "open_sample",
-    "order_images",
 ]

@@ -1,19 +1,13 @@
-"""A folder of images as a dataset: which files count, and in which order a run takes them."""
+"""A folder of images as a dataset: which files count."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from codecstudy.errors import DatasetError, DatasetMissingError
 from codecstudy.types import IMAGE_SUFFIXES
-
-Order = Literal["hashed", "name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,39 +89,3 @@ def _refuse(error: OSError) -> None:
             f"Cannot look into {error.filename}: {error.strerror}. Give yourself the right to read it, "
             "or move it out of the dataset."
         ) from error
-
-
-def order_images(
-    relative_paths: Iterable[str],
-    order: Order = "hashed",
-    seed: int = 0,
-    max_images: int | None = None,
-) -> list[str]:
-    """The order in which a run takes the images, cut to the first ``max_images``.
-
-    ``hashed`` sorts by the SHA-256 of seed and path. So every prefix is a random sample of the dataset, and
-    an image that is added or removed leaves the others in the order they had. ``name`` sorts by path.
-
-    Args:
-        relative_paths: paths relative to the dataset's folder, each once.
-        order: ``hashed`` or ``name``.
-        seed: another seed is another sample; plays no part in ``name``.
-        max_images: how many to keep, at least 1; all where it is ``None`` or more than there are.
-
-    Raises:
-        DatasetError: an unknown order, or ``max_images`` below 1.
-    """
-    if order not in get_args(Order):
-        raise DatasetError(f"Unknown order {order!r}. Use one of: {', '.join(get_args(Order))}.")
-    if max_images is not None and max_images < 1:
-        raise DatasetError(f"max_images is {max_images}. Give 1 or more, or leave it out for all images.")
-    paths = sorted(relative_paths)
-    if order == "hashed":
-        paths.sort(key=lambda path: _rank(path, seed))
-    return paths[:max_images]
-
-
-def _rank(path: str, seed: int) -> bytes:
-    # File systems differ in how they spell an accented letter; the order must not.
-    text = f"{seed}\0{unicodedata.normalize('NFC', path)}"
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

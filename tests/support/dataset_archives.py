@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from misbehaving_server import FileServer
+from support.misbehaving_server import FileServer
 
 NOISE = random.Random(7).randbytes(300_000)
 CHUNK = 1 << 16
