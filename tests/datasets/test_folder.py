@@ -91,5 +91,5 @@ def test_a_folder_that_cannot_be_read_is_an_error_not_a_smaller_dataset(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(DatasetError, match=r"Cannot look into .*locked: Permission denied"):
+    with pytest.raises(DatasetError, match=r"Cannot read the folder .*locked: Permission denied"):
         open_folder(tmp_path)

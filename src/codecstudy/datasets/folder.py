@@ -14,18 +14,20 @@ from codecstudy.types import IMAGE_SUFFIXES
 class Dataset:
     """A named folder of source images.
 
-    ``images`` are paths relative to ``folder``, with ``/`` between their parts whatever the platform,
-    sorted by name, at least one. ``origin`` says in words where the dataset comes from.
+    Attributes:
+        id: Its id, by which studies name it.
+        name: Its name, for people.
+        folder: Where the images are, absolute.
+        images: At least one path relative to ``folder``, sorted, with ``/`` between its parts on any platform.
     """
 
     id: str
     name: str
     folder: Path
     images: tuple[str, ...]
-    origin: str
 
     def path(self, image: str) -> Path:
-        """Where one of ``images`` lies."""
+        """The file of one of ``images``."""
         return self.folder / image
 
 
@@ -33,15 +35,15 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
     """Take every image in a local folder, and in the folders inside it, as a dataset.
 
     Hidden files and folders (a leading dot) are left out. Links are followed wherever they lead, because
-    a folder of links is a common way to put a dataset together; a folder that was seen already, as in a
-    loop of links, is not entered again.
+    people put datasets together from links; a folder that was already seen, as in a loop of links, is not
+    entered again.
 
     Args:
-        path: the folder, absolute or relative to the current one.
-        dataset_id: its id; the folder's own name where it is not given.
+        path: The folder, absolute or relative to the current one.
+        dataset_id: The dataset's id; the folder's own name by default.
 
     Raises:
-        DatasetMissingError: there is no such folder, or it holds no images.
+        DatasetMissingError: The folder does not exist, or holds no images.
     """
     folder = path.expanduser().absolute()
     if not folder.exists():
@@ -55,14 +57,14 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
             f"these count as images: {', '.join(sorted(IMAGE_SUFFIXES))}."
         )
     name = folder.resolve().name or "images"
-    return Dataset(dataset_id or name, name, folder, images, origin=f"local folder {folder}")
+    return Dataset(dataset_id or name, name, folder, images)
 
 
 def find_images(folder: Path) -> tuple[str, ...]:
-    """Relative paths of all images under ``folder``, sorted; empty where it has none or does not exist.
+    """Relative paths of all images under ``folder``, sorted; none where it does not exist.
 
     Raises:
-        DatasetError: a folder cannot be read. An image that nobody could see would bias a study.
+        DatasetError: A folder cannot be read. Images left out for that reason would bias a study.
     """
     found = []
     seen = set()
@@ -86,6 +88,6 @@ def find_images(folder: Path) -> tuple[str, ...]:
 def _refuse(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise DatasetError(
-            f"Cannot look into {error.filename}: {error.strerror}. Give yourself the right to read it, "
-            "or move it out of the dataset."
+            f"Cannot read the folder {error.filename}: {error.strerror}. Correct its permissions, or move it "
+            "out of the dataset."
         ) from error
