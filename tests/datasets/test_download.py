@@ -26,22 +26,41 @@ def test_a_redirect_to_anything_but_http_is_refused(
     root: Path, server: FileServer, policy: DownloadPolicy, location: str
 ) -> None:
     server.serve("set.zip", b"", location=location)
-    with pytest.raises(DatasetError, match=r"redirects to (file|ftp)://.*only https and http addresses"):
+    with pytest.raises(DatasetError, match=r"redirects to (file|ftp):.*only http and https addresses"):
         fetch_set(root, policy=policy)
     assert len(server.requests) == 1
     assert left(root) == []
 
 
+@pytest.mark.parametrize("begins_with", ["https", "http"])
 def test_a_redirect_from_https_to_http_is_refused(
-    root: Path, server: FileServer, https_server: FileServer, policy: DownloadPolicy
+    root: Path, server: FileServer, https_server: FileServer, policy: DownloadPolicy, begins_with: str
 ) -> None:
-    register(root, https_server, sha256=hashlib.sha256(ARCHIVE).hexdigest())
+    server.serve("begin", b"", location=https_server.url("begin"))
+    https_server.serve("begin", b"", location=https_server.url("moved"))
+    https_server.serve("moved", b"", location=server.url("set.zip"))
     server.serve("set.zip", ARCHIVE)
-    https_server.serve("set.zip", b"", location=https_server.url("moved.zip"))
-    https_server.serve("moved.zip", b"", location=server.url("set.zip"))
+    begin = https_server.url("begin") if begins_with == "https" else server.url("begin")
+    register(root, server, url=begin, sha256=hashlib.sha256(ARCHIVE).hexdigest())
     with pytest.raises(DatasetError, match=r"redirects to http://.*only https addresses are followed"):
         fetch_set(root, policy=policy)
-    assert server.requests == []
+    assert "set.zip" not in [path for path, _ in server.requests]
+    assert left(root) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SSL_CERT_FILE", "nowhere.pem"),
+        ("ALL_PROXY", "gopher://127.0.0.1"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_named(
+    root: Path, policy: DownloadPolicy, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(DatasetError, match="proxy or the certificates that the environment names"):
+        fetch_set(root, policy=policy)
     assert left(root) == []
 
 

@@ -112,24 +112,9 @@ def _recall(file: Path, url: str) -> _Known:
 def _try_until_done(file: Path, known: _Known, policy: DownloadPolicy, on_progress: Progress | None) -> None:
     import httpx  # takes longer to import than the rest of this package
 
-    schemes = ("https",) if known.url.lower().startswith("https:") else ("https", "http")
-
-    def check_scheme(request: httpx.Request) -> None:
-        if request.url.scheme not in schemes:
-            raise DatasetError(
-                f"Could not download {known.url}: it redirects to {request.url}, and from there only "
-                f"{' and '.join(schemes)} addresses are followed."
-            )
-
     failures, furthest = 0, _size(file)
     try:
-        with httpx.Client(
-            # Bytes as they are in the file: lengths and ranges mean nothing otherwise.
-            headers={"Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout),
-            follow_redirects=True,
-            event_hooks={"request": [check_scheme]},
-        ) as client:
+        with _client(policy) as client:
             while True:
                 try:
                     return _transfer(client, file, known, policy.max_bytes, on_progress)
@@ -150,6 +135,36 @@ def _try_until_done(file: Path, known: _Known, policy: DownloadPolicy, on_progre
         raise DatasetError(
             f"Could not download {known.url} to {file}: {error}. Fix that and run the command again."
         ) from error
+
+
+def _client(policy: DownloadPolicy) -> httpx.Client:
+    import httpx
+
+    try:
+        return httpx.Client(
+            # Bytes as they are in the file: lengths and ranges mean nothing otherwise.
+            headers={"Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout),
+            follow_redirects=True,
+            event_hooks={"response": [_check_redirect]},
+        )
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        raise DatasetError(
+            f"Cannot use the proxy or the certificates that the environment names (HTTPS_PROXY, ALL_PROXY, "
+            f"SSL_CERT_FILE, ...): {_reason(error)}."
+        ) from error
+
+
+def _check_redirect(response: httpx.Response) -> None:
+    """Refuse a redirect from https to http, and one to any other scheme."""
+    if response.has_redirect_location:
+        target = response.url.join(response.headers["Location"])
+        allowed = ("https",) if response.url.scheme == "https" else ("http", "https")
+        if target.scheme not in allowed:
+            raise DatasetError(
+                f"Could not download {response.url}: it redirects to {target}, and from there only "
+                f"{' and '.join(allowed)} addresses are followed."
+            )
 
 
 def _reason(error: Exception) -> str:
