@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from codecstudy.files import write_atomically
 from codecstudy.report.data import Inspector, Options
-from codecstudy.results import QualityResults, write_atomically
+from codecstudy.results import QualityResults
 
 __all__ = ["Inspector", "Options", "write_plots", "write_report"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ class Served:
 class FileServer:
     """Serves what ``files`` holds by path, and keeps every request's path and headers."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, Served] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.released = threading.Event()
@@ -47,6 +48,10 @@ class FileServer:
             def do_GET(self) -> None:
                 outer._answer(self)
 
+            def end_headers(self) -> None:
+                self.send_header("Connection", "close")
+                super().end_headers()
+
             def log_message(self, *_: Any) -> None:
                 pass
 
@@ -55,11 +60,15 @@ class FileServer:
                 pass  # a client that hangs up is what these tests are about
 
         self._server = Quiet(("127.0.0.1", 0), Handler)
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/{path}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/{path}"
 
     def serve(self, path: str, body: bytes, **how: Any) -> Served:
         self.files[path] = Served(body, **how)
@@ -74,7 +83,6 @@ class FileServer:
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = handler.path.lstrip("/")
         self.requests.append((path, dict(handler.headers.items())))
-        handler.close_connection = True
         served = self.files.get(path)
         if served is None:
             handler.send_error(404)
