@@ -230,16 +230,31 @@ def _pnm(data: bytes, max_pixels: int) -> Raster:
 
 def _avif(data: bytes, max_pixels: int) -> Raster:
     facts = boxes.avif_facts(data)
-    # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
     with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as image:
         check_size(image.width, image.height, max_pixels)
-        samples = avif_decode(data, index=0, numthreads=1)
-        raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
+        if facts.sequence or image.n_frames > 1:
+            raster = _first_avif_frame(image, facts.bits)
+        else:
+            # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
+            samples = avif_decode(data, index=0, numthreads=1)
+            raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
         raster.icc = image.info.get("icc_profile")
         _first_of(raster, image.n_frames)
         _orient(raster, image.getexif)
     if facts.cicp is not None and not raster.icc:
         _encode_as(raster, *colour.from_cicp(*facts.cicp))
+    return raster
+
+
+def _first_avif_frame(image: AvifImagePlugin.AvifImageFile, bits: int) -> Raster:
+    """The first frame of an image sequence, at 8 bits.
+
+    imagecodecs (2026.3.6) must not see a sequence: ``avif_decode(data, index=0)`` allocates one frame and
+    writes all of them, beyond its end.
+    """
+    image.load()
+    raster = _from_mode(image)
+    raster.notes += [f"{bits} bit cut to 8 by the decoder"] if bits > 8 else []
     return raster
 
 
