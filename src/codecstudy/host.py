@@ -37,6 +37,20 @@ def available_memory() -> int:
     return available
 
 
+def memory_left() -> int | None:
+    """Bytes that this process may still allocate under its own limit (RLIMIT_DATA).
+
+    None where it has no such limit, or where the system does not say how much is in use.
+    """
+    import resource  # not on Windows
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    used = _read_statistic(Path("/proc/self/status"), "VmData:") * 1024
+    if limit == resource.RLIM_INFINITY or not used:
+        return None
+    return max(0, limit - used)
+
+
 @cache
 def cpu_model() -> str:
     """Name of the CPU as the system gives it: ``AMD EPYC 9V74 80-Core Processor``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version as installed
@@ -18,7 +19,9 @@ from PIL import (
     TiffImagePlugin,
 )
 
+from codecstudy.files import open_regular
 from codecstudy.images import boxes, jxl_header, webp
+from codecstudy.images.readers import MAX_PIXELS, check_bytes
 from codecstudy.images.sniff import sniff
 
 _HEAD = 1 << 20
@@ -43,7 +46,7 @@ def dimensions(path: Path) -> tuple[int, int] | None:
     None where the file does not tell; loading it then says why.
     """
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
+        with open_regular(path) as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _dimensions(file)
     except Exception:
@@ -61,6 +64,9 @@ def _dimensions(file: BinaryIO) -> tuple[int, int]:
         facts = webp.facts(head, whole=False)
         return facts.width, facts.height
     file.seek(0)
+    if format == "AVIF":
+        # Pillow reads all of an AVIF file to open it.
+        check_bytes(os.fstat(file.fileno()).st_size, MAX_PIXELS)
     # The plug-in itself, not Image.open: its limit on pixels is the caller's global setting.
     with _OPENERS[format](file) as image:
         return image.width, image.height
