@@ -10,6 +10,12 @@ from pathlib import Path
 
 import psutil
 
+_MEMORY_SHARE = 0.8
+"""Part of the available memory that a run, or a command that decodes files, may fill where no limit is given."""
+
+_SMALLEST_LIMIT = 1 << 30
+"""Bytes: below this limit a worker cannot even load its libraries and kernels (about 0.35 GB) and work."""
+
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -35,6 +41,21 @@ def available_memory() -> int:
                 left = limit - used + _read_statistic(group / "memory.stat", cache_name)
                 available = min(available, max(0, left))
     return available
+
+
+def default_memory() -> int:
+    """Bytes of memory that a run may fill where none are given: 80 % of what is available."""
+    return max(1, int(_MEMORY_SHARE * available_memory()))
+
+
+def worker_limit(memory: int) -> int:
+    """The hard limit in bytes of one worker process where the user has not given one.
+
+    It is all of the run's memory, not a share of it: a large image may need that much and then runs alone, which
+    admission by estimated memory sees to. So the workers of a run exceed its memory together only where several
+    need far more than was estimated at the same moment; one worker alone never does.
+    """
+    return max(memory, _SMALLEST_LIMIT)
 
 
 def memory_left() -> int | None:

@@ -13,7 +13,7 @@ import pytest
 from codecstudy import host, images
 from codecstudy.errors import ImageError
 from codecstudy.images import readers
-from support.image_files import colours, saved
+from support.image_files import colours, giant_jpeg, saved
 
 LIMITED = """
 import resource, sys
@@ -42,13 +42,6 @@ def refusal(path: Path, limit: int = 512 << 20) -> tuple[str, int]:
     )
     said, _, peak = done.stdout.strip().rpartition("peak ")
     return said.strip(), int(peak)
-
-
-def giant_jpeg(edge: int) -> bytes:
-    """A small JPEG whose header states ``edge`` x ``edge`` pixels."""
-    data = saved(colours(40, 50), "JPEG")
-    start = data.index(b"\xff\xc0") + 5
-    return data[:start] + edge.to_bytes(2, "big") * 2 + data[start + 4 :]
 
 
 def sparse(path: Path, head: bytes, size: int) -> Path:

@@ -28,9 +28,6 @@ from codecstudy.types import Outcome
 
 __all__ = ["PipelineRunner", "parse_time_budget"]
 
-MEMORY_SHARE = 0.8
-"""Part of the available memory that a run may fill where none is given."""
-
 
 def _ignore(event: events.Event) -> None:
     """What a run without ``on_event`` does with its events."""
@@ -75,8 +72,9 @@ class PipelineRunner:
 
         ``images`` is a folder that takes the place of the study's dataset; ``save_artifacts`` keeps the encoded
         files under ``data/encoded/<study_id>/``; ``task_timeout`` is the seconds one task may take (None: 20
-        times its estimate, at least 60); ``max_memory`` the bytes that all workers may fill together (None:
-        80 % of what is available); ``command`` and ``study_file`` are noted in the results.
+        times its estimate, at least 60); ``max_memory`` the bytes that all workers may fill together, and a hard
+        limit for each of them (None: 80 % of what is available, and a hard limit of at least 1 GiB);
+        ``command`` and ``study_file`` are noted in the results.
 
         A task that fails is a record with its reason, and the run goes on. An error that ends the whole run
         (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after what was measured
@@ -100,6 +98,7 @@ class PipelineRunner:
             costs = workload.cost_model(plan)
             workers = max(1, min(workers, sum(len(source.settings) for source in work)))
             emit(_started_event(plan, work, costs, workers, budget, len(outcomes)))
+            memory = max_memory or host.default_memory()
             session = Session(
                 plan=plan,
                 scheduler=Scheduler(
@@ -108,14 +107,14 @@ class PipelineRunner:
                     range(workers),
                     budget=None if budget is None else TimeBudget(budget),
                     # With less than one worker needs, workers take turns.
-                    memory=MemoryLimit(max_memory or max(1, int(MEMORY_SHARE * host.available_memory()))),
+                    memory=MemoryLimit(memory),
                 ),
                 costs=costs,
                 pool=WorkerPool(
                     "codecstudy.measurement.measurer:make_bench",
                     _bench_config(plan),
                     workers,
-                    memory_limit=max_memory,
+                    memory_limit=max_memory or host.worker_limit(memory),
                     environment=kernels.cache_environment(),
                 ),
                 store=store,
