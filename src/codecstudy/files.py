@@ -8,8 +8,8 @@ import hashlib
 import os
 import stat
 import tempfile
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _OTHER_KINDS = (
     (stat.S_ISFIFO, "a named pipe (FIFO)"),
@@ -19,7 +19,7 @@ _OTHER_KINDS = (
 )
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading without ever waiting: only a regular file, or a link to one.
 
     Raises:

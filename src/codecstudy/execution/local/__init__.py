@@ -12,6 +12,17 @@ process tree than its group.
 """
 
 from codecstudy.execution.events import DeathReason, Died, Done, Event, HandlerError, Ready, Recalled
+from codecstudy.execution.local.caller import Caller
 from codecstudy.execution.local.pool import WorkerPool
 
-__all__ = ["DeathReason", "Died", "Done", "Event", "HandlerError", "Ready", "Recalled", "WorkerPool"]
+__all__ = [
+    "Caller",
+    "DeathReason",
+    "Died",
+    "Done",
+    "Event",
+    "HandlerError",
+    "Ready",
+    "Recalled",
+    "WorkerPool",
+]
