@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import BinaryIO
@@ -52,6 +52,11 @@ def dimensions(path: Path) -> tuple[int, int] | None:
     except Exception:
         # Decoders raise anything on damaged files; each of it means that the size is not known yet.
         return None
+
+
+def make_reader(config: None) -> Callable[[Sequence[Path]], list[tuple[int, int] | None]]:
+    """:func:`dimensions` of many files, as a worker process runs it."""
+    return lambda paths: [dimensions(path) for path in paths]
 
 
 def _dimensions(file: BinaryIO) -> tuple[int, int]:
