@@ -41,3 +41,7 @@ class ResultsError(CodecstudyError, ValueError):
 
 class StoreError(CodecstudyError):
     """The measurement store cannot be used."""
+
+
+class MissingExtraError(CodecstudyError, ImportError):
+    """A feature needs a package that only an extra of codecstudy installs."""

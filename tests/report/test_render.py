@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from codecstudy.report import Options, write_plots, write_report
+from codecstudy.report import Options, write_report
 from codecstudy.report.build import build
 from codecstudy.report.render import render
 from report_cases import HOSTILE, PictureInspector, four_formats, with_files
@@ -117,22 +117,3 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
 
 def test_the_same_results_give_the_same_page() -> None:
     assert page_of(images=3)[0] == page_of(images=3)[0]
-
-
-def test_plots_are_written_as_svg(tmp_path: Path) -> None:
-    from xml.etree import ElementTree
-
-    paths = write_plots(four_formats(images=3), tmp_path / "plots", Options(resamples=60))
-    names = {path.name for path in paths}
-    assert {
-        "rate-distortion-ssimulacra2.svg",
-        "size-butteraugli.svg",
-        "quality-psnr.svg",
-        "encode-time.svg",
-    } <= names
-    for path in paths:
-        root = ElementTree.fromstring(path.read_text(encoding="utf-8"))
-        assert root.tag == "{http://www.w3.org/2000/svg}svg"
-        assert "nan" not in path.read_text(encoding="utf-8")
-    curves = (tmp_path / "plots" / "rate-distortion-ssimulacra2.svg").read_text(encoding="utf-8")
-    assert curves.count("AVIF 4:2:0") == 1

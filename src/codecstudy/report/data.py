@@ -6,6 +6,7 @@ Texts are unescaped; the templates escape them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,14 @@ class Inspector(Protocol):
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """Butteraugli distance at each pixel, shape (height, width)."""
         ...
+
+
+class PlotFormat(StrEnum):
+    """Kinds of files that plots can be written as."""
+
+    SVG = "svg"
+    PDF = "pdf"
+    PNG = "png"
 
 
 @dataclass(frozen=True, slots=True)
