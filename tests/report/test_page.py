@@ -122,6 +122,14 @@ def test_the_metric_changes_plots_and_tables_together(desktop: Visit) -> None:
     choose.filter(has_text="SSIMULACRA2").click()
 
 
+def test_an_axis_on_which_lower_is_better_has_ticks(desktop: Visit) -> None:
+    choose = desktop.page.locator("#curves [data-control=metric] button")
+    choose.filter(has_text="Butteraugli").first.click()
+    ticks = desktop.page.locator("#plot-curves .axes .grid + text").all_text_contents()
+    assert ticks == ["1", "2", "3", "4", "5", "6", "7"]
+    choose.filter(has_text="SSIMULACRA2").click()
+
+
 def test_the_target_changes_the_answer(desktop: Visit) -> None:
     page = desktop.page
     assert page.locator("h1:visible").text_content() == "Use AVIF at quality 80."

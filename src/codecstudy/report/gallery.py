@@ -194,7 +194,6 @@ def _picture(
         "setting": f"{name} {value}".strip(),
         "details": words.details(record.setting),
         "bytes": record.file_size,
-        "bpp": significant(8 * len(shot.data) / (width * height)),
         "scores": {
             m: significant(getattr(record, m), 4) for m in context.metrics if getattr(record, m) is not None
         },

@@ -51,7 +51,6 @@ def payload(context: Context) -> dict[str, Any]:
     return {
         "metric": context.metric,
         "target": context.target,
-        "targets": list(context.targets),
         "metrics": {m: _metric(SCALES[m]) for m in context.metrics},
         "scopes": [scope.label for scope in context.scopes],
         "images": list(context.points.images),
@@ -105,7 +104,6 @@ def _variants(context: Context) -> list[dict[str, Any]]:
                 "dash": dash,
                 "scope": context.scopes.index(variant.scope),
                 "axis": variant.axis.name,
-                "finer": variant.axis.finer_is_higher,
                 "base": context.bases[variant.scope] == len(found),
                 "pick": variant.key in picks,
                 "parameters": _parameters(block),
