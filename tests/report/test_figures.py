@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,7 +16,7 @@ from codecstudy.errors import MissingExtraError
 from codecstudy.report import Options, PlotFormat, write_plots
 from codecstudy.report.context import Context
 from codecstudy.report.drawing import draw
-from codecstudy.report.figures import Plot, plots
+from codecstudy.report.figures import Plot, Series, plots
 from codecstudy.results import QualityResults
 from report_cases import CODECS, four_formats
 from synthetic import measured, results_of
@@ -91,6 +92,56 @@ def test_points_off_the_front_are_hollow(four: dict[str, Plot]) -> None:
 def test_lower_is_drawn_upwards_where_it_is_better(four: dict[str, Plot]) -> None:
     assert four["rate-distortion-butteraugli"].y.reversed
     assert not four["rate-distortion-ssimulacra2"].y.reversed
+
+
+def series_of(plot: Plot, name: str) -> Series:
+    return next(series for series in plot.series if series.name == name)
+
+
+def test_a_curve_goes_through_the_measured_levels(four: dict[str, Plot]) -> None:
+    dots = series_of(four["rate-distortion-ssimulacra2"], "AVIF 4:2:0").dots
+    assert [score for _, score in dots] == [30, 50, 70, 80, 90]
+    assert [bits for bits, _ in dots] == sorted(bits for bits, _ in dots)
+
+
+def test_the_recommended_variants_have_bands(four: dict[str, Plot]) -> None:
+    banded = {series.name for series in four["rate-distortion-ssimulacra2"].series if series.band}
+    assert banded == {"JPEG", "WebP", "AVIF 4:2:0", "JPEG XL"}
+
+
+def test_the_size_at_equal_quality_is_the_ratio_of_the_formulas() -> None:
+    plot = plots_of(four_formats(images=5))["size-ssimulacra2"]
+    avif = series_of(plot, "AVIF 4:2:0")
+    assert (avif.line[0][0], avif.line[-1][0]) == (30, 90)
+    # Images 0 to 4 have each of the five wobbles once.
+    expected = 100 * (0.6 * np.exp(np.mean(np.log([0.94, 0.97, 1.0, 1.03, 1.06]))) - 1)
+    assert [change for _, change in avif.line] == pytest.approx([expected] * len(avif.line), abs=0.1)
+    assert all(low < expected < high for _, low, high in avif.band)
+    assert {change for _, change in series_of(plot, "JPEG").line} == {0}
+
+
+def test_scores_that_few_images_reach_are_not_drawn() -> None:
+    results = four_formats(images=4)
+    limited = {"class0/img000.png", "class1/img001.png"}
+    kept = [
+        dataclasses.replace(r, ssimulacra2=min(r.ssimulacra2 or 0, 75 + (r.quality or 0) / 100))
+        if r.source_image in limited
+        else r
+        for r in results.measurements
+    ]
+    plot = plots_of(dataclasses.replace(results, measurements=kept))["size-ssimulacra2"]
+    assert max(score for score, _ in series_of(plot, "AVIF 4:2:0").line) < 80
+
+
+def test_lossless_levels_are_not_drawn_where_their_score_is_infinite() -> None:
+    results = four_formats(images=3)
+    kept = [
+        dataclasses.replace(r, psnr=float("inf") if r.quality == 90 else r.psnr) for r in results.measurements
+    ]
+    options = Options(metric="psnr", target=38.0, resamples=50)
+    context = Context.of(dataclasses.replace(results, measurements=kept), options)
+    found = {plot.name: plot for plot in plots(context)}
+    assert [score for _, score in series_of(found["rate-distortion-psnr"], "WebP").dots] == [33, 35, 37, 38]
 
 
 def test_a_metric_without_a_spread_of_sizes_is_left_out() -> None:

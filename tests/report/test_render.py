@@ -24,7 +24,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.inside: dict[str, list[str]] = {"script": [], "style": []}
-        self.words: list[str] = []
+        self.texts: list[str] = []
         self._open = ""
         self.feed(text)
 
@@ -41,7 +41,7 @@ class Page(HTMLParser):
         if self._open in self.inside:
             self.inside[self._open][-1] += data
         else:
-            self.words.append(data)
+            self.texts.append(data)
 
 
 def page_of(**changes: object) -> tuple[str, Page]:
@@ -89,14 +89,14 @@ def test_hostile_names_are_text(where: str) -> None:
     if where == "images":
         assert set(data["images"]) == set(HOSTILE)
     else:
-        assert any(evil in word for word in page.words)
+        assert any(evil in text for text in page.texts)
 
 
 def test_tables_are_there_without_scripts() -> None:
     _, page = page_of(images=5)
-    words = " ".join(page.words)
+    shown = " ".join(page.texts)
     for text in ("Use", "AVIF", "40\N{NARROW NO-BREAK SPACE}% smaller", "SSIMULACRA2", "a CPU", "BD-rate"):
-        assert text in words
+        assert text in shown
 
 
 def test_ids_are_unique_and_links_lead_somewhere() -> None:

@@ -34,7 +34,7 @@ def test_the_data_in_the_page_is_what_the_scripts_expect(tmp_path: Path) -> None
     results = with_files(
         tmp_path, four_formats(images=2, study={"analysis": {"x_axis": "speed", "group_by": "quality"}})
     )
-    document = build(results, tmp_path, Options(resamples=50), PictureInspector()).payload
+    document = build(results, tmp_path, Options(resamples=50), PictureInspector()).chart_data
     assert document["gallery"]["entries"]
     source = tmp_path / "data.ts"
     # Only a literal is checked for properties that the type does not have.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from codecstudy.report.data import Inspector, Options, PlotFormat
+from codecstudy.report.options import Inspector, Options, PlotFormat
 from codecstudy.results import QualityResults, write_atomically
 
 __all__ = ["Inspector", "Options", "PlotFormat", "write_plots", "write_report"]

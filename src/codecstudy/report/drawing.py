@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import MissingExtraError
-from codecstudy.report.data import PlotFormat
 from codecstudy.report.figures import Axis, Plot, Series
 from codecstudy.report.formats import COLOURS
+from codecstudy.report.options import PlotFormat
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +117,7 @@ def _set_axis(axes: Axes, axis: Axis, which: Literal["x", "y"]) -> None:
 
 
 def _add_series(axes: Axes, series: Series, index: int, band_along_y: bool) -> None:
-    colour = COLOURS[series.slot].light
+    colour = COLOURS[series.style].light
     if series.band:
         at, low, high = zip(*series.band, strict=True)
         fill = axes.fill_betweenx if band_along_y else axes.fill_between
@@ -145,11 +145,11 @@ def _line_style(series: Series) -> str | tuple[float, tuple[float, ...]]:
 
 
 def _marker(series: Series) -> dict[str, Any]:
-    colour = COLOURS[series.slot].light
+    colour = COLOURS[series.style].light
     fill, edge = ("white", colour) if series.hollow else (colour, "white")
     return {
-        "marker": _MARKERS.get(series.slot, _OTHER_MARKER),
-        "markersize": _MARKER_SIZES.get(series.slot, 7.0),
+        "marker": _MARKERS.get(series.style, _OTHER_MARKER),
+        "markersize": _MARKER_SIZES.get(series.style, 7.0),
         "markerfacecolor": fill,
         "markeredgecolor": edge,
         "markeredgewidth": 1.3 if series.hollow else 0.8,
@@ -216,7 +216,7 @@ def _name_points(figure: Figure, axes: Axes, series: Sequence[Series]) -> None:
     area = axes.get_window_extent()
     taken = [box for one in series for box in _occupied(axes, one, unit)]
     for one in sorted(series, key=lambda one: one.hollow):
-        text = axes.text(*one.dots[0], one.name, fontsize=9, va="bottom", color=COLOURS[one.slot].light)
+        text = axes.text(*one.dots[0], one.name, fontsize=9, va="bottom", color=COLOURS[one.style].light)
         x, y = axes.transData.transform(one.dots[0])
         places = _places(x, y, text.get_window_extent(), unit)
         inside = [p for p in places if area.contains(*p.min) and area.contains(*p.max)] or places

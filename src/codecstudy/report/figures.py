@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from codecstudy.analysis.scales import SCALES
-from codecstudy.report import words
+from codecstudy.report import text
+from codecstudy.report.chart_data import chart_data
 from codecstudy.report.context import Context
-from codecstudy.report.payload import payload
 
 Point = tuple[float, float]
 
@@ -29,7 +29,7 @@ class Series:
     """One variant in a plot."""
 
     name: str
-    slot: str
+    style: str
     """Colour and marker, see :data:`codecstudy.report.formats.COLOURS`."""
     dash: int = 0
     """Index of the dash pattern that tells variants of one format apart."""
@@ -64,7 +64,7 @@ def plots(context: Context) -> list[Plot]:
 
     A plot without a point is left out.
     """
-    document = payload(context)
+    document = chart_data(context)
     found: list[Plot | None] = []
     for k, scope in enumerate(document["scopes"]):
         suffix = "" if k == 0 else "-" + scope.replace(" ", "-")
@@ -83,7 +83,7 @@ def _variants(document: dict[str, Any], scope: int) -> Iterator[tuple[int, dict[
 
 
 def _series(variant: dict[str, Any], **parts: Any) -> Series:
-    return Series(variant["name"], variant["slot"], variant["dash"], **parts)
+    return Series(variant["name"], variant["style"], variant["dash"], **parts)
 
 
 def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Plot | None:
@@ -110,7 +110,7 @@ def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: 
     if not series:
         return None
     scale = SCALES[metric]
-    note = f"Mean of {words.count(images, 'image')}."
+    note = f"Mean of {text.count(images, 'image')}."
     if any(one.band for one in series):
         note += " Bands: 95 % interval of the mean, for the recommended settings."
     return Plot(
@@ -206,7 +206,7 @@ def _encode_time(context: Context, document: dict[str, Any], scope: int, suffix:
     if not series:
         return None
     note = (
-        f"Mean of {words.count(front['images'], 'image')}. Filled points: nothing is both faster and smaller."
+        f"Mean of {text.count(front['images'], 'image')}. Filled points: nothing is both faster and smaller."
     )
     if any(one.errors for one in series):
         note += " Bars: 95 % intervals."

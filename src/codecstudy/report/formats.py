@@ -19,7 +19,7 @@ class FormatFacts:
 
     title: str
     """As people write it."""
-    slot: str
+    style: str
     """Name of its colour and marker: ``jpeg``, ..., or ``other1`` and so on for an encoder of your own."""
     mime: str | None
     """What browsers call its files; None where they don't show them, or it is not known that they do."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from codecstudy.crops import Box
-from codecstudy.report.data import Pixels
+from codecstudy.report.options import Pixels
 
 WHOLE_FILE_LIMIT = 200_000
 """Encoded files of at most this many bytes are embedded as they are; of larger ones a crop is."""

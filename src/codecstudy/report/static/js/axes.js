@@ -11,7 +11,7 @@ const QUANTITIES = {
 };
 
 /** @typedef {string | number | boolean} Parameter */
-/** @typedef {{ x: Parameter, group: Parameter, value: number, v: number, k: number, slot: string, title: string }} Mean */
+/** @typedef {{ x: Parameter, group: Parameter, value: number, v: number, k: number, style: string, title: string }} Mean */
 /** @typedef {Dot & { raw: Parameter, settings: number, v: number, k: number }} GroupDot */
 
 /**
@@ -39,7 +39,7 @@ function axesMeans(metric, xKey, groupKey) {
       // An image at its own size has no number: it is a place of its own, after all others.
       const x = given[xKey] ?? (xKey === "resolution" || xKey === "crop" ? "original" : null);
       if (x === null || value === null) return [];
-      return [{ x, group: given[groupKey] ?? "default", value, v, k, slot: variant.slot, title: variant.title }];
+      return [{ x, group: given[groupKey] ?? "default", value, v, k, style: variant.style, title: variant.title }];
     });
   });
 }
@@ -71,7 +71,7 @@ function axesSpec({ x: xAxis, group }, inspector) {
   const perFormat = new Map();
   const series = [...new Set(means.map((e) => `${e.title}|${e.group}`))].map((name) => {
     const mine = means.filter((e) => `${e.title}|${e.group}` === name);
-    const [{ v, slot, title, group: value }] = mine;
+    const [{ v, style, title, group: value }] = mine;
     const xs = [...new Set(mine.map((e) => e.x))].sort((a, b) => position(a) - position(b));
     const dots = xs.map((x) => {
       const at = mine.filter((e) => e.x === x);
@@ -79,7 +79,7 @@ function axesSpec({ x: xAxis, group }, inspector) {
     });
     const dash = perFormat.get(title) ?? 0;
     perFormat.set(title, dash + 1);
-    return { v, slot, dash, strong: true, label: group.key === "format" ? title : `${title} ${value}`, dots, line: lineThrough(dots) };
+    return { v, style, dash, strong: true, label: group.key === "format" ? title : `${title} ${value}`, dots, line: lineThrough(dots) };
   });
   const dots = series.flatMap((e) => e.dots);
   const quantity = axesView.y;

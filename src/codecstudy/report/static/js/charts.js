@@ -86,7 +86,7 @@ function openLevel(inspector, v, k, metric) {
   const [p5, , p95] = mean.spread[k];
   const [bpp] = mean.bpp[k];
   inspector.open({
-    slot: variant.slot,
+    style: variant.style,
     title: `${variant.title} ${levelText(variant, mean.level[k])}${variant.details && variant.axis ? ", " + variant.details : ""}`,
     rows: [
       [data.metrics[metric].title, `${score(mean.score[k][0], metric)} (95 % interval ${range(mean.score[k], (x) => score(x, metric)) || "none"})`],
@@ -165,7 +165,7 @@ function levelDots(levels, xs, ys) {
  */
 function meanSeries(variant, v, metric) {
   const mean = data.mean[metric][v];
-  if (!mean) return { v, slot: variant.slot };
+  if (!mean) return { v, style: variant.style };
   const [scores, bits, low, high] = mean.line;
   /** @type {Point[]} */
   const line = scores.map((y, k) => [bits[k], y]);
@@ -175,7 +175,7 @@ function meanSeries(variant, v, metric) {
   const faint = curvesView.every
     ? variant.bpp.map((row, i) => lineThrough(levelDots(variant.levels, row, variant.scores[metric][i]))).filter((l) => l.length > 1)
     : [];
-  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, line: line.length ? line : lineThrough(dots), band, dots, faint };
+  return { v, style: variant.style, dash: variant.dash, strong: variant.pick, line: line.length ? line : lineThrough(dots), band, dots, faint };
 }
 
 /**
@@ -187,7 +187,7 @@ function meanSeries(variant, v, metric) {
  */
 function imageSeries(variant, v, metric, image) {
   const dots = levelDots(variant.levels, variant.bpp[image], variant.scores[metric][image]);
-  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, line: lineThrough(dots), dots };
+  return { v, style: variant.style, dash: variant.dash, strong: variant.pick, line: lineThrough(dots), dots };
 }
 
 /**
@@ -199,7 +199,7 @@ function imageSeries(variant, v, metric, image) {
 function openImage(inspector, v, dot, image) {
   const variant = data.variants[v];
   inspector.open({
-    slot: variant.slot,
+    style: variant.style,
     title: `${data.images[image]}: ${variant.title} ${levelText(variant, dot.level)}`,
     rows: [
       ...Object.keys(data.metrics).map((m) => {
@@ -250,7 +250,7 @@ function ratioSpec(inspector) {
   const series = visible().map(({ variant, v }) => {
     const dots = ratioDots(data.ratio[metric], v);
     return {
-      v, slot: variant.slot, dash: variant.dash, strong: variant.pick, label: variant.name, dots,
+      v, style: variant.style, dash: variant.dash, strong: variant.pick, label: variant.name, dots,
       line: lineThrough(dots),
       band: variant.base ? [] : outline(dots, (d) => [d.x, d.ends[1], d.ends[2]]),
     };
@@ -282,7 +282,7 @@ function ratioSpec(inspector) {
       const variant = data.variants[v];
       const near = dot.level === null ? -1 : nearest(variant.levels, dot.level);
       inspector.open({
-        slot: variant.slot,
+        style: variant.style,
         title: heading(dot, variant),
         rows: [
           ["Files", variant.base ? "the baseline" : `${change(dot.y)} (${range(dot.ends, signed) || "no interval"})`],
@@ -326,11 +326,11 @@ function timeSpec(inspector) {
   const title = data.metrics[data.metric].title;
   /** @type {Series<FrontDot>[]} */
   const series = points.map((p) => ({
-    v: p.v, slot: data.variants[p.v].slot, strong: true,
+    v: p.v, style: data.variants[p.v].style, strong: true,
     dots: [{ x: p.seconds[0], y: p.bpp[0], x1: p.seconds[1], x2: p.seconds[2], y1: p.bpp[1], y2: p.bpp[2], hollow: !p.front, r: 5.5, text: data.variants[p.v].name, p }],
   }));
   const steps = stepsThrough(points.filter((p) => p.front));
-  if (steps.length > 1) series.unshift({ v: -1, slot: "front", line: steps });
+  if (steps.length > 1) series.unshift({ v: -1, style: "front", line: steps });
   return {
     x: { title: "Encode CPU seconds per megapixel", hint: "\u2190 faster", log: true, domain: extent(points.flatMap((p) => p.seconds), 0.08, true), format: short },
     y: { title: `Bits per pixel at ${title} ${state.target}`, hint: "lower is smaller", domain: extent(points.flatMap((p) => p.bpp), 0.1), format: short },
@@ -347,7 +347,7 @@ function timeSpec(inspector) {
       const best = mean ? nearest(mean.score.map(([value]) => value), Number(state.target)) : -1;
       const level = mean && best >= 0 ? mean.level[best] : null;
       inspector.open({
-        slot: variant.slot,
+        style: variant.style,
         title: `${variant.name} at ${title} ${state.target}`,
         rows: [
           ["Encoding", `${seconds(dot.x)} per megapixel (${range(dot.p.seconds, seconds) || "no interval"})`],
@@ -396,7 +396,7 @@ function numbersSpec(inspector) {
   const axis = axes.includes("quality") ? "quality" : axes[0];
   const series = shown.filter((e) => e.variant.axis === axis).map(({ variant, v }) => {
     const dots = spreadDots(data.mean[metric][v]);
-    return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, dots, line: lineThrough(dots), band: outline(dots, (d) => [d.x, d.low, d.high]) };
+    return { v, style: variant.style, dash: variant.dash, strong: variant.pick, dots, line: lineThrough(dots), band: outline(dots, (d) => [d.x, d.low, d.high]) };
   });
   const dots = series.flatMap((e) => e.dots);
   const yDomain = extent(dots.flatMap((d) => [d.y, d.low, d.high]), 0.04);
@@ -428,12 +428,12 @@ function imagesSpec(inspector) {
   const series = entries.map((entry, row) => {
     // A steady scatter within the row, so that equal ratios do not hide each other.
     const dots = entry.image.map((image, k) => ({ x: entry.ratio[k], y: row + (((image * 7919) % 13) / 13 - 0.46) * 0.5, image, ratio: entry.ratio[k], level: entry.level[k], r: 3.6 }));
-    return { v: entry.v, slot: data.variants[entry.v].slot, strong: true, dots };
+    return { v: entry.v, style: data.variants[entry.v].style, strong: true, dots };
   });
   return {
     height: Math.max(170, 90 + 52 * entries.length),
     x: { title: `Size compared with ${data.baseline}`, hint: "\u2190 smaller files", domain: extent([...entries.flatMap((e) => e.ratio), 1], 0.05), format: signed },
-    y: { title: `${target}, one point an image`, labels: entries.map((e) => ({ text: data.variants[e.v].name, slot: data.variants[e.v].slot })) },
+    y: { title: `${target}, one point an image`, labels: entries.map((e) => ({ text: data.variants[e.v].name, style: data.variants[e.v].style })) },
     marks: [{ axis: "x", at: 1, text: data.baseline }],
     series,
     empty: `No image reaches ${target} with any codec and ${data.baseline}.`,
@@ -446,7 +446,7 @@ function imagesSpec(inspector) {
       const variant = data.variants[v];
       const near = dot.level === null ? -1 : nearest(variant.levels, dot.level);
       inspector.open({
-        slot: variant.slot,
+        style: variant.style,
         title: `${data.images[dot.image]}: ${variant.name}`,
         rows: [["Files", `${change(dot.ratio)} at ${target}`], dot.level !== null && [`Its ${variant.axis}`, plain(dot.level, 3)]],
         tools: toolsOf(variant, near),

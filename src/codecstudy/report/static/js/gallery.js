@@ -201,7 +201,7 @@ class Gallery {
       h("figure", {}, original.element, h("figcaption", {},
         h("strong", {}, "Original"), h("span", { class: "size" }, bytes(this.entry.bytes)),
         h("span", { class: "quiet" }, "this part of it, kept without loss as WebP"))),
-      ...this.shots.map((shot, k) => h("figure", { class: `f-${shot.slot}` }, encoded[k].element, h("figcaption", {}, caption(shot)))));
+      ...this.shots.map((shot, k) => h("figure", { class: `f-${shot.style}` }, encoded[k].element, h("figcaption", {}, caption(shot)))));
   }
 }
 

@@ -18,10 +18,10 @@ class Inspector {
   }
 
   /** @param {Inspection} what */
-  open({ slot, title, rows, tools, notes = [] }) {
+  open({ style, title, rows, tools, notes = [] }) {
     this.panel.replaceChildren(
       h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.close() }, "\u00d7"),
-      h("h3", { class: `f-${slot}` }, title),
+      h("h3", { class: `f-${style}` }, title),
       h("dl", { class: "facts" }, facts(rows)),
       h("h4", {}, "How to make it"),
       h("dl", { class: "tools" }, tools.flatMap(([name, text, note]) => [

@@ -1,10 +1,10 @@
 // Which lines are drawn: one choice for all plots of the page.
 /** @param {Variant} variant */
 function sample(variant) {
-  const svg = s("svg", { width: 30, height: 14, viewBox: "0 0 30 14", "aria-hidden": "true", class: `f-${variant.slot}` });
+  const svg = s("svg", { width: 30, height: 14, viewBox: "0 0 30 14", "aria-hidden": "true", class: `f-${variant.style}` });
   svg.append(
     s("line", { x1: 1, x2: 29, y1: 7, y2: 7, class: "line", "stroke-dasharray": dashes(variant.dash) }),
-    s("path", { class: "dot", d: marker(variant.slot, 3.6), transform: "translate(15 7)" }));
+    s("path", { class: "dot", d: marker(variant.style, 3.6), transform: "translate(15 7)" }));
   return svg;
 }
 

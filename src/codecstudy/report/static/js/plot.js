@@ -10,10 +10,10 @@ const MARKERS = {
 const DASHES = ["", "7 4", "2 4", "10 3 2 3", "1 3", "12 5"];
 
 /**
- * @param {string} slot
+ * @param {string} style
  * @param {number} r
  */
-const marker = (slot, r) => (MARKERS[slot] ?? MARKERS.other)(r);
+const marker = (style, r) => (MARKERS[style] ?? MARKERS.other)(r);
 
 /** @param {number} index */
 const dashes = (index) => DASHES[index % DASHES.length] || null;
@@ -31,7 +31,7 @@ const path = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(
 function numberAxis(axis, from, to, most) {
   const scale = axis.log ? logScale(axis.domain, from, to) : linearScale(axis.domain, from, to);
   const ticks = axis.ticks ?? (axis.log ? logTicks(axis.domain, most) : linearTicks(axis.domain, most));
-  return { scale, ticks: ticks.map((tick) => ({ at: tick, text: axis.format(tick), style: "" })) };
+  return { scale, ticks: ticks.map((tick) => ({ at: tick, text: axis.format(tick), css: "" })) };
 }
 
 /**
@@ -46,7 +46,7 @@ function anyAxis(axis, from, to, most) {
   return {
     // Rows run downwards.
     scale: linearScale([-0.6, axis.labels.length - 0.4], to, from),
-    ticks: axis.labels.map(({ text, slot }, k) => ({ at: k, text, style: `row-label f-${slot}` })),
+    ticks: axis.labels.map(({ text, style }, k) => ({ at: k, text, css: `row-label f-${style}` })),
   };
 }
 
@@ -118,16 +118,16 @@ class Plot {
   /**
    * @param {ChartSpec<D>} spec
    * @param {{ at: number, text: string }[]} xTicks
-   * @param {{ at: number, text: string, style: string }[]} yTicks
+   * @param {{ at: number, text: string, css: string }[]} yTicks
    * @param {number} height
    */
   #axes(spec, xTicks, yTicks, height) {
     const { box } = this;
     const g = s("g", { class: "axes" });
-    for (const { at, text, style } of yTicks) {
+    for (const { at, text, css } of yTicks) {
       const y = this.y.at(at);
       g.append(s("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }));
-      g.append(s("text", { x: box.left - 8, y: y + 4, "text-anchor": "end", class: style || null }, text));
+      g.append(s("text", { x: box.left - 8, y: y + 4, "text-anchor": "end", class: css || null }, text));
     }
     for (const { at, text } of xTicks) {
       const x = this.x.at(at);
@@ -163,7 +163,7 @@ class Plot {
   #series(one) {
     /** @param {Point} point @returns {Point} */
     const at = ([x, y]) => [this.x.at(x), this.y.at(y)];
-    const g = s("g", { class: `series f-${one.slot}${one.strong ? " strong" : ""}`, "data-v": one.v });
+    const g = s("g", { class: `series f-${one.style}${one.strong ? " strong" : ""}`, "data-v": one.v });
     if (one.band?.length) g.append(s("path", { class: "band", d: path(one.band.map(at)) + "z" }));
     for (const line of one.faint ?? []) g.append(s("path", { class: "faint", d: path(line.map(at)) }));
     if (one.line?.length) g.append(s("path", { class: "line", d: path(one.line.map(at)), "stroke-dasharray": dashes(one.dash ?? 0) }));
@@ -171,7 +171,7 @@ class Plot {
       const [x, y] = at([dot.x, dot.y]);
       if (typeof dot.x1 === "number" && typeof dot.x2 === "number") g.append(s("line", { class: "error", x1: this.x.at(dot.x1), x2: this.x.at(dot.x2), y1: y, y2: y }));
       if (typeof dot.y1 === "number" && typeof dot.y2 === "number") g.append(s("line", { class: "error", x1: x, x2: x, y1: this.y.at(dot.y1), y2: this.y.at(dot.y2) }));
-      if (!dot.bare) g.append(s("path", { class: dot.hollow ? "dot hollow" : "dot", d: marker(one.slot, dot.r ?? 4), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }));
+      if (!dot.bare) g.append(s("path", { class: dot.hollow ? "dot hollow" : "dot", d: marker(one.style, dot.r ?? 4), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }));
       if (dot.text) g.append(this.#dotText(dot.text, x, y));
     }
     return g;
@@ -200,10 +200,10 @@ class Plot {
    * @param {Series<D>[]} series
    */
   #labels(series) {
-    const ends = series.flatMap(({ label, slot, line, dots }) => {
+    const ends = series.flatMap(({ label, style, line, dots }) => {
       const last = line?.at(-1)?.[1] ?? dots?.at(-1)?.y;
       if (!label || last === undefined) return [];
-      return [{ label, slot, y: Math.max(this.box.top, Math.min(this.box.bottom, this.y.at(last))) }];
+      return [{ label, style, y: Math.max(this.box.top, Math.min(this.box.bottom, this.y.at(last))) }];
     }).sort((a, b) => a.y - b.y);
     for (let round = 0; round < 20; round++) {
       for (let k = 1; k < ends.length; k++) {
@@ -211,7 +211,7 @@ class Plot {
         if (lack > 0) { ends[k].y += lack / 2; ends[k - 1].y -= lack / 2; }
       }
     }
-    return s("g", { class: "labels" }, ends.map(({ label, slot, y }) =>
-      s("text", { class: `f-${slot}`, x: this.box.right + 10, y: y + 4 }, label)));
+    return s("g", { class: "labels" }, ends.map(({ label, style, y }) =>
+      s("text", { class: `f-${style}`, x: this.box.right + 10, y: y + 4 }, label)));
   }
 }

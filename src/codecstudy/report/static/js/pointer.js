@@ -93,7 +93,7 @@ class Pointer {
     this.current = place;
     const { title, rows, hint } = plot.spec.tip(place.dot, place.series);
     plot.tip.replaceChildren(
-      h("strong", { class: `f-${place.series.slot}` }, title),
+      h("strong", { class: `f-${place.series.style}` }, title),
       h("dl", {}, facts(rows)),
       hint ? h("span", { class: "tip-hint" }, hint) : "");
     plot.tip.classList.add("shown");
@@ -104,8 +104,8 @@ class Pointer {
     const y = Math.max(0, place.y - height - 12);
     plot.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
     this.#light(place.series.v);
-    plot.focusMark.setAttribute("class", `focus-mark f-${place.series.slot}`);
-    plot.focusMark.setAttribute("d", marker(place.series.slot, 7.5));
+    plot.focusMark.setAttribute("class", `focus-mark f-${place.series.style}`);
+    plot.focusMark.setAttribute("d", marker(place.series.style, 7.5));
     plot.focusMark.setAttribute("transform", `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`);
   }
 }

@@ -1,6 +1,6 @@
 // The types of the report's scripts, for `make check`; no part of the page.
 
-// What codecstudy.report.payload and codecstudy.report.gallery write into the page -------------------------------
+// What codecstudy.report.chart_data and codecstudy.report.sections.gallery write into the page -------------------------------
 
 /** A mean, and the ends of its 95 % interval. */
 type Estimate = [value: number | null, low: number | null, high: number | null];
@@ -23,7 +23,7 @@ interface Variant {
   name: string;
   details: string;
   /** Name of its colour and marker. */
-  slot: string;
+  style: string;
   format: string;
   /** Index of its dash pattern. */
   dash: number;
@@ -103,7 +103,7 @@ interface Picture {
 
 interface Shot {
   format: string;
-  slot: string;
+  style: string;
   title: string;
   setting: string;
   details: string;
@@ -193,7 +193,7 @@ interface Axis {
 interface RowAxis {
   title: string;
   hint?: string;
-  labels: { text: string; slot: string }[];
+  labels: { text: string; style: string }[];
 }
 
 interface Dot {
@@ -216,7 +216,7 @@ interface Dot {
 interface Series<D extends Dot> {
   /** Index of the variant; -1 for none. */
   v: number;
-  slot: string;
+  style: string;
   dash?: number;
   strong?: boolean;
   label?: string | null;
@@ -253,7 +253,7 @@ interface ChartSpec<D extends Dot> {
 }
 
 interface Inspection {
-  slot: string;
+  style: string;
   title: string;
   rows: Row[];
   tools: Tool[];

@@ -2,26 +2,112 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from codecstudy.analysis.commands import commands
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.model import Setting
-from codecstudy.report import words
+from codecstudy.report import text
 from codecstudy.report.context import Context
-from codecstudy.report.data import Answer, AnswerRow, Bar, Tool
+from codecstudy.report.sections import SectionValues
 
 FEW_IMAGES = 6
 """Below this the interval is too bold a statement to stand alone."""
 
 
-def answers(context: Context) -> tuple[Answer, ...]:
-    """One answer for every target that any format reaches (and the one asked for), in every scope."""
-    found: list[Answer] = []
-    for target in context.targets:
-        answer = context.answers(target)
-        reached = any(item.setting is not None for item in answer.items)
-        if reached or target == context.target:
-            found += [_answer(context, answer, scope) for scope in range(len(context.scopes))]
-    return tuple(found)
+_FEW_TO_NOTE = 10
+"""Below this a note says that intervals are wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A command or a line of code to copy."""
+
+    name: str
+    text: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A size ratio to draw, in percent of the drawing's width."""
+
+    value: float
+    low: float | None
+    high: float | None
+    unit: float
+    """Where the baseline's size (ratio 1) lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """One format's line in the answer."""
+
+    style: str
+    """Name of its colour."""
+    title: str
+    number_name: str
+    number: str
+    details: str
+    baseline: bool
+    best: bool
+    change: str
+    """``30 % smaller``."""
+    interval: str | None
+    """``26 to 32 % smaller``."""
+    bar: Bar | None
+    size: str
+    """Bytes per megapixel."""
+    encode: str
+    decode: str
+    reached: str
+    browsers: str
+    everywhere: bool
+    sentence: str
+    note: str | None
+    """What to know of the setting: that it lies between two measured ones, say."""
+    tools: tuple[Tool, ...]
+    reason: str | None = None
+    """Why the format has no setting; the texts above are empty then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer at one target in one scope."""
+
+    key: str
+    scope: int
+    target: str
+    label: str
+    """``very good``; empty where the metric has no such scale."""
+    seen: str
+    """What an average observer sees."""
+    shown: bool
+    best: AnswerRow | None
+    lead: str
+    """One sentence below the headline."""
+    fallback: str | None
+    """What to use where the best format cannot be shown."""
+    rows: tuple[AnswerRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values(SectionValues):
+    """One answer for every target and scope, of which the chosen one is shown."""
+
+    answers: tuple[Answer, ...]
+    notes: tuple[str, ...]
+    """What limits these answers: few images, a run that was cut short, failures."""
+
+
+def build(context: Context) -> Values:
+    """One answer for every offered target in every scope."""
+    found = [
+        _answer(context, context.answers(target), scope)
+        for target in context.offered
+        for scope in range(len(context.scopes))
+    ]
+    return Values(answers=tuple(found), notes=_notes(context))
 
 
 def tools(setting: Setting) -> tuple[Tool, ...]:
@@ -36,13 +122,13 @@ def _answer(context: Context, answer: Recommendations, scope: int) -> Answer:
     widest = _widest(items)
     chosen = next((item for item in items if item.setting is not None), None)
     rows = tuple(_row(context, item, base, item is chosen, widest) for item in items)
-    word, seen = words.looks(answer.target, scale)
+    label, seen = text.appearance(answer.target, scale)
     best = next((row for row in rows if row.best), None)
     return Answer(
         key=f"{answer.target:g}",
         scope=scope,
         target=f"{answer.target:g}",
-        word=word,
+        label=label,
         seen=seen,
         shown=answer.target == context.target and scope == 0,
         best=best,
@@ -65,12 +151,12 @@ def _row(
     reached = f"{item.reached.images_reached} of {item.reached.images}"
     if item.setting is None:
         return AnswerRow(
-            slot=facts.slot, title=facts.title, number_name="", number="", details="", baseline=False,
+            style=facts.style, title=facts.title, number_name="", number="", details="", baseline=False,
             best=False, change="", interval=None, bar=None, size="", encode="", decode="", reached=reached,
             browsers=facts.browsers, everywhere=facts.everywhere, sentence="", note=None, tools=(),
             reason=item.reason,
         )  # fmt: skip
-    name, value = words.swept(item.setting)
+    name, value = text.swept(item.setting)
     ratio = item.size_ratio
     is_base = item.setting == base
     bar = None
@@ -81,19 +167,19 @@ def _row(
         )
     encode, decode = item.encode_seconds_per_mp, item.decode_seconds_per_mp
     return AnswerRow(
-        slot=facts.slot,
+        style=facts.style,
         title=facts.title,
         number_name=name,
         number=value,
-        details=words.details(item.setting),
+        details=text.details(item.setting),
         baseline=is_base,
         best=best,
-        change="" if ratio is None else "the yardstick" if is_base else words.change(ratio.value),
-        interval=None if ratio is None or is_base else words.change_range(ratio),
+        change="" if ratio is None else "the baseline" if is_base else text.change(ratio.value),
+        interval=None if ratio is None or is_base else text.change_range(ratio),
         bar=bar,
-        size="" if item.bits_per_pixel is None else words.size(item.bits_per_pixel.value * 1e6 / 8),
-        encode="not measured" if encode is None else words.seconds(encode.value),
-        decode="not measured" if decode is None else words.seconds(decode.value),
+        size="" if item.bits_per_pixel is None else text.size(item.bits_per_pixel.value * 1e6 / 8),
+        encode="not measured" if encode is None else text.seconds(encode.value),
+        decode="not measured" if decode is None else text.seconds(decode.value),
         reached=reached,
         browsers=facts.browsers,
         everywhere=facts.everywhere,
@@ -111,14 +197,16 @@ def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
     assert item.setting is not None
     title, base, ratio = context.formats[item.format].title, context.baseline_title(), item.size_ratio
     if is_base:
-        return f"The yardstick: what the other formats are compared with, at {base}'s own best setting."
+        return f"The baseline: the other formats are compared with {base} at its own best setting."
     if ratio is None:
         return f"{base} does not reach this quality, so there is nothing to compare with."
-    text = f"1 MB of {base} becomes {words.size(ratio.value * 1e6)} of {title} that looks as good"
+    sentence = f"1 MB of {base} becomes {text.size(ratio.value * 1e6)} of {title} that looks as good"
     if ratio.low is None or ratio.high is None:
-        return text + "."
-    text += f"; with {words.SURE} confidence {words.size(ratio.low * 1e6)} to {words.size(ratio.high * 1e6)}"
-    return text + (", so these images don't settle which is smaller." if ratio.low < 1 < ratio.high else ".")
+        return sentence + "."
+    sentence += f"; with {text.SURE} confidence {text.size(ratio.low * 1e6)} to {text.size(ratio.high * 1e6)}"
+    return sentence + (
+        ", so these images don't settle which is smaller." if ratio.low < 1 < ratio.high else "."
+    )
 
 
 def _versus(change: str, base: str) -> str:
@@ -130,7 +218,7 @@ def _versus(change: str, base: str) -> str:
 def _lead(context: Context, best: Recommendation | None, base: Setting | None, target: float) -> str:
     title = context.scale.title
     if best is None or best.setting is None:
-        share = words.percent(context.options.coverage)
+        share = text.percent(context.options.coverage)
         limit = " within the limit on encode time" if context.options.max_encode_time is not None else ""
         return (
             f"No measured setting of any format reaches {title} {target:g} on {share} of the images{limit}. "
@@ -141,26 +229,26 @@ def _lead(context: Context, best: Recommendation | None, base: Setting | None, t
         return f"No other format that was measured makes smaller files at this quality than {name}."
     if ratio is None:
         return f"It has the smallest files. {name} does not reach this quality, so there is no comparison."
-    interval = words.change_range(ratio)
+    interval = text.change_range(ratio)
     if interval is None:
         sure = "One image says nothing about others: measure more of them."
     elif ratio.high is not None and ratio.high >= 1:
         return (
-            f"Its files come out {words.change(ratio.value)} than those of {name} that looks as good, but these "
-            f"images don't settle it: with {words.SURE} confidence, {interval}."
+            f"Its files come out {text.change(ratio.value)} than those of {name} that looks as good, but these "
+            f"images don't settle it: with {text.SURE} confidence, {interval}."
         )
     else:
-        sure = f"For other images like these: {interval}, with {words.SURE} confidence."
+        sure = f"For other images like these: {interval}, with {text.SURE} confidence."
         if ratio.images < FEW_IMAGES:
             sure += f" That rests on {ratio.images} images only: measure more of them before you decide."
-    return f"Its files are {words.change(ratio.value)} than those of {name} that looks as good. {sure}"
+    return f"Its files are {text.change(ratio.value)} than those of {name} that looks as good. {sure}"
 
 
 def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
     """What the answer was limited to, where it was; without an answer the lead says it already."""
     if max_encode_time is None or best is None or best.setting is None:
         return ""
-    return f" Encoders that need more than {words.seconds(max_encode_time)} per megapixel were left out."
+    return f" Encoders that need more than {text.seconds(max_encode_time)} per megapixel were left out."
 
 
 def _fallback(
@@ -172,6 +260,37 @@ def _fallback(
     for item, row in zip(items, rows, strict=True):
         if item.setting is not None and row.everywhere:
             saving = f", {_versus(row.change, context.baseline_title())}" if not row.baseline else ""
-            what = words.whole(item.setting, row.title)
+            what = text.full_name(item.setting, row.title)
             return f"{best.title} is not shown by every browser. Of those that are: {what}{saving}."
     return None
+
+
+def _notes(context: Context) -> tuple[str, ...]:
+    """What a reader must know before believing the answer."""
+    results, images = context.results, len(context.points.images)
+    found = []
+    if images == 1:
+        found.append("One image was measured: it says nothing about others, so there are no intervals.")
+    elif images < _FEW_TO_NOTE:
+        found.append(
+            f"Only {images} images were measured. Intervals are honest about that, but a larger sample says more."
+        )
+    if not results.complete:
+        found.append(f"The run ended early: {results.incomplete_reason or 'no reason was noted'}.")
+    failed = context.points.counts.failed
+    if failed:
+        found.append(f"{text.count(failed, 'measurement')} failed; the end of this page says why.")
+    if len(context.formats) == 1:
+        found.append("One format was measured: there is nothing to compare it with but its own settings.")
+    lacking = [
+        context.scopes[k].label for k, scope in enumerate(context.scopes) if context.bases[scope] is None
+    ]
+    if lacking:
+        found.append(
+            f"{context.baseline_title()} was not measured at {', '.join(lacking)}: no comparison there."
+        )
+    if all(len(b.levels) < 2 for b in context.points.blocks):
+        found.append(
+            "No setting was swept over several qualities, so there are no curves to compare at equal quality."
+        )
+    return tuple(found)
