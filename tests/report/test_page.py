@@ -195,7 +195,7 @@ def test_the_slider_moves_by_key_and_by_mouse(desktop: Visit) -> None:
     assert page.evaluate(f"parseFloat({clipped}.split(' ')[3])") == pytest.approx(25, abs=1)
 
 
-def test_the_gallery_shows_pictures_zooms_and_maps_damage(desktop: Visit) -> None:
+def test_the_gallery_shows_pictures_zooms_and_maps_differences(desktop: Visit) -> None:
     page = desktop.page
     assert desktop.count("#gallery .thumbs button") == 5
     assert desktop.count("#gallery .sides figure") == 5
@@ -207,9 +207,9 @@ def test_the_gallery_shows_pictures_zooms_and_maps_damage(desktop: Visit) -> Non
     assert page.evaluate(width) == pytest.approx(4 * before, rel=0.01)
     page.get_by_role("button", name="1×").click()
     assert desktop.count("#gallery .heat:visible") == 0
-    page.get_by_role("button", name="Damage map").click()
+    page.get_by_role("button", name="Difference map").click()
     assert desktop.count("#gallery .heat:visible") == 5
-    page.get_by_role("button", name="Damage map").click()
+    page.get_by_role("button", name="Difference map").click()
     page.locator("#gallery .thumbs button").nth(1).click()
     assert "median" in page.locator("#gallery .why").text_content()
 

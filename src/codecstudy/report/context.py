@@ -1,4 +1,4 @@
-"""What all parts of one report share: the points, the resamples, and each metric's curves, computed once."""
+"""What all sections of one report share: the points, the resamples, and each metric's curves, computed once."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from codecstudy.results import QualityResults
 
 @dataclass(slots=True, eq=False)
 class Context:
-    """One study, looked at with one set of options."""
+    """One study with one set of options."""
 
     results: QualityResults
     options: Options
     points: Points
     metrics: tuple[str, ...]
-    """Those that the results hold, the one that the answer rests on first."""
+    """Columns of the metrics in the results; the one that the answer is based on comes first."""
     draw: Resamples
     formats: dict[str, FormatFacts]
     bases: dict[Scope, int | None]
@@ -80,7 +80,7 @@ class Context:
 
     @property
     def metric(self) -> str:
-        """The metric that the answer rests on."""
+        """Column of the metric that the answer is based on."""
         return self.metrics[0]
 
     @property
@@ -152,7 +152,7 @@ class Context:
         return next(b for b in self.bases.values() if b is not None)
 
     def name(self, variant: Variant) -> str:
-        """The format and what tells ``variant`` apart from the others of its format and scope."""
+        """The format, and what distinguishes ``variant`` from the others of its format and scope."""
         same = [v for v in self.variants if v.format == variant.format and v.scope == variant.scope]
         shared = set.intersection(*(set(text.parts(v.setting)) for v in same))
         own = [part for part in text.parts(variant.setting) if part not in shared]

@@ -15,7 +15,7 @@ Pixels = NDArray[np.uint8]
 
 
 class Inspector(Protocol):
-    """How the report looks into saved files: the only thing it needs of codecs, images and metrics."""
+    """Opens saved files for the report, which itself imports no codecs, images or metrics."""
 
     def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
         """The source at ``path`` as it was encoded: resized and cropped as the setting says."""
@@ -40,13 +40,13 @@ class PlotFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a report is about, and how large it may be."""
+    """Metric, target and baseline of a report, and limits on its size."""
 
     metric: str | None = None
-    """Column of the metric that the answer rests on; None for the first that the results hold, of
+    """Column of the metric that the answer is based on; None for the first in the results, of
     ssimulacra2, butteraugli, butteraugli_3norm, psnr and ssim."""
     target: float | None = None
-    """Score that is good enough; None for 80 with SSIMULACRA 2, and the middle of the usual ones otherwise."""
+    """Score that is good enough; None for 80 with SSIMULACRA2, and the middle of the usual ones otherwise."""
     coverage: float = 0.95
     """Share of images that must reach the target, above 0 and at most 1."""
     max_encode_time: float | None = None
@@ -56,8 +56,8 @@ class Options:
     seed: int = 0
     resamples: int = 2000
     gallery_images: int = 8
-    """Images to look at, at most."""
+    """Maximum number of images in the gallery."""
     gallery_bytes: int = 8_000_000
-    """Size of the pictures in the report, at most, as they stand in the file."""
+    """Maximum size of all pictures in the file, in bytes."""
     results_path: str | None = None
-    """Where the results lie, for the commands that the report shows."""
+    """Path of the results, for the commands that the report shows."""

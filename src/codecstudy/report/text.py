@@ -11,8 +11,8 @@ from codecstudy.model import Setting
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
-SURE = f"95{NARROW}%"
-"""How sure an interval is: what the analysis promises."""
+CONFIDENCE = f"95{NARROW}%"
+"""Confidence level of every interval."""
 
 _SUBSAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 

@@ -31,7 +31,7 @@ def test_the_answer_names_format_number_saving_and_doubt() -> None:
     assert found.best.details == "4:2:0, speed 6"
     assert plain(found.best.change) == "40 % smaller"
     assert plain(found.lead).startswith(
-        "Its files are 40 % smaller than those of JPEG that looks as good. For"
+        "Its files are 40 % smaller than JPEG files at the setting that JPEG needs for this target. For"
     )
     assert "95 % confidence" in plain(found.lead)
     assert [row.title for row in found.rows] == ["AVIF", "JPEG XL", "WebP", "JPEG"]
@@ -97,3 +97,11 @@ def test_a_run_that_ended_early_and_failures_are_noted() -> None:
     notes = values_of(results_of(records, complete=False, incomplete_reason=reason)).notes
     assert any("5 measurements failed" in note for note in notes)
     assert any(reason in note for note in notes)
+
+
+def test_a_difference_too_small_to_show_is_the_same_size() -> None:
+    slightly_smaller = dataclasses.replace(BASE.scaled(0.9997), format="jxl")
+    found = shown(values_of(study([BASE, slightly_smaller], 3)))
+    assert found.best is not None
+    assert found.best.title == "JPEG XL"
+    assert found.lead.startswith("Its files are the same size as JPEG files at the setting")

@@ -76,7 +76,7 @@ def test_browsers_get_files_as_they_are_but_a_crop_of_what_they_cannot_show(tmp_
     avif = found["pictures"][shots["AVIF"]["picture"]["src"]].partition(",")[2]
     assert base64.b64decode(avif) == (tmp_path / str(record.encoded_path)).read_bytes()
     assert found["pictures"][shots["JPEG XL"]["picture"]["src"]].startswith("data:image/webp")
-    assert "without loss" in shots["JPEG XL"]["shown"]
+    assert "as lossless WebP" in shots["JPEG XL"]["shown"]
 
 
 def test_large_files_are_shown_as_a_lossless_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

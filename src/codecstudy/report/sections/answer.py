@@ -1,4 +1,4 @@
-"""The answer first: which format, which number, how much smaller, how sure."""
+"""The answer: which format and setting, how much smaller its files are, and how certain that is."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
 
 FEW_IMAGES = 6
-"""Below this the interval is too bold a statement to stand alone."""
+"""With fewer images, the lead says that more should be measured."""
 
 
 _FEW_TO_NOTE = 10
-"""Below this a note says that intervals are wide."""
+"""With fewer images, a note says how few they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class AnswerRow:
     everywhere: bool
     sentence: str
     note: str | None
-    """What to know of the setting: that it lies between two measured ones, say."""
+    """A remark on the setting, such as that it lies between two measured ones."""
     tools: tuple[Tool, ...]
     reason: str | None = None
     """Why the format has no setting; the texts above are empty then."""
@@ -193,26 +193,27 @@ def _row(
 
 
 def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
-    """What the setting means for somebody's files, in one sentence."""
+    """What the setting means for the size of a file, in one sentence."""
     assert item.setting is not None
     title, base, ratio = context.formats[item.format].title, context.baseline_title(), item.size_ratio
     if is_base:
         return f"The baseline: the other formats are compared with {base} at its own best setting."
     if ratio is None:
         return f"{base} does not reach this quality, so there is nothing to compare with."
-    sentence = f"1 MB of {base} becomes {text.size(ratio.value * 1e6)} of {title} that looks as good"
+    sentence = f"1 MB of {base} becomes {text.size(ratio.value * 1e6)} of {title} at this target"
     if ratio.low is None or ratio.high is None:
         return sentence + "."
-    sentence += f"; with {text.SURE} confidence {text.size(ratio.low * 1e6)} to {text.size(ratio.high * 1e6)}"
+    sentence += (
+        f"; with {text.CONFIDENCE} confidence {text.size(ratio.low * 1e6)} to {text.size(ratio.high * 1e6)}"
+    )
     return sentence + (
-        ", so these images don't settle which is smaller." if ratio.low < 1 < ratio.high else "."
+        ", so these images do not show which is smaller." if ratio.low < 1 < ratio.high else "."
     )
 
 
-def _versus(change: str, base: str) -> str:
-    if change.startswith("the same"):
-        return f"{change} as {base} of equal quality"
-    return f"{change} than {base} of equal quality"
+def _compared(change: str, other: str) -> str:
+    """``30 % smaller than JPEG``, ``the same size as JPEG``."""
+    return f"{change} {'as' if change.startswith('the same') else 'than'} {other}"
 
 
 def _lead(context: Context, best: Recommendation | None, base: Setting | None, target: float) -> str:
@@ -230,22 +231,23 @@ def _lead(context: Context, best: Recommendation | None, base: Setting | None, t
     if ratio is None:
         return f"It has the smallest files. {name} does not reach this quality, so there is no comparison."
     interval = text.change_range(ratio)
+    files = f"{name} files at the setting that {name} needs for this target"
     if interval is None:
         sure = "One image says nothing about others: measure more of them."
     elif ratio.high is not None and ratio.high >= 1:
         return (
-            f"Its files come out {text.change(ratio.value)} than those of {name} that looks as good, but these "
-            f"images don't settle it: with {text.SURE} confidence, {interval}."
+            f"Its files come out {_compared(text.change(ratio.value), files)}, but that is not certain: with "
+            f"{text.CONFIDENCE} confidence, {interval}."
         )
     else:
-        sure = f"For other images like these: {interval}, with {text.SURE} confidence."
+        sure = f"For other images like these: {interval}, with {text.CONFIDENCE} confidence."
         if ratio.images < FEW_IMAGES:
-            sure += f" That rests on {ratio.images} images only: measure more of them before you decide."
-    return f"Its files are {text.change(ratio.value)} than those of {name} that looks as good. {sure}"
+            sure += f" This is based on only {ratio.images} images: measure more of them before you decide."
+    return f"Its files are {_compared(text.change(ratio.value), files)}. {sure}"
 
 
 def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
-    """What the answer was limited to, where it was; without an answer the lead says it already."""
+    """The limit on encode time; empty without one, and without an answer, whose lead says it already."""
     if max_encode_time is None or best is None or best.setting is None:
         return ""
     return f" Encoders that need more than {text.seconds(max_encode_time)} per megapixel were left out."
@@ -254,26 +256,33 @@ def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
 def _fallback(
     context: Context, items: list[Recommendation], rows: tuple[AnswerRow, ...], best: AnswerRow | None
 ) -> str | None:
-    """What to use besides, where the best is not shown everywhere."""
+    """The best format that all current browsers show, where the best of all is not one of them."""
     if best is None or best.everywhere:
         return None
     for item, row in zip(items, rows, strict=True):
         if item.setting is not None and row.everywhere:
-            saving = f", {_versus(row.change, context.baseline_title())}" if not row.baseline else ""
+            saving = (
+                f", {_compared(row.change, context.baseline_title())} of equal quality"
+                if not row.baseline
+                else ""
+            )
             what = text.full_name(item.setting, row.title)
-            return f"{best.title} is not shown by every browser. Of those that are: {what}{saving}."
+            return (
+                f"Not all browsers show {best.title}. The best of the formats that all current browsers show: "
+                f"{what}{saving}."
+            )
     return None
 
 
 def _notes(context: Context) -> tuple[str, ...]:
-    """What a reader must know before believing the answer."""
+    """What limits the answer."""
     results, images = context.results, len(context.points.images)
     found = []
     if images == 1:
         found.append("One image was measured: it says nothing about others, so there are no intervals.")
     elif images < _FEW_TO_NOTE:
         found.append(
-            f"Only {images} images were measured. Intervals are honest about that, but a larger sample says more."
+            f"Only {images} images were measured. The intervals account for that; more images would narrow them."
         )
     if not results.complete:
         found.append(f"The run ended early: {results.incomplete_reason or 'no reason was noted'}.")

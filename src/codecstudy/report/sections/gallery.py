@@ -1,4 +1,4 @@
-"""Look at it: the same part of an image by every format, at the measured quality nearest to the same score."""
+"""The gallery: the same part of an image in every format, at the measured setting nearest to the same score."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
 
 _LOWER = 20.0
-"""A second, lower SSIMULACRA 2 score for the first images: where differences begin to show."""
+"""How far below the target the second SSIMULACRA2 score of the first images is: differences are visible there."""
 _FEATURED = 3
 _MEGAPIXELS = 150.0
-"""Distance maps of this many megapixels, about a quarter of a minute of one core, end the search for images."""
+"""No further image is added after distance maps of this many megapixels: about 15 s of one core."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Why there is no gallery, or what it leaves out."""
+    """Why there are no pictures, or which are missing."""
 
     text: str
     command: str | None = None
@@ -88,7 +88,7 @@ class _Shot:
 
 
 def build(context: Context) -> Values:
-    """What the page's viewer shows, and a note on what it lacks: images that cannot be opened are named there."""
+    """The pictures, and a note on what is missing; it names the images that cannot be opened."""
     pictures, note = _gallery(context, context.root, context.inspector)
     return Values(note=note, chart_data={"gallery": pictures})
 
@@ -100,8 +100,8 @@ def _gallery(
     saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
     if not saved:
         return None, Note(
-            "The encoded files of this study were not kept, so there is nothing to look at. Run it again with "
-            "--save-artifacts, which encodes and measures once more whatever it has no file of.",
+            "The encoded files of this study were not kept, so there are no images to show. Run it again with "
+            "--save-artifacts, which repeats every measurement whose file is missing.",
             _with_artifacts(context),
         )
     wanted = candidates(context, saved, root)
@@ -140,9 +140,7 @@ def _mapped(entry: dict[str, Any]) -> float:
 def _note(shown: int, wanted: int, broken: list[str]) -> Note | None:
     parts = []
     if shown < wanted:
-        parts.append(
-            f"{text.count(shown, 'image')} of {wanted} can be looked at here, to keep this file small."
-        )
+        parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
     if broken:
         parts.append(f"Could not be opened: {'; '.join(broken)}.")
     return Note(" ".join(parts)) if parts else None
@@ -212,7 +210,7 @@ def _picture(
         shown = f"the {facts.title} file itself"
     else:
         picture = lossless_crop(shot.pixels, region)
-        shown = f"this part of the decoded {facts.title} file, kept without loss as WebP"
+        shown = f"this part of the decoded {facts.title} file, as lossless WebP"
     name, value = text.swept(record.setting)
     return {
         "format": record.format,

@@ -51,7 +51,7 @@ class Values(SectionValues):
 
 
 def build(context: Context) -> Values:
-    """Everything that somebody needs to measure this again, or to doubt it."""
+    """Everything that is needed to judge the measurements, and to repeat them."""
     return Values(
         description=" ".join(str(context.results.study.get("description") or "").split()),
         facts=_facts(context),

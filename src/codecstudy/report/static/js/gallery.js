@@ -1,4 +1,4 @@
-// Look at it: choose an image and two pictures of it; all codecs of it are below, side by side.
+// The gallery: choose an image and two versions of it; below, all codecs are side by side.
 const ZOOMS = [1, 2, 4, 8];
 
 class Gallery {
@@ -30,7 +30,7 @@ class Gallery {
     this.levels = h("div", { class: "segments", role: "group", "aria-label": "Quality" });
     this.labelled = h("div", { class: "labelled" }, h("span", {}, "All at"), this.levels);
     this.zooms = ZOOMS.map((zoom) => h("button", { type: "button", onclick: () => this.view.set(zoom) }, `${zoom}\u00d7`));
-    this.heat = h("button", { type: "button", "aria-pressed": "false", onclick: () => { this.hot = !this.hot; this.warm(); } }, "Damage map");
+    this.heat = h("button", { type: "button", "aria-pressed": "false", onclick: () => { this.hot = !this.hot; this.warm(); } }, "Difference map");
     this.scale = h("span", { class: "heat-scale", hidden: true });
     this.grid = h("div", { class: "sides" });
     /** @type {Pane[]} */
@@ -200,7 +200,7 @@ class Gallery {
     this.grid.replaceChildren(
       h("figure", {}, original.element, h("figcaption", {},
         h("strong", {}, "Original"), h("span", { class: "size" }, bytes(this.entry.bytes)),
-        h("span", { class: "quiet" }, "this part of it, kept without loss as WebP"))),
+        h("span", { class: "quiet" }, "this part of it, as lossless WebP"))),
       ...this.shots.map((shot, k) => h("figure", { class: `f-${shot.style}` }, encoded[k].element, h("figcaption", {}, caption(shot)))));
   }
 }

@@ -1,4 +1,4 @@
-// Below each plot: one of its points in full, and the commands that make it again.
+// Below each plot: one of its points in full, with the commands that reproduce it.
 /**
  * The lines of a definition list.
  * @param {Row[]} rows
@@ -23,7 +23,7 @@ class Inspector {
       h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.close() }, "\u00d7"),
       h("h3", { class: `f-${style}` }, title),
       h("dl", { class: "facts" }, facts(rows)),
-      h("h4", {}, "How to make it"),
+      h("h4", {}, "How to reproduce it"),
       h("dl", { class: "tools" }, tools.flatMap(([name, text, note]) => [
         h("dt", {}, name),
         h("dd", {}, text ? codeLine(text) : "", note ? h("span", { class: "note" }, note) : ""),

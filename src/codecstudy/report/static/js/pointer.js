@@ -1,4 +1,4 @@
-// Pointing at a plot, by mouse, finger or keyboard: the nearest point tells what it is.
+// Pointing at a plot, by mouse, finger or keyboard: the nearest point is described.
 const NEAR = 42;
 
 /** @template {Dot} D */

@@ -1,4 +1,4 @@
-// One region of an image on a stage: any two pictures with a slider between them, zoomed and moved alike.
+// One region of an image: two versions with a divider between them, zoomed and moved together.
 class View {
   constructor() {
     this.zoom = 1;
