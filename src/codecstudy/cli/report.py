@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from codecstudy.cli.answers import ResultsArgument, load_results, parse_rate
 from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import ResultsError
+from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
 
 
@@ -30,7 +32,11 @@ def report(
         typer.Option("--output", "-o", help="File to write; default: data/analysis/STUDY/report.html."),
     ] = None,
     plots: Annotated[
-        Path | None, typer.Option("--plots", help="Also write the main plots as SVG into this folder.")
+        Path | None, typer.Option("--plots", help="Also write the main plots into this folder.")
+    ] = None,
+    plots_format: Annotated[
+        list[PlotFormat] | None,
+        typer.Option("--plots-format", help="Kind of the plots' files; may be given several times."),
     ] = None,
     root: Annotated[
         Path | None,
@@ -61,12 +67,17 @@ def report(
         results_path=str(results),
     )
     workspace = find_root(results) if root is None else root
-    for path in write(loaded, workspace, output, plots, options):
+    for path in write(loaded, workspace, output, plots, options, plots_format or [PlotFormat.SVG]):
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 def write(
-    results: QualityResults, root: Path, output: Path | None, plots: Path | None, options: object = None
+    results: QualityResults,
+    root: Path,
+    output: Path | None,
+    plots: Path | None,
+    options: object = None,
+    plots_formats: Sequence[PlotFormat] = (PlotFormat.SVG,),
 ) -> list[Path]:
     """Write the report, and the plots where a folder is given; returns what was written, the report first."""
     from codecstudy.measurement.crops import DEFAULT_FRAGMENT
@@ -77,9 +88,8 @@ def write(
     target = output or root / "data" / "analysis" / results.study_id / "report.html"
     if target.is_dir():
         raise ResultsError(f"{target} is a folder; give the file to write, such as {target}/report.html")
+    # The plots first: where matplotlib is missing, the command ends before the report takes its time.
+    drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
     fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
     with InspectionProcess(fragment, Kernels(err).ensure) as saved_files:
-        written = [write_report(results, root, target, chosen, saved_files)]
-    if plots is not None:
-        written += write_plots(results, plots, chosen)
-    return written
+        return [write_report(results, root, target, chosen, saved_files), *drawn]
