@@ -1,4 +1,4 @@
-"""One worker process as the pool sees it: its pipe, its standard error, its process tree, its memory kills."""
+"""One worker process as its parent sees it: pipe, standard error, process tree, out-of-memory kills."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from codecstudy.execution.local import child
-from codecstudy.execution.local.guardian import MARK, kill_group, kill_marked
+from codecstudy.execution.local.reaper import MARK, kill_group, kill_marked
 
 SINGLE_THREADED = dict.fromkeys(
     (
@@ -52,7 +52,7 @@ class WorkerProcess:
     """
 
     def __init__(self, hello: bytes, mark: str, folder: Path, environment: Mapping[str, str]) -> None:
-        """``mark``: see ``guardian.MARK``; ``folder``: temporary files of its tasks, removed with it.
+        """``mark``: see ``reaper.MARK``; ``folder``: temporary files of its tasks, removed with it.
 
         ``environment``: variables that it has beyond this process's.
         """
@@ -130,7 +130,7 @@ class WorkerProcess:
     def receive(self, drain: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Whole messages that have arrived; sets ``at_end`` once no more can come.
 
-        ``drain``: all there are; without it a worker that says very much does not keep the pool from the
+        ``drain``: all there are; without it a worker that says very much does not keep the executor from the
         others. Raises ``child.CorruptStreamError``.
         """
         for _ in itertools.count() if drain else range(_READS_AT_ONCE):
@@ -147,7 +147,7 @@ class WorkerProcess:
             self._reader.feed(data)
             yield from self._reader.frames()
             if not drain and len(data) < _SMALL:
-                return  # there is hardly more yet, and asking again costs as much as this answer
+                return  # there is hardly more yet, and another call costs as much as this one
 
     def exited(self) -> bool:
         """Whether the process is dead. It is not reaped yet, so its number still belongs to its group."""
@@ -169,8 +169,8 @@ class WorkerProcess:
         """SIGKILL to the process and all its descendants."""
         self._signal_tree(signal.SIGKILL)
 
-    def kill_strays(self) -> None:
-        """SIGKILL to descendants that left the group and whose parents are dead, found by their mark."""
+    def kill_orphans(self) -> None:
+        """SIGKILL to descendants that left the process group and whose parents are dead, found by their mark."""
         kill_marked(self._mark)
 
     def tree_lives(self) -> bool:
