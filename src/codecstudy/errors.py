@@ -46,6 +46,10 @@ class StoreError(CodecstudyError):
     """The measurement store cannot be used."""
 
 
+class MissingExtraError(CodecstudyError, ImportError):
+    """A feature needs a package that only an extra of codecstudy installs."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: a hint at the known name most like it, or a full stop.
 

@@ -1,4 +1,4 @@
-"""What the plots are drawn from, as compact JSON: columns, rounded numbers, null for what is not there."""
+"""What the charts are drawn from, as compact JSON: columns, rounded numbers, null for what is not there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from codecstudy.analysis.points import VariantPoints
 from codecstudy.analysis.scales import SCALES, Scale
 from codecstudy.analysis.sensitivity import sensitivity
 from codecstudy.analysis.sweep import LevelSummary, level_summaries
-from codecstudy.report import words
+from codecstudy.report import text
 from codecstudy.report.context import Context
 
 Floats = NDArray[np.float64]
@@ -45,13 +45,15 @@ def column(values: Iterable[float | None], digits: int = 4) -> list[float | int 
     return [significant(v, digits) for v in values]
 
 
-def payload(context: Context) -> dict[str, Any]:
-    """Everything that the page's scripts need, but for the gallery."""
+def chart_data(context: Context) -> dict[str, Any]:
+    """Everything that the page's charts need; ``static/js/types.d.ts`` describes it.
+
+    ``gallery`` and ``axes`` are None: the sections of these names provide them.
+    """
     scale = context.scale
     return {
         "metric": context.metric,
         "target": context.target,
-        "targets": list(context.targets),
         "metrics": {m: _metric(SCALES[m]) for m in context.metrics},
         "scopes": [scope.label for scope in context.scopes],
         "images": list(context.points.images),
@@ -62,8 +64,10 @@ def payload(context: Context) -> dict[str, Any]:
         "ratio": {m: _ratios(context, m) for m in context.metrics},
         "pareto": {f"{t:g}": _fronts(context, t) for t in context.targets},
         "single": {f"{t:g}": _single(context, t) for t in context.targets},
-        "looks": {f"{t:g}": words.looks(t, scale)[0] for t in context.targets},
+        "looks": {f"{t:g}": text.appearance(t, scale)[0] for t in context.targets},
         "again": again(context),
+        "gallery": None,
+        "axes": None,
     }
 
 
@@ -83,8 +87,7 @@ def _best(context: Context) -> str | None:
 
 
 def _metric(scale: Scale) -> dict[str, Any]:
-    digits = {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
-    return {"title": scale.title, "up": scale.higher_is_better, "digits": digits}
+    return {"title": scale.title, "up": scale.higher_is_better, "digits": text.score_decimals(scale)}
 
 
 def _variants(context: Context) -> list[dict[str, Any]]:
@@ -99,13 +102,12 @@ def _variants(context: Context) -> list[dict[str, Any]]:
             {
                 "title": facts.title,
                 "name": context.name(variant),
-                "details": words.details(variant.setting),
-                "slot": facts.slot,
+                "details": text.details(variant.setting),
+                "style": facts.style,
                 "format": variant.format,
                 "dash": dash,
                 "scope": context.scopes.index(variant.scope),
                 "axis": variant.axis.name,
-                "finer": variant.axis.finer_is_higher,
                 "base": context.bases[variant.scope] == len(found),
                 "pick": variant.key in picks,
                 "parameters": _parameters(block),
@@ -262,5 +264,5 @@ def _single(context: Context, target: float) -> list[dict[str, Any]]:
 
 def embed(document: dict[str, Any]) -> str:
     """JSON that may stand inside a ``script`` element: nothing in it can end the element or open another."""
-    text = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    written = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""Numbers and settings in plain language."""
+"""Numbers, settings and qualities as text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from codecstudy.types import Setting
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
-SURE = f"95{NARROW}%"
-"""How sure an interval is: what the analysis promises."""
+CONFIDENCE = f"95{NARROW}%"
+"""Confidence level of every interval."""
 
 _SUBSAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 
@@ -26,16 +26,19 @@ def number(value: float, digits: int = 3) -> str:
     # Of the rounded value, since 0.9996 becomes 1.00.
     magnitude = int(f"{value:.{digits - 1}e}".partition("e")[2])
     decimals = max(0, digits - 1 - magnitude)
-    text = f"{value:.{min(decimals, 6)}f}"
-    return text.replace("-", MINUS)
+    return f"{value:.{min(decimals, 6)}f}".replace("-", MINUS)
+
+
+def score_decimals(scale: Scale) -> int:
+    """How many decimals a score of a metric is shown with."""
+    return {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
 
 
 def score(value: float, scale: Scale) -> str:
-    """A score with as many decimals as its metric deserves."""
+    """A score with the metric's number of decimals."""
     if math.isinf(value):
         return "lossless"
-    decimals = {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
-    return f"{value:.{decimals}f}".replace("-", MINUS)
+    return f"{value:.{score_decimals(scale)}f}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:
@@ -139,7 +142,7 @@ def parts(setting: Setting) -> list[str]:
     return found
 
 
-def whole(setting: Setting, title: str) -> str:
+def full_name(setting: Setting, title: str) -> str:
     """``AVIF quality 72 (4:2:0, speed 6)``."""
     name, value = swept(setting)
     text = f"{title} {name} {value}".rstrip()
@@ -148,32 +151,36 @@ def whole(setting: Setting, title: str) -> str:
 
 
 _SSIMULACRA2 = (
-    (90, "visually lossless", "not told from the original even when flickering between the two"),
-    (85, "excellent", "not told from the original when flipping between the two"),
-    (80, "very good", "not told from the original side by side"),
-    (70, "good", "differences barely seen side by side, and not noticed without the original"),
-    (60, "decent", "differences seen side by side, seldom noticed without the original"),
-    (50, "fair", "damage can be seen, and annoys a little"),
-    (30, "poor", "damage is obvious and annoys"),
+    (90, "visually lossless", "indistinguishable from the original even in a flicker test"),
+    (85, "excellent", "indistinguishable from the original when switching between the two"),
+    (80, "very good", "indistinguishable from the original side by side"),
+    (70, "good", "differences are hardly visible side by side, and not noticed without the original"),
+    (60, "decent", "differences are visible side by side, but rarely noticed without the original"),
+    (50, "fair", "artifacts are visible and slightly annoying"),
+    (30, "poor", "artifacts are obvious and annoying"),
 )
-"""What people see at a SSIMULACRA 2 score: the scale of that metric's own documentation
-(cloudinary/ssimulacra2, README.md), which gives 30, 50, 70, 80, 85 and 90; 60 lies between."""
+"""What an average observer sees at a SSIMULACRA2 score: the scale in that metric's own documentation
+(cloudinary/ssimulacra2, README.md), which gives 30, 50, 70, 80, 85 and 90; 60 is in between."""
 
 _BUTTERAUGLI = (
-    (0.5, "visually lossless", "no difference can be seen"),
-    (1.0, "excellent", "differences are just at the threshold of seeing"),
-    (1.5, "very good", "differences are seen only by looking for them"),
-    (2.0, "good", "small differences can be seen"),
-    (3.0, "fair", "differences can be seen"),
+    (0.5, "visually lossless", "no difference is visible"),
+    (1.0, "excellent", "differences are at the threshold of visibility"),
+    (1.5, "very good", "differences are visible only when looking for them"),
+    (2.0, "good", "small differences are visible"),
+    (3.0, "fair", "differences are visible"),
 )
 
 
-def looks(target: float, scale: Scale) -> tuple[str, str]:
-    """A word for a quality, and what an average observer sees; empty texts where the metric has no such scale."""
+def appearance(target: float, scale: Scale) -> tuple[str, str]:
+    """A label for a quality, and what an average observer sees; both empty where the metric has no such scale."""
     if scale.column == "ssimulacra2":
-        return next(((w, s) for at, w, s in _SSIMULACRA2 if target >= at), ("very poor", "damage is extreme"))
+        return next(
+            ((label, seen) for at, label, seen in _SSIMULACRA2 if target >= at),
+            ("very poor", "artifacts are extreme"),
+        )
     if scale.column == "butteraugli":
         return next(
-            ((w, s) for at, w, s in _BUTTERAUGLI if target <= at), ("poor", "differences are obvious")
+            ((label, seen) for at, label, seen in _BUTTERAUGLI if target <= at),
+            ("poor", "differences are obvious"),
         )
     return "", ""

@@ -1,4 +1,4 @@
-"""Look at it: the same part of an image by every format, at the measured quality nearest to the same score."""
+"""The gallery: the same part of an image in every format, at the measured setting nearest to the same score."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.report import words
+from codecstudy.report import text
+from codecstudy.report.chart_data import again, significant
 from codecstudy.report.context import Context
-from codecstudy.report.data import GalleryNote, Inspector, Pixels
-from codecstudy.report.payload import again, significant
+from codecstudy.report.options import Inspector, Pixels
 from codecstudy.report.pictures import (
     WHOLE_FILE_LIMIT,
     Picture,
@@ -23,15 +23,36 @@ from codecstudy.report.pictures import (
     thumbnail,
 )
 from codecstudy.report.regions import worst_region
+from codecstudy.report.sections import SectionValues
 from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
 from codecstudy.types import Box
 
 _LOWER = 20.0
-"""A second, lower SSIMULACRA 2 score for the first images: where differences begin to show."""
+"""How far below the target the second SSIMULACRA2 score of the first images is: differences are visible there."""
 _FEATURED = 3
 _MEGAPIXELS = 150.0
-"""Distance maps of this many megapixels, about a quarter of a minute of one core, end the search for images."""
+"""No further image is added after distance maps of this many megapixels: about 15 s of one core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why there are no pictures, or which are missing."""
+
+    text: str
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values(SectionValues):
+    """The pictures are in :attr:`chart_data`."""
+
+    note: Note | None
+
+    @property
+    def shown(self) -> bool:
+        """Whether there are any pictures."""
+        return self.chart_data["gallery"] is not None
 
 
 @dataclass(slots=True)
@@ -66,20 +87,26 @@ class _Shot:
     distances: NDArray[np.float32]
 
 
-def gallery(
+def build(context: Context) -> Values:
+    """The pictures, and a note on what is missing; it names the images that cannot be opened."""
+    pictures, note = _gallery(context, context.root, context.inspector)
+    return Values(note=note, chart_data={"gallery": pictures})
+
+
+def _gallery(
     context: Context, root: Path, inspector: Inspector | None
-) -> tuple[dict[str, Any] | None, GalleryNote | None]:
+) -> tuple[dict[str, Any] | None, Note | None]:
     """What the page's viewer shows, and a note on what it lacks: images that cannot be opened are named there."""
     saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
     if not saved:
-        return None, GalleryNote(
-            "The encoded files of this study were not kept, so there is nothing to look at. Run it again with "
-            "--save-artifacts, which encodes and measures once more whatever it has no file of.",
+        return None, Note(
+            "The encoded files of this study were not kept, so there are no images to show. Run it again with "
+            "--save-artifacts, which repeats every measurement whose file is missing.",
             _with_artifacts(context),
         )
     wanted = candidates(context, saved, root)
     if inspector is None or not wanted:
-        return None, GalleryNote(
+        return None, Note(
             "The encoded files of this study, or their originals, are no longer where the results say. Run it "
             "again with --save-artifacts.",
             _with_artifacts(context),
@@ -110,15 +137,13 @@ def _mapped(entry: dict[str, Any]) -> float:
     return float(width * height * 1e-6 * sum(len(look["shots"]) for look in entry["looks"]))
 
 
-def _note(shown: int, wanted: int, broken: list[str]) -> GalleryNote | None:
+def _note(shown: int, wanted: int, broken: list[str]) -> Note | None:
     parts = []
     if shown < wanted:
-        parts.append(
-            f"{words.count(shown, 'image')} of {wanted} can be looked at here, to keep this file small."
-        )
+        parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
     if broken:
         parts.append(f"Could not be opened: {'; '.join(broken)}.")
-    return GalleryNote(" ".join(parts)) if parts else None
+    return Note(" ".join(parts)) if parts else None
 
 
 def _with_artifacts(context: Context) -> str:
@@ -185,16 +210,15 @@ def _picture(
         shown = f"the {facts.title} file itself"
     else:
         picture = lossless_crop(shot.pixels, region)
-        shown = f"this part of the decoded {facts.title} file, kept without loss as WebP"
-    name, value = words.swept(record.setting)
+        shown = f"this part of the decoded {facts.title} file, as lossless WebP"
+    name, value = text.swept(record.setting)
     return {
         "format": record.format,
-        "slot": facts.slot,
+        "style": facts.style,
         "title": facts.title,
         "setting": f"{name} {value}".strip(),
-        "details": words.details(record.setting),
+        "details": text.details(record.setting),
         "bytes": record.file_size,
-        "bpp": significant(8 * len(shot.data) / (width * height)),
         "scores": {
             m: significant(getattr(record, m), 4) for m in context.metrics if getattr(record, m) is not None
         },

@@ -1,15 +1,15 @@
-"""Where every number comes from, and what limits it."""
+"""Where the numbers come from: study, sample, machine, versions, and what could not be measured."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
-from codecstudy.report import words
+from codecstudy.report import text
 from codecstudy.report.context import Context
-from codecstudy.report.data import Fact, Failures
+from codecstudy.report.sections import SectionValues
 
 _SHOWN_IMAGES = 20
-_FEW = 10
 _KINDS = {
     "score-falls": "a finer setting scores lower",
     "size-falls": "a finer setting makes a smaller file",
@@ -18,17 +18,60 @@ _KINDS = {
 }
 
 
-def facts(context: Context) -> tuple[Fact, ...]:
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the provenance."""
+
+    name: str
+    text: str
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What could not be measured."""
+
+    total: int
+    failed: int
+    skipped: int
+    reasons: tuple[tuple[str, int], ...]
+    without_points: tuple[str, ...]
+    more_images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values(SectionValues):
+    """All of it."""
+
+    description: str
+    facts: tuple[Fact, ...]
+    versions: tuple[Fact, ...]
+    failures: Failures
+    irregular: tuple[str, ...]
+
+
+def build(context: Context) -> Values:
+    """Everything that is needed to judge the measurements, and to repeat them."""
+    return Values(
+        description=" ".join(str(context.results.study.get("description") or "").split()),
+        facts=_facts(context),
+        versions=_versions(context),
+        failures=_failures(context),
+        irregular=_irregular(context),
+    )
+
+
+def _facts(context: Context) -> tuple[Fact, ...]:
     """Study, sample, counts, machine, command, date."""
     results, run = context.results, context.results.run
     found = [
         Fact("Study", f"{results.study_name or results.study_id} ({results.study_id})"),
         Fact("Study file", run.study_file or "not noted", code=run.study_file is not None),
-        Fact("Dataset", f"{results.dataset.id}, {words.count(results.dataset.image_count, 'image')}"),
+        Fact("Dataset", f"{results.dataset.id}, {text.count(results.dataset.image_count, 'image')}"),
         Fact("Folder", results.dataset.path, code=True),
         Fact("Sample", _sample(context)),
-        Fact("Time budget", "none" if run.time_budget is None else words.duration(run.time_budget)),
-        Fact("Run time", f"{words.duration(run.wall_seconds)} on {words.count(run.workers, 'worker')}"),
+        Fact("Time budget", "none" if run.time_budget is None else text.duration(run.time_budget)),
+        Fact("Run time", f"{text.duration(run.wall_seconds)} on {text.count(run.workers, 'worker')}"),
         Fact("Measurements", _counts(context)),
         Fact("Statistics", _statistics(context)),
         Fact("Processor", run.cpu),
@@ -49,14 +92,14 @@ def _sample(context: Context) -> str:
         if run.order == "hashed"
         else "in the order of their names: not a random sample"
     )
-    return f"{run.images_measured:,} of {words.count(run.images_planned, 'planned image')}, {order}"
+    return f"{run.images_measured:,} of {text.count(run.images_planned, 'planned image')}, {order}"
 
 
 def _counts(context: Context) -> str:
     counts = context.points.counts
     settings = len({r.setting for r in context.results.measurements})
     return (
-        f"{counts.records:,} ({words.count(settings, 'setting')}): {counts.measured:,} measured, "
+        f"{counts.records:,} ({text.count(settings, 'setting')}): {counts.measured:,} measured, "
         f"{counts.failed:,} failed, {counts.skipped:,} skipped"
     )
 
@@ -69,12 +112,12 @@ def _statistics(context: Context) -> str:
     )
 
 
-def versions(context: Context) -> tuple[Fact, ...]:
+def _versions(context: Context) -> tuple[Fact, ...]:
     """Encoders, metrics, and ourselves."""
     return tuple(Fact(name, version) for name, version in sorted(context.results.tool_versions.items()))
 
 
-def failures(context: Context) -> Failures:
+def _failures(context: Context) -> Failures:
     """What could not be measured, by reason."""
     counts = context.points.counts
     without = counts.images_without_points
@@ -88,39 +131,8 @@ def failures(context: Context) -> Failures:
     )
 
 
-def irregular(context: Context) -> tuple[str, ...]:
+def _irregular(context: Context) -> tuple[str, ...]:
     """Measured points that break the order of their curve, counted: they are drawn, not hidden."""
     found = context.curves(context.metric).irregularities
     kinds = Counter((context.facts_of(i.variant).title, i.kind) for i in found)
     return tuple(f"{title}: {_KINDS[kind]} ({n} times)" for (title, kind), n in kinds.most_common())
-
-
-def notes(context: Context) -> tuple[str, ...]:
-    """What a reader must know before believing the answer."""
-    results, images = context.results, len(context.points.images)
-    found = []
-    if images == 1:
-        found.append("One image was measured: it says nothing about others, so there are no intervals.")
-    elif images < _FEW:
-        found.append(
-            f"Only {images} images were measured. Intervals are honest about that, but a larger sample says more."
-        )
-    if not results.complete:
-        found.append(f"The run ended early: {results.incomplete_reason or 'no reason was noted'}.")
-    failed = context.points.counts.failed
-    if failed:
-        found.append(f"{words.count(failed, 'measurement')} failed; the end of this page says why.")
-    if len(context.formats) == 1:
-        found.append("One format was measured: there is nothing to compare it with but its own settings.")
-    lacking = [
-        context.scopes[k].label for k, scope in enumerate(context.scopes) if context.bases[scope] is None
-    ]
-    if lacking:
-        found.append(
-            f"{context.baseline_title()} was not measured at {', '.join(lacking)}: no comparison there."
-        )
-    if all(len(b.levels) < 2 for b in context.points.blocks):
-        found.append(
-            "No setting was swept over several qualities, so there are no curves to compare at equal quality."
-        )
-    return tuple(found)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from codecstudy.report.context import Context
-from codecstudy.report.data import Options
-from codecstudy.report.gallery import gallery
+from codecstudy.report.options import Options
+from codecstudy.report.sections import gallery
 from codecstudy.results import QualityResults
 from support.report_cases import HOSTILE, PictureInspector, four_formats, with_files
 
@@ -18,9 +18,10 @@ from support.report_cases import HOSTILE, PictureInspector, four_formats, with_f
 def shown(
     results: QualityResults, root: Path, **options: object
 ) -> tuple[dict | None, str | None, str | None]:
-    context = Context.of(results, Options(resamples=50, **options))
-    found, note = gallery(context, root, PictureInspector())
-    return found, note and note.text, note and note.command
+    context = Context.of(results, Options(resamples=50, **options), root, PictureInspector())
+    values = gallery.build(context)
+    note = values.note
+    return values.chart_data["gallery"], note and note.text, note and note.command
 
 
 def test_without_artifacts_it_says_how_to_get_them(tmp_path: Path) -> None:
@@ -75,11 +76,11 @@ def test_browsers_get_files_as_they_are_but_a_crop_of_what_they_cannot_show(tmp_
     avif = found["pictures"][shots["AVIF"]["picture"]["src"]].partition(",")[2]
     assert base64.b64decode(avif) == (tmp_path / str(record.encoded_path)).read_bytes()
     assert found["pictures"][shots["JPEG XL"]["picture"]["src"]].startswith("data:image/webp")
-    assert "without loss" in shots["JPEG XL"]["shown"]
+    assert "as lossless WebP" in shots["JPEG XL"]["shown"]
 
 
 def test_large_files_are_shown_as_a_lossless_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codecstudy.report.gallery.WHOLE_FILE_LIMIT", 10)
+    monkeypatch.setattr("codecstudy.report.sections.gallery.WHOLE_FILE_LIMIT", 10)
     found, _, _ = shown(with_files(tmp_path, four_formats(images=1)), tmp_path)
     assert found is not None
     jpeg = found["entries"][0]["looks"][0]["shots"][0]
