@@ -10,7 +10,8 @@ Every executor passes ``tests/execution/test_conformance.py``.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from codecstudy.execution.events import Event
@@ -83,6 +84,18 @@ class Executor(Protocol):
             now: Do not give running tasks time to clean up.
         """
         ...
+
+
+@contextmanager
+def running(executor: Executor, handler: str, config: object) -> Iterator[None]:
+    """Start ``executor``, and stop it at the end of the block: at once if that is an error."""
+    try:
+        executor.start(handler, config)
+        yield
+    except BaseException:
+        executor.stop(now=True)
+        raise
+    executor.stop()
 
 
 def check_handler(handler: str) -> None:

@@ -85,7 +85,9 @@ class FrameReader:
         while len(self._buffer) >= HEADER.size:
             magic, kind, length = HEADER.unpack_from(self._buffer)
             if magic != MAGIC or length > MAX_BODY:
-                raise CorruptStreamError(f"a message does not start with {bytes(self._buffer[: HEADER.size])!r}")
+                raise CorruptStreamError(
+                    f"a message does not start with {bytes(self._buffer[: HEADER.size])!r}"
+                )
             end = HEADER.size + length
             if len(self._buffer) < end:
                 return

@@ -16,8 +16,8 @@ from typing import Self
 
 from codecstudy.execution.events import Event
 from codecstudy.execution.executor import check_deadline, check_handler
-from codecstudy.execution.local.reaper import Reaper, kill_marked
 from codecstudy.execution.local.process import OomKills, WorkerProcess
+from codecstudy.execution.local.reaper import Reaper, kill_marked
 from codecstudy.execution.local.worker_handle import WorkerHandle
 
 SWEEP_SECONDS = 0.2
@@ -73,7 +73,7 @@ class LocalExecutor:
         self._folder: Path | None = None
         self._reaper: Reaper | None = None
         self._oom_kills = OomKills()
-        self._selector: selectors.BaseSelector = selectors.DefaultSelector()
+        self._selector: selectors.BaseSelector  # made by start()
         self._handles: dict[int, WorkerHandle] = {}
         self._events: list[Event] = []
         self._spawned = 0

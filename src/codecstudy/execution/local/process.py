@@ -14,11 +14,12 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 
+from codecstudy import host
 from codecstudy.execution.local import child
 from codecstudy.execution.local.reaper import MARK, kill_group, kill_marked
 
@@ -225,44 +226,16 @@ def tells_of_memory(stderr: str) -> bool:
 class OomKills:
     """Kills by the kernel's out-of-memory killer in this process's cgroup, which the workers share.
 
-    Each counts once. One that hit a worker's child is not told from one that hit a worker, so the next
-    worker that someone kills is then taken for its victim.
+    Each counts once. A kill of a worker's child cannot be told from a kill of a worker, so the next worker that is
+    killed is then taken for its victim.
     """
 
-    def __init__(self, files: Sequence[Path] | None = None) -> None:
-        """``files``: where the count may be, in this order; by default where this process's cgroup has it."""
-        self._files = _oom_files() if files is None else files
-        self._seen = self._count()
+    def __init__(self) -> None:
+        self._seen = host.oom_kills()
 
     def take(self) -> bool:
-        """Whether there was one that has not been taken yet."""
-        if self._count() <= self._seen:
+        """Whether there was a kill that has not been taken yet."""
+        if host.oom_kills() <= self._seen:
             return False
         self._seen += 1
         return True
-
-    def _count(self) -> int:
-        for path in self._files:
-            with contextlib.suppress(OSError, ValueError):
-                for line in path.read_text(encoding="ascii").splitlines():
-                    name, _, number = line.partition(" ")
-                    if name == "oom_kill":
-                        return int(number)
-        return 0
-
-
-def _oom_files() -> list[Path]:
-    """Where the count may be: cgroup v2's memory.events, v1's memory.oom_control, seen from in- or outside."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    files = []
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        for inside in (group.lstrip("/"), ""):
-            if "memory" in controllers.split(","):
-                files.append(Path("/sys/fs/cgroup/memory", inside, "memory.oom_control"))
-            elif not controllers:
-                files.append(Path("/sys/fs/cgroup", inside, "memory.events"))
-    return files
