@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from codecstudy.errors import CodecstudyError
-from codecstudy.execution.local import Caller, Died, HandlerError
+from codecstudy.execution import Died, HandlerError
+from codecstudy.execution.local import Caller
 
 HANDLER = "support.fake_handlers:factory"
 

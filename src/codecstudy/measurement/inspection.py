@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from codecstudy import codecs, host, images
 from codecstudy.errors import CodecstudyError, ImageError
-from codecstudy.execution.local import Caller, Died, HandlerError
+from codecstudy.execution import Died, HandlerError
+from codecstudy.execution.local import Caller
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.metrics import kernels
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from codecstudy.errors import CodecstudyError
 from codecstudy.execution.events import Died, Done
-from codecstudy.execution.local.pool import WorkerPool
+from codecstudy.execution.local.executor import LocalExecutor
 
 _POLL_SECONDS = 60.0
 """How long one look at the worker waits; an event or a deadline ends it at once."""
@@ -19,8 +19,9 @@ _STARTS = 3
 class Caller:
     """Runs ``handler`` on one payload after the other in a process of its own.
 
-    The process starts with the first call, and anew after one that it has not survived. The arguments are those
-    of :class:`WorkerPool`. Use it in a ``with`` block, at whose end the process is gone.
+    The process starts with the first call, and anew after one that it has not survived. ``handler`` and ``config``
+    are those of :meth:`Executor.start`, the rest those of :class:`LocalExecutor`. Use it in a ``with`` block, at
+    whose end the process is gone.
     """
 
     def __init__(
@@ -31,7 +32,8 @@ class Caller:
         memory_limit: int | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._pool = WorkerPool(handler, config, 1, memory_limit=memory_limit, environment=environment)
+        self._handler, self._config = handler, config
+        self._executor = LocalExecutor(1, memory_limit=memory_limit, environment=environment)
         self._started = False
         self._dead = False
 
@@ -41,7 +43,7 @@ class Caller:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.stop(now=kind is not None)
+        self._executor.stop(now=kind is not None)
 
     def call(self, payload: object, deadline: float) -> object:
         """What the handler makes of ``payload``, within ``deadline`` seconds.
@@ -70,15 +72,15 @@ class Caller:
 
     def _try(self, payload: object, deadline: float) -> Done | Died:
         if not self._started:
-            self._pool.start()
+            self._executor.start(self._handler, self._config)
             self._started = True
         elif self._dead:
-            self._pool.replace(0)
+            self._executor.replace(0)
         self._dead = False
-        self._pool.submit(0, "call", payload, deadline)
+        self._executor.submit(0, "call", payload, deadline)
         answer: Done | Died | None = None
         while answer is None:
-            for event in self._pool.poll(_POLL_SECONDS):
+            for event in self._executor.poll(_POLL_SECONDS):
                 # A process may answer and die before anybody looks.
                 self._dead |= isinstance(event, Died)
                 if answer is None and isinstance(event, Done | Died):
