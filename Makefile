@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check coverage docs format bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,13 @@ check: $(VENV)/.dev ## Lint, formatting, types, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/test_imports.py
+	$(BIN)/lint-imports
+
+coverage: $(VENV)/.dev ## Run all tests, and show which lines they miss (details in htmlcov/index.html)
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-report=html
+
+docs: $(VENV)/.dev ## Build the documentation site in site/; a broken link is an error
+	$(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix --select I .
@@ -30,12 +36,15 @@ bench: $(VENV)/.dev ## Run the benchmarks: end to end against the floor, metrics
 	$(BIN)/python benchmarks/scheduler.py
 	$(BIN)/python benchmarks/pipeline.py
 
-lock: $(VENV)/.dev ## Pin the development environment anew
-	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
-		--no-emit-find-links --no-header --extra sample --extra dev -o requirements-dev.txt pyproject.toml
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
+	--no-emit-find-links --no-header
+
+lock: $(VENV)/.dev ## Pin the dependencies anew: for development, and for the Dockerfile
+	$(LOCK) --extra sample --extra dev --extra docs -o requirements-dev.txt pyproject.toml
+	$(LOCK) --extra sample --build-deps-for wheel -c requirements-dev.txt -o requirements.txt pyproject.toml
 
 clean: ## Remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
