@@ -38,7 +38,7 @@ class PipelineRunner:
     """Runs studies in one workspace.
 
     ``project_root`` is the workspace's folder: datasets, results and the measurement store lie below it, as
-    ``docs/reference.md`` lists them. It is made where it does not exist.
+    ``docs/reference/workspace.md`` lists them. It is made where it does not exist.
     """
 
     def __init__(self, project_root: Path | str) -> None:
