@@ -106,7 +106,7 @@ def test_commands_and_examples_run(page: Path, folder: Path) -> None:
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     """What the command prints."""
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
     return done.stdout
