@@ -25,7 +25,7 @@ coverage: $(VENV)/.dev ## Run all tests, and show which lines they miss (details
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-report=html
 
 docs: $(VENV)/.dev ## Build the documentation site in site/; a broken link is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix --select I .
