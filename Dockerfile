@@ -1,7 +1,7 @@
 # A toolbox with pinned, hashed dependencies:
 #
 #   docker build -t codecstudy .
-#   docker run --rm -v "$PWD:/work" -v codecstudy-kernels:/home/user/.cache codecstudy run format-comparison --images photos
+#   docker run --rm -v "$PWD:/studies" -v codecstudy-kernels:/home/user/.cache codecstudy run format-comparison --images photos
 #
 # The second volume keeps the compiled metric kernels. The image's user has the id 1000; where yours is another one,
 # build with --build-arg UID=$(id -u), so that results can be written to the first volume.
@@ -18,10 +18,10 @@ RUN /opt/codecstudy/bin/pip install --no-cache-dir --no-deps --no-build-isolatio
 
 FROM python:3.11-slim
 ARG UID=1000
-RUN useradd --create-home --uid "$UID" user && mkdir -p /home/user/.cache /work && chown user:user /home/user/.cache /work
+RUN useradd --create-home --uid "$UID" user && mkdir -p /home/user/.cache /studies && chown user:user /home/user/.cache /studies
 COPY --from=build /opt/codecstudy /opt/codecstudy
 ENV PATH="/opt/codecstudy/bin:$PATH"
 USER user
-WORKDIR /work
+WORKDIR /studies
 ENTRYPOINT ["codecstudy"]
 CMD ["--help"]
