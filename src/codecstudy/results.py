@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import SHORT_NAMES, Scalar, Setting
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,12 +75,21 @@ class QualityRecord:
     source_sha256: str | None = None
     source_notes: str | None = None
     """What happened to the source on its way to 8-bit sRGB, as ``; ``-separated text."""
+    encoder: str = ""
+    """Id of the encoder; by default that of the format's own."""
+    parameters: dict[str, Scalar] = field(default_factory=dict)
+    """Declared parameters that have no column above. Files and frames hold a column for each."""
+
+    def __post_init__(self) -> None:
+        if not self.encoder:
+            object.__setattr__(self, "encoder", self.format)
 
     @property
     def setting(self) -> Setting:
         """The setting of this record's task."""
-        return Setting(
-            format=self.format,
+        return Setting.of(
+            self.format,
+            encoder=self.encoder,
             quality=self.quality,
             chroma_subsampling=self.chroma_subsampling,
             speed=self.speed,
@@ -88,7 +97,8 @@ class QualityRecord:
             method=self.method,
             resolution=self.resolution,
             crop=self.crop,
-            extra_args=tuple(sorted((self.extra_args or {}).items())),
+            extra_args=self.extra_args or {},
+            **self.parameters,
         )
 
 
@@ -103,7 +113,26 @@ TIMING_COLUMNS = (
 
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
 
-_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord))
+RECORD_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord) if f.name != "parameters")
+"""Columns of every record. Those of further parameters come after them."""
+
+
+def parameter_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """Names of the parameters that have no column in every record, in the order in which they occur."""
+    return tuple(dict.fromkeys(name for record in records for name in record.parameters))
+
+
+def setting_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """The columns that tell one setting from another."""
+    return (
+        "format",
+        "encoder",
+        *SHORT_NAMES,
+        "resolution",
+        "crop",
+        "extra_args",
+        *parameter_columns(records),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +197,8 @@ class QualityResults:
             value = getattr(self, member.name)
             if member.name == "measurements":
                 # One line each: people can search them, and Python's encoder is five times as fast.
-                rows = ",\n  ".join(json.dumps(_finite(record), allow_nan=False) for record in value)
+                further = parameter_columns(value)
+                rows = ",\n  ".join(json.dumps(_row(record, further), allow_nan=False) for record in value)
                 text = f"[\n  {rows}\n ]" if rows else "[]"
             else:
                 plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
@@ -205,7 +235,7 @@ class QualityResults:
                 f"{SCHEMA_VERSION}. Run the study again, or use the codecstudy that wrote it."
             )
         try:
-            rows = [QualityRecord(**_infinite(row)) for row in document.pop("measurements")]
+            rows = [_record(row) for row in document.pop("measurements")]
             return cls(
                 measurements=rows,
                 dataset=DatasetInfo(**document.pop("dataset")),
@@ -235,14 +265,29 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
         **dict.fromkeys((*SCORE_COLUMNS, *TIMING_COLUMNS), pl.Float64),
     }
     rows = list(records)
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in RECORD_COLUMNS}
     for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
         columns[name] = [_unicode(value) for value in columns[name]]
     columns["extra_args"] = [
         json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
         for value in columns["extra_args"]
     ]
-    return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in _COLUMNS})
+    frame = pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in RECORD_COLUMNS})
+    return frame.with_columns(
+        pl.Series(name, [row.parameters.get(name) for row in rows], dtype=_dtype(rows, name))
+        for name in parameter_columns(rows)
+    )
+
+
+def _dtype(records: Iterable[QualityRecord], parameter: str) -> Any:
+    """The column type that holds all values of a parameter as they are."""
+    import polars as pl
+
+    kinds = {type(r.parameters[parameter]) for r in records if parameter in r.parameters}
+    for wide, held in ((pl.Boolean, {bool}), (pl.Int64, {int}), (pl.Float64, {int, float})):
+        if kinds <= held:
+            return wide
+    return pl.String
 
 
 def _unicode(text: str | None) -> str | None:
@@ -280,15 +325,16 @@ def _replace(path: Path, content: str | bytes) -> None:
         raise
 
 
-def _finite(record: QualityRecord) -> dict[str, Any]:
+def _row(record: QualityRecord, parameters: Iterable[str]) -> dict[str, Any]:
+    row = {name: getattr(record, name) for name in RECORD_COLUMNS}
     # JSON has no infinity, and only PSNR can be infinite.
-    row = {name: getattr(record, name) for name in _COLUMNS}
     if row["psnr"] == float("inf"):
         row["psnr"] = "inf"
-    return row
+    return row | {name: record.parameters.get(name) for name in parameters}
 
 
-def _infinite(row: dict[str, Any]) -> dict[str, Any]:
+def _record(row: dict[str, Any]) -> QualityRecord:
     if row.get("psnr") == "inf":
         row["psnr"] = float("inf")
-    return row
+    further = {name: row.pop(name) for name in [name for name in row if name not in RECORD_COLUMNS]}
+    return QualityRecord(**row, parameters={n: value for n, value in further.items() if value is not None})

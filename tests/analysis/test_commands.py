@@ -23,7 +23,7 @@ def of(setting: Setting) -> dict[str, ToolCommand]:
 
 def setting(format: str, quality: int | None = 70, **rest: Any) -> Setting:
     extra = tuple(sorted(rest.pop("extra", {}).items()))
-    return Setting(format, quality=quality, extra_args=extra, **rest)
+    return Setting.of(format, quality=quality, extra_args=extra, **rest)
 
 
 RUNNABLE = [

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from codecstudy import codecs, images
-from codecstudy.codecs.base import Pixels
 from codecstudy.errors import CodecstudyError
 from codecstudy.measurement import selftest
 from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.study import StudyConfig
+from codecstudy.types import Pixels
 
 
 def test_all_is_well() -> None:

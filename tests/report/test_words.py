@@ -65,11 +65,17 @@ def test_duration() -> None:
 
 
 def test_a_setting_in_words() -> None:
-    setting = Setting("avif", 72, "444", speed=6, extra_args=(("autotiling", True), ("tune", "ssim")))
+    setting = Setting.of(
+        "avif",
+        quality=72,
+        chroma_subsampling="444",
+        speed=6,
+        extra_args=(("autotiling", True), ("tune", "ssim")),
+    )
     assert words.whole(setting, "AVIF") == "AVIF quality 72 (4:4:4, speed 6, autotiling, tune=ssim)"
-    distance = Setting("jxl", extra_args=(("distance", 1.5),))
+    distance = Setting.of("jxl", extra_args=(("distance", 1.5),))
     assert words.swept(distance) == ("distance", "1.5")
-    assert words.whole(Setting("own"), "own") == "own"
+    assert words.whole(Setting.of("own"), "own") == "own"
 
 
 @pytest.mark.parametrize(

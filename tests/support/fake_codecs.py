@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
-from codecstudy.types import Setting
+from codecstudy.codecs.base import Codec
+from codecstudy.types import Parameter, Pixels, Setting
 
 BAD = 13
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from codecstudy.analysis.levels import LevelCurves
 from codecstudy.analysis.points import Points, VariantPoints
 from codecstudy.analysis.scales import Scale
-from codecstudy.analysis.variants import Axis, Variant
+from codecstudy.analysis.variants import Variant
+from codecstudy.types import RateParameter
 
 Floats = NDArray[np.float64]
 
@@ -86,7 +87,7 @@ def candidate(
     )
 
 
-def level_grid(axis: Axis, measured: Floats) -> Floats:
+def level_grid(axis: RateParameter, measured: Floats) -> Floats:
     """Measured levels and the multiples of the axis' step between them, coarsest first."""
     if not axis.name:
         return measured

@@ -93,8 +93,8 @@ _CJPEG_SAMPLING = {"444": "1x1", "422": "2x1", "420": "2x2"}
 
 def _sharp_obstacle(setting: Setting) -> str | None:
     """What sharp cannot do for JPEG and AVIF."""
-    if setting.chroma_subsampling in ("422", "400"):
-        return f"sharp has 4:4:4 and 4:2:0 only, not {_RATIO[setting.chroma_subsampling]}"
+    if setting.get("chroma_subsampling") in ("422", "400"):
+        return f"sharp has 4:4:4 and 4:2:0 only, not {_RATIO[setting.get('chroma_subsampling')]}"
     if setting.quality == 0:
         return "sharp's lowest quality is 1"
     return None
@@ -103,7 +103,7 @@ def _sharp_obstacle(setting: Setting) -> str | None:
 def _cjpeg(setting: Setting) -> ToolCommand:
     extras = _extras(setting)
     flags = [f"-{name}" for name in ("progressive", "optimize") if extras.get(name) is True]
-    sampling = _CJPEG_SAMPLING[setting.chroma_subsampling or "420"]
+    sampling = _CJPEG_SAMPLING[setting.get("chroma_subsampling", "420")]
     text = _shell("cjpeg", "-quality", setting.quality, "-sample", sampling, *flags)
     return ToolCommand("cjpeg", f"{text} -outfile output.jpg input.ppm")
 
@@ -111,7 +111,7 @@ def _cjpeg(setting: Setting) -> ToolCommand:
 def _pillow_jpeg(setting: Setting) -> ToolCommand:
     options: dict[str, object] = {
         "quality": setting.quality,
-        "subsampling": _RATIO[setting.chroma_subsampling or "420"],
+        "subsampling": _RATIO[setting.get("chroma_subsampling", "420")],
     }
     return _pillow(".jpg", options | {name: True for name, value in setting.extra_args if value is True})
 
@@ -123,7 +123,7 @@ def _sharp_jpeg(setting: Setting) -> ToolCommand:
     progressive = extras.get("progressive") is True
     options: dict[str, Scalar] = {
         "quality": setting.quality or 0,
-        "chromaSubsampling": _RATIO[setting.chroma_subsampling or "420"],
+        "chromaSubsampling": _RATIO[setting.get("chroma_subsampling", "420")],
     }
     if progressive:
         options["progressive"] = True
@@ -135,7 +135,7 @@ def _sharp_jpeg(setting: Setting) -> ToolCommand:
 def _cwebp(setting: Setting) -> ToolCommand:
     lossless = ["-lossless"] if setting.extra("lossless") is True else []
     quality = [] if setting.quality is None else ["-q", setting.quality]
-    method = 4 if setting.method is None else setting.method
+    method = setting.get("method", 4)
     return ToolCommand(
         "cwebp", _shell("cwebp", *lossless, *quality, "-m", method, "input.png", "-o", "output.webp")
     )
@@ -145,7 +145,7 @@ def _webp_options(setting: Setting, method: str) -> dict[str, Scalar]:
     lossless = setting.extra("lossless") is True
     # Without a quality (of effort, in lossless files) the study used 75, which is not these tools' default.
     options: dict[str, Scalar] = {"quality": 75 if setting.quality is None else setting.quality}
-    options[method] = 4 if setting.method is None else setting.method
+    options[method] = setting.get("method", 4)
     return options | ({"lossless": True} if lossless else {})
 
 
@@ -184,7 +184,12 @@ def _avifenc(setting: Setting) -> ToolCommand:
     words: list[object] = ["avifenc", "-c", "aom"]
     if setting.quality is not None:
         words += ["-q", setting.quality]
-    words += ["-s", 6 if setting.speed is None else setting.speed, "-y", setting.chroma_subsampling or "420"]
+    words += [
+        "-s",
+        setting.get("speed", 6),
+        "-y",
+        setting.get("chroma_subsampling", "420"),
+    ]
     if setting.extra("range") == "limited":
         words += ["-r", "limited"]
     if (tiles := _avif_tiles(setting)) is not None:
@@ -196,8 +201,8 @@ def _avifenc(setting: Setting) -> ToolCommand:
 
 def _pillow_avif(setting: Setting) -> ToolCommand:
     options: dict[str, object] = {} if setting.quality is None else {"quality": setting.quality}
-    options["subsampling"] = _RATIO[setting.chroma_subsampling or "420"]
-    options["speed"] = 6 if setting.speed is None else setting.speed
+    options["subsampling"] = _RATIO[setting.get("chroma_subsampling", "420")]
+    options["speed"] = setting.get("speed", 6)
     options["codec"] = "aom"
     if (sample_range := setting.extra("range")) is not None:
         options["range"] = sample_range
@@ -209,7 +214,7 @@ def _pillow_avif(setting: Setting) -> ToolCommand:
 
 
 def _sharp_avif(setting: Setting) -> ToolCommand:
-    speed = 6 if setting.speed is None else setting.speed
+    speed = setting.get("speed", 6)
     advanced = _avif_advanced(setting)
     tune = advanced.pop("tune", None)
     foreign = [name for name in (*_extras(setting), *advanced) if name in advanced or name in _AVIF_OWN]
@@ -227,7 +232,7 @@ def _sharp_avif(setting: Setting) -> ToolCommand:
         "quality": setting.quality,
         # libvips gives the encoder speed 9 - effort.
         "effort": 9 - speed,
-        "chromaSubsampling": _RATIO[setting.chroma_subsampling or "420"],
+        "chromaSubsampling": _RATIO[setting.get("chroma_subsampling", "420")],
     }
     if tune is not None:
         options["tune"] = tune
@@ -238,7 +243,7 @@ def _sharp_avif(setting: Setting) -> ToolCommand:
 
 
 def _jxl_effort(setting: Setting) -> int:
-    return 7 if setting.effort is None else setting.effort
+    return int(setting.get("effort", 7))
 
 
 def _cjxl(setting: Setting) -> ToolCommand:

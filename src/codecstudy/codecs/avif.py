@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import AvifImagePlugin, features
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Codec
 from codecstudy.codecs.pillow import save, to_pixels
 from codecstudy.errors import CodecError
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import Parameter, Pixels, Scalar, Setting
 
 _SAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 _DEFAULT_SPEED = 6
@@ -75,7 +75,7 @@ def _check(setting: Setting) -> str | None:
         if name in _NAMED_OTHERWISE:
             return f"extra_args: {name}: use {_NAMED_OTHERWISE[name]} instead"
     return _check_rate(setting, names) or _probe(
-        setting.chroma_subsampling, setting.speed, _advanced(setting)
+        setting.get("chroma_subsampling"), setting.get("speed"), _advanced(setting)
     )
 
 
@@ -127,7 +127,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
         options["advanced"] = advanced
     # Without a quality one of the rate options is given, which overrides the number that stands here.
     quality = 60 if setting.quality is None else setting.quality
-    return _save(pixels, quality, setting.chroma_subsampling, setting.speed, options)
+    return _save(pixels, quality, setting.get("chroma_subsampling"), setting.get("speed"), options)
 
 
 def _save(
@@ -174,8 +174,8 @@ _SECONDS = (46.0, 17.0, 13.0, 11.0, 5.0, 3.5, 0.9, 0.4, 0.33, 0.1, 0.1)
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:
-    seconds = _SECONDS[_DEFAULT_SPEED if setting.speed is None else setting.speed]
-    return seconds * {"444": 1.35, "422": 1.1, "400": 0.9}.get(setting.chroma_subsampling or "", 1.0)
+    seconds = _SECONDS[setting.get("speed", _DEFAULT_SPEED)]
+    return seconds * {"444": 1.35, "422": 1.1, "400": 0.9}.get(setting.get("chroma_subsampling"), 1.0)
 
 
 CODEC = Codec(

@@ -5,45 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from codecstudy.types import Scalar, Setting
-
-Pixels = NDArray[np.uint8]
-"""A canonical image: uint8, height x width x 3, sRGB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of a codec and the values it takes: a range (ends included) or a list of choices."""
-
-    name: str
-    help: str
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[Scalar, ...] | None = None
-    integer: bool = True
-    default: Scalar | None = None
-    """What the codec uses where a study gives none; None where it must be given or the encoder chooses."""
-
-    def allowed(self) -> str:
-        """The values it takes, for people: ``0 to 100`` or ``444, 422, 420``."""
-        if self.choices is not None:
-            return ", ".join(str(c).lower() if isinstance(c, bool) else str(c) for c in self.choices)
-        return f"{self.minimum:g} to {self.maximum:g}" + ("" if self.integer else " (decimals allowed)")
-
-    def accepts(self, value: object) -> bool:
-        """Whether ``value`` is one that this parameter takes; types are exact (``True`` is no integer)."""
-        if self.choices is not None:
-            return any(type(value) is type(choice) and value == choice for choice in self.choices)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        if self.integer and not isinstance(value, int):
-            return False
-        low = float("-inf") if self.minimum is None else self.minimum
-        high = float("inf") if self.maximum is None else self.maximum
-        return low <= value <= high
+from codecstudy.types import Parameter, Pixels, Setting
 
 
 @dataclass(frozen=True, slots=True)

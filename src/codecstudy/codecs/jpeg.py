@@ -9,10 +9,10 @@ from contextlib import contextmanager, nullcontext
 
 from PIL import ImageFile, JpegImagePlugin, features
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Codec
 from codecstudy.codecs.pillow import save, to_pixels
 from codecstudy.errors import CodecError
-from codecstudy.types import Setting
+from codecstudy.types import Parameter, Pixels, Setting
 
 _SAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0"}
 
@@ -46,7 +46,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
             "JPEG",
             "JPEG",
             quality=setting.quality,
-            subsampling=_SAMPLING[setting.chroma_subsampling or "420"],
+            subsampling=_SAMPLING[setting.get("chroma_subsampling", "420")],
             progressive=progressive,
             optimize=optimize,
         )
@@ -81,7 +81,7 @@ def _decode(data: bytes) -> Pixels:
 
 def _seconds_per_megapixel(setting: Setting) -> float:
     # Medians on three photographs of 0.4 megapixels, quality 80, libjpeg-turbo 3.2.0, one x86-64 server core.
-    seconds = 0.0055 if setting.chroma_subsampling in ("444", "422") else 0.0035
+    seconds = 0.0055 if setting.get("chroma_subsampling") in ("444", "422") else 0.0035
     if setting.extra("progressive") is True:
         return seconds * 5
     return seconds * 2.3 if setting.extra("optimize") is True else seconds

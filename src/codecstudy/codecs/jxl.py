@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from imagecodecs import JpegxlError, jpegxl_decode, jpegxl_encode, jpegxl_version
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Codec
 from codecstudy.errors import CodecError
-from codecstudy.types import Setting
+from codecstudy.types import Parameter, Pixels, Setting
 
 _DEFAULT_EFFORT = 7
 """libjxl's own default; imagecodecs' would be 5."""
@@ -62,7 +62,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
         return bytes(
             jpegxl_encode(
                 pixels,
-                effort=_DEFAULT_EFFORT if setting.effort is None else setting.effort,
+                effort=setting.get("effort", _DEFAULT_EFFORT),
                 distance=distance,
                 lossless=distance == 0,
                 decodingspeed=int(setting.extra("decodingspeed") or 0),
@@ -96,7 +96,7 @@ _LOSSLESS_SECONDS = (0.006, 0.06, 0.14, 0.4, 0.75, 1.3, 1.9, 5.0, 8.0, 25.0)
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:
-    effort = _DEFAULT_EFFORT if setting.effort is None else setting.effort
+    effort = setting.get("effort", _DEFAULT_EFFORT)
     return (_LOSSLESS_SECONDS if _distance(setting) == 0 else _SECONDS)[effort - 1]
 
 

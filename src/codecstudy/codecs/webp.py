@@ -10,10 +10,10 @@ import numpy as np
 from imagecodecs import WebpError, webp_decode, webp_version
 from PIL import features
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Codec
 from codecstudy.codecs.pillow import save
 from codecstudy.errors import CodecError
-from codecstudy.types import Setting
+from codecstudy.types import Parameter, Pixels, Setting
 
 _DEFAULT_METHOD = 4
 _DEFAULT_LOSSLESS_EFFORT = 75
@@ -38,7 +38,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
         "WEBP",
         "WebP",
         quality=_DEFAULT_LOSSLESS_EFFORT if setting.quality is None else setting.quality,
-        method=_DEFAULT_METHOD if setting.method is None else setting.method,
+        method=setting.get("method", _DEFAULT_METHOD),
         lossless=setting.extra("lossless") is True,
     )
 
@@ -57,7 +57,7 @@ _LOSSLESS_SECONDS = (0.12, 0.45, 0.5, 0.85, 0.85, 1.1, 1.1)
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:
-    method = _DEFAULT_METHOD if setting.method is None else setting.method
+    method = setting.get("method", _DEFAULT_METHOD)
     return (_LOSSLESS_SECONDS if setting.extra("lossless") is True else _LOSSY_SECONDS)[method]
 
 

@@ -17,12 +17,12 @@ from typing import TypeVar
 import numpy as np
 
 from codecstudy import codecs, images, metrics
-from codecstudy.codecs.base import Codec, Pixels
+from codecstudy.codecs.base import Codec
 from codecstudy.errors import CodecstudyError
 from codecstudy.measurement import artifacts, selftest
 from codecstudy.measurement.crops import CropPlan
 from codecstudy.metrics.base import Prepared
-from codecstudy.types import Box, Failure, FailureKind, Measurement, Outcome, Setting, Skip
+from codecstudy.types import Box, Failure, FailureKind, Measurement, Outcome, Pixels, Setting, Skip
 
 T = TypeVar("T")
 

@@ -13,17 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from codecstudy import codecs, images
-from codecstudy.codecs.base import Pixels
 from codecstudy.errors import CodecstudyError
-from codecstudy.types import Setting
+from codecstudy.types import Pixels, Setting
 
 _EXACT = {
-    "jxl": Setting("jxl", quality=100),
-    "webp": Setting("webp", extra_args=(("lossless", True),)),
+    "jxl": Setting.of("jxl", quality=100),
+    "webp": Setting.of("webp", extra_args=(("lossless", True),)),
 }
 _BEST = {
-    "jpeg": Setting("jpeg", quality=100, chroma_subsampling="444"),
-    "avif": Setting("avif", quality=100, chroma_subsampling="444", speed=8),
+    "jpeg": Setting.of("jpeg", quality=100, chroma_subsampling="444"),
+    "avif": Setting.of("avif", quality=100, chroma_subsampling="444", speed=8),
 }
 _TOLERANCE = 6
 """Largest difference that a best-quality lossy round trip of flat colours may show, of 255."""

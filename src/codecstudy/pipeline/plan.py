@@ -17,7 +17,7 @@ from codecstudy.measurement.measurer import Job
 from codecstudy.results import QualityRecord
 from codecstudy.store import Store, task_key
 from codecstudy.study import StudyConfig
-from codecstudy.types import Failure, Measurement, Outcome, Setting, Skip
+from codecstudy.types import SHORT_NAMES, Failure, Measurement, Outcome, Setting, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Plan:
             original_image=source.image,
             encoded_path=artifact.relative_to(root).as_posix() if artifact else None,
             format=setting.format,
-            quality=setting.quality,
+            **{name: setting.get(name) for name in SHORT_NAMES},
             file_size=measured.file_size if measured else None,
             width=measured.width if measured else None,
             height=measured.height if measured else None,
@@ -137,10 +137,6 @@ class Plan:
             ssim=scores.get("ssim"),
             butteraugli=scores.get("butteraugli"),
             encoding_time=measured.encoding_time if measured else None,
-            chroma_subsampling=setting.chroma_subsampling,
-            speed=setting.speed,
-            effort=setting.effort,
-            method=setting.method,
             resolution=setting.resolution,
             extra_args=dict(setting.extra_args) or None,
             measurement_error=None if isinstance(outcome, Measurement) else outcome.reason,
@@ -154,6 +150,8 @@ class Plan:
             failure=outcome.kind if isinstance(outcome, Failure) else None,
             source_sha256=source.sha256,
             source_notes="; ".join(outcome.notes) or None,
+            encoder=setting.encoder,
+            parameters={name: value for name, value in setting.parameters if name not in SHORT_NAMES},
         )
 
 

@@ -53,8 +53,8 @@ def cost_model(plan: Plan) -> CostModel:
 
 def _group(setting: Setting) -> str:
     """Settings that cost about the same per megapixel: all parameters but quality and size."""
-    rest = (setting.chroma_subsampling, setting.speed, setting.effort, setting.method, setting.extra_args)
-    return f"{setting.format} {rest}"
+    others = [(name, value) for name, value in setting.parameters if name != "quality"]
+    return f"{setting.encoder} {others} {setting.extra_args}"
 
 
 def seconds(work: Iterable[Source], costs: CostModel) -> float:

@@ -120,9 +120,9 @@ def _variants(context: Context) -> list[dict[str, Any]]:
 
 def _parameters(block: VariantPoints) -> dict[str, Any]:
     setting = block.variant.setting
-    names = ("format", "chroma_subsampling", "speed", "effort", "method", "resolution", "crop")
-    plain = {name: getattr(setting, name) for name in names}
-    return {name: value for name, value in plain.items() if value is not None} | dict(setting.extra_args)
+    sizes = {"resolution": setting.resolution, "crop": setting.crop}
+    given = {name: edge for name, edge in sizes.items() if edge is not None}
+    return {"format": setting.format, **dict(setting.parameters), **given, **dict(setting.extra_args)}
 
 
 def _tools(block: VariantPoints, level: float) -> list[list[str | None]]:

@@ -129,11 +129,9 @@ def parts(setting: Setting) -> list[str]:
     """What :func:`details` puts together."""
     variant, _ = split(setting)
     s = variant.setting
-    found = [_SUBSAMPLING.get(s.chroma_subsampling, s.chroma_subsampling)] if s.chroma_subsampling else []
-    found += [
-        f"{name} {value}"
-        for name, value in (("speed", s.speed), ("effort", s.effort), ("method", s.method))
-        if value is not None
+    found = [
+        _SUBSAMPLING.get(str(value), str(value)) if name == "chroma_subsampling" else f"{name} {value}"
+        for name, value in s.parameters
     ]
     found += [name if value is True else f"{name}={str(value).lower()}" for name, value in s.extra_args]
     return found

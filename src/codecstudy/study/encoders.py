@@ -87,7 +87,7 @@ class EncoderConfig(Part):
             *(_values(v) for v in (self.chroma_subsampling, self.speed, self.effort, self.method)),
             _values(self.quality),
         ):
-            yield Setting(
+            yield Setting.of(
                 format=self.format,
                 quality=quality,
                 chroma_subsampling=chroma,
@@ -96,7 +96,7 @@ class EncoderConfig(Part):
                 method=method,
                 resolution=longest,
                 crop=crop,
-                extra_args=tuple(sorted((extra or {}).items())),
+                extra_args=extra or {},
             )
 
     def count(self, resize: Lengths = None) -> int:

@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from codecstudy import codecs
-from codecstudy.codecs.base import Codec, Parameter
+from codecstudy.codecs.base import Codec
 from codecstudy.study.config import ID_PATTERN, DatasetConfig, Preprocessing, StudyConfig
 from codecstudy.study.encoders import EncoderConfig
 from codecstudy.study.sweeps import ORIGINAL
-from codecstudy.types import Setting
+from codecstudy.types import Parameter, Setting
 
 Schema = dict[str, Any]
 
@@ -131,7 +131,7 @@ def _encoder(codec: Codec) -> Schema:
         "properties": properties,
         "additionalProperties": False,
     }
-    if codec.parameter("quality") is not None and codec.check(Setting(codec.format)) is not None:
+    if codec.parameter("quality") is not None and codec.check(Setting.of(codec.format)) is not None:
         # Something has to set the rate: quality, or an extra argument that stands in for it.
         schema["anyOf"] = [{"required": ["quality"]}, {"required": ["extra_args"]}]
     return schema

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codecstudy.codecs.base import Codec, Parameter
+from codecstudy.codecs.base import Codec
 from codecstudy.study.problems import (
     Part,
     Problem,
@@ -23,6 +23,7 @@ from codecstudy.study.problems import (
     show,
     unknown_key,
 )
+from codecstudy.types import Parameter
 
 ORIGINAL = "original"
 """What a study writes for the original size (TOML has no null)."""
