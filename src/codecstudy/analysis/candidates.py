@@ -11,9 +11,7 @@ from codecstudy.analysis.levels import LevelCurves
 from codecstudy.analysis.points import Points, VariantPoints
 from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
-from codecstudy.types import RateParameter
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats, RateParameter
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from codecstudy.analysis.frame import derive, setting_of
 from codecstudy.analysis.scales import SCALES, Scale, scale_of
 from codecstudy.analysis.variants import Scope, Variant, split
 from codecstudy.errors import ResultsError
 from codecstudy.results import SCORE_COLUMNS, QualityResults, setting_columns
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 _TIMES = {
     "encode_cpu": "encoding_cpu_time",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
@@ -18,8 +17,6 @@ from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
 from codecstudy.types import Setting
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
