@@ -193,6 +193,17 @@ def test_libraries_are_told_to_use_one_thread(pool: WorkerPool) -> None:
         assert environment[name] == "1"
 
 
+def test_workers_and_their_replacements_have_the_environment_given_to_the_pool() -> None:
+    with make_pool(environment={"COLOUR": "red", "OMP_NUM_THREADS": "9"}) as pool:
+        pool.start()
+        assert value(pool, ("environment",))["COLOUR"] == "red"
+        pool.submit(0, "death", ("exit", 3), 10)
+        events(pool, lambda event: isinstance(event, Died))
+        pool.replace(0)
+        environment = value(pool, ("environment",))
+        assert (environment["COLOUR"], environment["OMP_NUM_THREADS"]) == ("red", "1")
+
+
 def test_a_worker_starts_light(pool: WorkerPool) -> None:
     modules, _ = value(pool, ("modules",))
     assert not {"numpy", "numba", "polars", "pydantic", "codecstudy"} & set(modules)

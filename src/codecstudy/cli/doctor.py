@@ -8,7 +8,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, complain, out, user_errors
+from codecstudy.cli.app import EXIT_FAILURES, app, complain, err, out, user_errors
+from codecstudy.cli.display import Kernels
 from codecstudy.errors import CodecstudyError
 
 
@@ -39,17 +40,24 @@ def doctor() -> None:
     row("metrics", ", ".join(f"{name} {metrics.get(name).version}" for name in metrics.names()))
     row("CPU", f"{host.cpu_model()}, {host.usable_cpus()} usable")
     row("memory", f"{host.available_memory() / 2**30:.1f} GiB available")
-    compiled = kernels.is_compiled(metrics.names())
-    state = "compiled" if compiled else "not compiled yet: the first run does it, once per machine"
-    row("kernel cache", f"{kernels.cache_folder()}: {state}")
-    if note := kernels.cache_note():
-        row("", note)
     try:
-        selftest.check_chain(codecs.names())
-        row("self-test", "passed")
+        Kernels(err).ensure(metrics.names())
+        row("kernel cache", str(kernels.cache_folder()))
+        if note := kernels.cache_note():
+            row("", note)
     except CodecstudyError as error:
         faults.append(str(error))
-        row("self-test", "failed")
+        row("kernel cache", "cannot be used")
+    for name, check, subjects in (
+        ("self-test of codecs", selftest.check_chain, codecs.names()),
+        ("self-test of metrics", selftest.check_metrics, metrics.names()),
+    ):
+        try:
+            check(subjects)
+            row(name, "passed")
+        except CodecstudyError as error:
+            faults.append(str(error))
+            row(name, "failed")
     out.print(table)
     for fault in faults:
         complain(fault)

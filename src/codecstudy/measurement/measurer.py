@@ -104,9 +104,8 @@ class Bench:
         self._stage: _Stage | None = None
 
     def warm(self) -> None:
-        """Load the metrics' machine code and put each codec to work once, so that no measurement pays for it."""
-        for metric in self._metrics:
-            metric.compile()
+        """Put each metric and each codec to work once, so that no measurement pays for loading it."""
+        selftest.check_metrics(self._config.metrics)
         selftest.check_chain(self._codecs)
 
     def __call__(self, job: Job) -> Report:

@@ -15,8 +15,7 @@ from codecstudy.measurement.measurer import Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.plan import Plan
-from codecstudy.schedule import Scheduler, Task
-from codecstudy.schedule.costs import CostModel
+from codecstudy.schedule import CostModel, Scheduler, Task
 from codecstudy.store import Store
 from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
 

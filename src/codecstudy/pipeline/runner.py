@@ -19,8 +19,7 @@ from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Session
 from codecstudy.pipeline.plan import Plan, make_plan
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo, write_atomically
-from codecstudy.schedule import Scheduler, Source
-from codecstudy.schedule.costs import CostModel
+from codecstudy.schedule import CostModel, MemoryLimit, Scheduler, SourceWork, TimeBudget
 from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
 from codecstudy.study.time_budget import parse_time_budget
@@ -106,10 +105,9 @@ class PipelineRunner:
                     work,
                     costs,
                     range(workers),
-                    start=0.0,
-                    budget=budget,
+                    budget=None if budget is None else TimeBudget(budget),
                     # With less than one worker needs, workers take turns.
-                    memory_limit=max_memory or max(1, int(MEMORY_SHARE * host.available_memory())),
+                    memory=MemoryLimit(max_memory or max(1, int(MEMORY_SHARE * host.available_memory()))),
                 ),
                 costs=costs,
                 pool=WorkerPool(
@@ -117,6 +115,7 @@ class PipelineRunner:
                     _bench_config(plan),
                     workers,
                     memory_limit=max_memory,
+                    environment=kernels.cache_environment(),
                 ),
                 store=store,
                 emit=emit,
@@ -268,7 +267,7 @@ def _compile_kernels(emit: Callable[[events.Event], None]) -> None:
 
 
 def _started_event(
-    plan: Plan, work: list[Source], costs: CostModel, workers: int, budget: float | None, known: int
+    plan: Plan, work: list[SourceWork], costs: CostModel, workers: int, budget: float | None, known: int
 ) -> events.Started:
     return events.Started(
         study_id=plan.config.id,

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from codecstudy import codecs
 from codecstudy.pipeline.plan import Plan
-from codecstudy.schedule import Source
-from codecstudy.schedule.costs import WORKER_BYTES, CostModel, SettingCost
+from codecstudy.schedule import WORKER_BYTES, CostModel, SettingCost, SourceWork
 from codecstudy.types import Outcome, Setting
 
 OPENING_BYTES_PER_PIXEL = 16
@@ -20,7 +19,7 @@ def _sizes(plan: Plan) -> dict[tuple[int | None, int | None], int]:
     return {size: number for number, size in enumerate(sizes)}
 
 
-def left(plan: Plan, outcomes: Mapping[tuple[int, int], Outcome]) -> list[Source]:
+def left(plan: Plan, outcomes: Mapping[tuple[int, int], Outcome]) -> list[SourceWork]:
     """What is left to do, source by source; those with nothing left are not in it."""
     examples = {(setting.resolution, setting.crop): setting for setting in plan.settings}
     at_sizes = [examples[size] for size in _sizes(plan)]
@@ -32,7 +31,7 @@ def left(plan: Plan, outcomes: Mapping[tuple[int, int], Outcome]) -> list[Source
             sizes = tuple(source.megapixels(setting) for setting in at_sizes)
             # Decoding holds the whole file at once, whatever size it is measured at afterwards.
             opening = WORKER_BYTES + OPENING_BYTES_PER_PIXEL * source.width * source.height
-            work.append(Source(s, shared.setdefault(todo, todo), sizes, opening))
+            work.append(SourceWork(s, shared.setdefault(todo, todo), sizes, opening))
     return work
 
 
@@ -57,7 +56,7 @@ def _group(setting: Setting) -> str:
     return f"{setting.encoder} {others} {setting.extra_args}"
 
 
-def seconds(work: Iterable[Source], costs: CostModel) -> float:
+def seconds(work: Iterable[SourceWork], costs: CostModel) -> float:
     """Estimated seconds of one worker for all of it."""
     return sum(
         sum(costs.seconds(t, source.megapixels[costs.sizes[t]]) for t in source.settings)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,7 +32,7 @@ class WorkerPool:
     ``handler`` is ``"package.module:factory"``: in the worker, ``factory(config)`` gives a callable that
     turns a payload into a value. Config, payloads and values are pickled; their types live in importable
     modules, never in the program's main module, which workers do not import. ``sys_path`` (default: this
-    process's) is where they look.
+    process's) is where they look; ``environment`` holds variables that they have beyond this process's.
 
     ``memory_limit`` in bytes becomes each worker's RLIMIT_DATA: its private writable memory. (RLIMIT_AS
     would count what libraries merely map.) Linux enforces it, macOS does not. Children get the same limit
@@ -49,6 +49,7 @@ class WorkerPool:
         *,
         memory_limit: int | None = None,
         sys_path: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
         term_grace: float = 2.0,
         start_limit: float = 600.0,
     ) -> None:
@@ -58,6 +59,7 @@ class WorkerPool:
             raise ValueError(f"A pool needs at least one worker, not {workers}.")
         path = [entry or str(Path.cwd()) for entry in (sys.path if sys_path is None else sys_path)]
         self._hello = pickle.dumps((path, handler, pickle.dumps(config), memory_limit))
+        self._environment = dict(environment or {})
         self._workers = workers
         self._term_grace = term_grace
         self._start_limit = start_limit
@@ -172,7 +174,7 @@ class WorkerPool:
             self._guardian = Guardian(f"{self._name}.", self._folder)
         self._spawned += 1
         mark = f"{self._name}.{self._spawned}"
-        process = WorkerProcess(self._hello, mark, self._folder / str(self._spawned))
+        process = WorkerProcess(self._hello, mark, self._folder / str(self._spawned), self._environment)
         self._guardian.add(process.pid)
         slot = Slot(worker, process, self._start_limit, self._term_grace)
         self._slots[worker] = slot

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -51,8 +51,11 @@ class WorkerProcess:
     signal to its group reaches what its tasks have started. Raises ``OSError`` where none can be started.
     """
 
-    def __init__(self, hello: bytes, mark: str, folder: Path) -> None:
-        """``mark``: see ``guardian.MARK``; ``folder``: temporary files of its tasks, removed with it."""
+    def __init__(self, hello: bytes, mark: str, folder: Path, environment: Mapping[str, str]) -> None:
+        """``mark``: see ``guardian.MARK``; ``folder``: temporary files of its tasks, removed with it.
+
+        ``environment``: variables that it has beyond this process's.
+        """
         self.started = time.monotonic()
         self._mark = mark
         self._folder = folder
@@ -74,7 +77,7 @@ class WorkerProcess:
                 stderr=self._stderr,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                env={**os.environ, **SINGLE_THREADED, MARK: mark, "TMPDIR": str(folder)},
+                env={**os.environ, **environment, **SINGLE_THREADED, MARK: mark, "TMPDIR": str(folder)},
             )
         except BaseException:
             self._close_files()

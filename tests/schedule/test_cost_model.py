@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from codecstudy.schedule.costs import WORKER_BYTES, CostModel, SettingCost
+from codecstudy.schedule.cost_model import WORKER_BYTES, CostModel, SettingCost
 from support.simulation import images, lognormal, study
 
 MB = 1_000_000
