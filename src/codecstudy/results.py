@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
-from codecstudy.types import SHORT_NAMES, Scalar, Setting
+from codecstudy.types import SHORT_NAMES, CommandTemplate, EncoderFacts, Scalar, Setting
 
 if TYPE_CHECKING:
     import polars as pl
@@ -135,6 +135,27 @@ def setting_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
     )
 
 
+DERIVED_COLUMNS = (
+    "variant",
+    "variant_key",
+    "axis",
+    "level",
+    "content_class",
+    "megapixels",
+    "bits_per_pixel",
+    "bytes_per_pixel",
+    "compression_to_source",
+    "compression_to_raw",
+    "encode_mpps_cpu",
+    "encode_mpps_wall",
+    "decode_mpps_cpu",
+    "decode_mpps_wall",
+    "encode_cpu_seconds_per_mp",
+    "decode_cpu_seconds_per_mp",
+)
+"""What :func:`codecstudy.analysis.frame.derive` adds to the columns of a record."""
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
     """Which images a study measured."""
@@ -185,6 +206,20 @@ class QualityResults:
     complete: bool = True
     incomplete_reason: str | None = None
     schema_version: int = SCHEMA_VERSION
+    encoders: tuple[EncoderFacts, ...] = ()
+    """Facts of the encoders of these records, in their usual order; older files hold none."""
+    commands: tuple[CommandTemplate, ...] = ()
+    """How to get the settings of these records from other tools."""
+
+    def settings(self) -> tuple[Setting, ...]:
+        """Every setting that the records hold, in the order in which they occur."""
+        found: dict[tuple[object, ...], Setting] = {}
+        for r in self.measurements:
+            sizes = (r.resolution, r.crop, tuple((r.extra_args or {}).items()), tuple(r.parameters.items()))
+            key = (r.encoder, r.quality, r.chroma_subsampling, r.speed, r.effort, r.method, *sizes)
+            if key not in found:
+                found[key] = r.setting
+        return tuple(found.values())
 
     def save(self, path: Path | str) -> None:
         """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.
@@ -200,6 +235,9 @@ class QualityResults:
                 further = parameter_columns(value)
                 rows = ",\n  ".join(json.dumps(_row(record, further), allow_nan=False) for record in value)
                 text = f"[\n  {rows}\n ]" if rows else "[]"
+            elif member.name in ("encoders", "commands"):
+                lines = ",\n  ".join(json.dumps(item.to_dict(), allow_nan=False) for item in value)
+                text = f"[\n  {lines}\n ]" if lines else "[]"
             else:
                 plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
                 text = json.dumps(plain, allow_nan=False)
@@ -240,6 +278,8 @@ class QualityResults:
                 measurements=rows,
                 dataset=DatasetInfo(**document.pop("dataset")),
                 run=RunInfo(**document.pop("run")),
+                encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
+                commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
                 **document,
             )
         except (KeyError, TypeError, AttributeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -215,8 +216,18 @@ class RateParameter:
         rounded = round(level, 6)
         return int(rounded) if rounded == int(rounded) else rounded
 
+    def grid(self, measured: Iterable[float]) -> list[int | float]:
+        """The measured levels and the multiples of the step between them, coarsest first, as :meth:`plain`."""
+        known = {self.plain(level) for level in measured}
+        # The steps' own rounding: 3 * 0.05 is 0.15000000000000002.
+        steps = range(math.ceil(min(known) / self.step), math.floor(max(known) / self.step) + 1)
+        return sorted(known | {self.plain(step * self.step) for step in steps}, key=self.fineness)
+
 
 QUALITY = RateParameter("quality")
+
+MARKERS = ("circle", "square", "triangle", "diamond", "triangle-down", "pentagon", "hexagon", "star")
+"""Shapes of the marks in plots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +261,7 @@ class EncoderFacts:
     colour: tuple[str, str] | None = None
     """Of plots, as CSS hexadecimal, on a light and on a dark background; None: a free one is chosen."""
     marker: str | None = None
-    """Of plots: an SVG path about (0, 0) within a circle of radius 6; None: a free one is chosen."""
+    """Of plots: one of ``MARKERS``; None: a free one is chosen."""
     version: str = ""
     """Library and version that made the results; empty where they do not say."""
 
@@ -301,6 +312,54 @@ class ToolCommand:
     """What to copy; None where the tool cannot do it."""
     note: str | None = None
     """What the text leaves out or does otherwise, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTemplate:
+    """The command of one tool for all levels of a variant."""
+
+    setting: Setting
+    """What the settings have in common: without the rate parameter, resolution and crop."""
+    rate: str
+    """Name of the rate parameter; empty where the setting has none."""
+    tool: str
+    text: str | None
+    """With ``{level}`` in the level's place."""
+    note: str | None
+    exceptions: tuple[tuple[str, tuple[str | None, str | None] | None], ...] = ()
+    """Levels at which text and note are other ones than these, or where the tool has no command (None)."""
+
+    def at(self, level: int | float | None) -> ToolCommand | None:
+        """The command at ``level`` (None where the setting has no rate parameter); None where there is none."""
+        number = "" if level is None else str(level)
+        exceptions = dict(self.exceptions)
+        if number in exceptions:
+            other = exceptions[number]
+            return None if other is None else ToolCommand(self.tool, *other)
+        text = None if self.text is None else self.text.replace("{level}", number)
+        return ToolCommand(self.tool, text, self.note)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_dict` takes them back."""
+        return {
+            "setting": json.loads(self.setting.canonical()),
+            "rate": self.rate,
+            "tool": self.tool,
+            "text": self.text,
+            "note": self.note,
+            "exceptions": dict(self.exceptions),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """A template out of :meth:`to_dict`."""
+        given = _known(cls, document)
+        given["setting"] = Setting.of(**given["setting"])
+        given["exceptions"] = tuple(
+            (level, None if other is None else (other[0], other[1]))
+            for level, other in given["exceptions"].items()
+        )
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from codecstudy.analysis.variants import NO_AXIS, QUALITY, Scope, split
+from codecstudy import codecs
+from codecstudy.analysis.encoders import Encoders
+from codecstudy.analysis.variants import NO_RATE, QUALITY, Scope
 from codecstudy.types import Setting
+
+ENCODERS = Encoders(codecs.get(name).facts for name in codecs.BUILT_IN)
+split = ENCODERS.split
 
 
 def test_all_parameters_but_quality_are_the_variant() -> None:
@@ -38,7 +43,7 @@ def test_distance_of_another_format_is_just_an_argument() -> None:
 def test_a_setting_without_a_rate_has_no_axis() -> None:
     setting = Setting.of("webp", extra_args=(("lossless", True),))
     variant, level = split(setting)
-    assert (variant.axis, level) == (NO_AXIS, None)
+    assert (variant.axis, level) == (NO_RATE, None)
     assert variant.at(float("nan")) == setting
 
 

@@ -32,7 +32,7 @@ def smooth(size: int = 48) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: f"{s[1]}x{s[0]}")
 def test_any_size_comes_back_as_canonical_pixels(format: str, shape: tuple[int, int]) -> None:
     codec, pixels = codecs.get(format), noise(*shape)
-    sampling = codec.parameter("chroma_subsampling")
+    sampling = codec.facts.parameter("chroma_subsampling")
     for chroma in sampling.choices if sampling and sampling.choices else (None,):
         decoded = codec.decode(
             codec.encode(
@@ -119,7 +119,7 @@ def test_the_version_names_library_and_number(format: str, library: str) -> None
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_declared_value_has_a_prior_for_its_cost(format: str) -> None:
     codec = codecs.get(format)
-    for parameter in codec.parameters:
+    for parameter in codec.facts.parameters:
         values = parameter.choices or range(int(parameter.minimum or 0), int(parameter.maximum or 0) + 1)
         for value in values:
             setting = Setting.of(**{"format": format, "quality": 50, parameter.name: value})  # type: ignore[arg-type]

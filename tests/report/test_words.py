@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from codecstudy import codecs
 from codecstudy.analysis.bootstrap import Estimate
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.scales import SCALES
 from codecstudy.report import words
 from codecstudy.types import Setting
+
+ENCODERS = Encoders(codecs.get(name).facts for name in codecs.BUILT_IN)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +76,12 @@ def test_a_setting_in_words() -> None:
         speed=6,
         extra_args=(("autotiling", True), ("tune", "ssim")),
     )
-    assert words.whole(setting, "AVIF") == "AVIF quality 72 (4:4:4, speed 6, autotiling, tune=ssim)"
+    assert words.whole(setting, ENCODERS) == "AVIF quality 72 (4:4:4, speed 6, autotiling, tune=ssim)"
+    own = Setting.of("own", bitrate=3, tune="a", exact=True)
+    assert words.whole(own, ENCODERS) == "own (bitrate 3, exact true, tune a)"
     distance = Setting.of("jxl", extra_args=(("distance", 1.5),))
-    assert words.swept(distance) == ("distance", "1.5")
-    assert words.whole(Setting.of("own"), "own") == "own"
+    assert words.swept(distance, ENCODERS) == ("distance", "1.5")
+    assert words.whole(Setting.of("own"), ENCODERS) == "own"
 
 
 @pytest.mark.parametrize(

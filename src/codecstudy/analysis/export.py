@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import derive, setting_of
-from codecstudy.analysis.variants import Variant, split
+from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults, setting_columns, write_atomically
 from codecstudy.types import Scalar
@@ -83,7 +84,8 @@ def codec_compare(results: QualityResults) -> dict[str, Any]:
     """
     frame, columns = derive(results), setting_columns(results.measurements)
     groups = frame.sort("source_image", "level").partition_by("variant_key")
-    variants = [(split(setting_of(g.row(0, named=True), columns))[0], g) for g in groups]
+    encoders = Encoders.of(results)
+    variants = [(encoders.split(setting_of(g.row(0, named=True), columns))[0], g) for g in groups]
     documents: dict[str, Any] = {}
     for variant, group in sorted(variants, key=lambda pair: pair[0].order):
         if (batch := _batch(results, variant, group)) is not None:
@@ -123,8 +125,8 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
     fixed = _fixed_parameters(variant)
     constants = {
         "name": (variant.label, "Variant"),
-        "codec": (variant.format, "Image format"),
-        "version": (results.tool_versions.get(variant.format, "unknown"), "Encoder library"),
+        "codec": (variant.encoder, "Encoder"),
+        "version": (results.tool_versions.get(variant.encoder, "unknown"), "Encoder library"),
         "time": (results.timestamp, "When the study was run"),
         "study": (results.study_name, "Study"),
         "source_data_set": (results.dataset.id, "Dataset"),

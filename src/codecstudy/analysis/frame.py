@@ -7,29 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from codecstudy.analysis.variants import split
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.results import QualityResults, setting_columns
 from codecstudy.types import Setting
-
-DERIVED_COLUMNS = (
-    "variant",
-    "variant_key",
-    "axis",
-    "level",
-    "content_class",
-    "megapixels",
-    "bits_per_pixel",
-    "bytes_per_pixel",
-    "compression_to_source",
-    "compression_to_raw",
-    "encode_mpps_cpu",
-    "encode_mpps_wall",
-    "decode_mpps_cpu",
-    "decode_mpps_wall",
-    "encode_cpu_seconds_per_mp",
-    "decode_cpu_seconds_per_mp",
-)
-"""What :func:`derive` adds to the columns of a record."""
 
 
 def derive(results: QualityResults) -> pl.DataFrame:
@@ -46,18 +26,24 @@ def derive(results: QualityResults) -> pl.DataFrame:
     """
     frame, columns = results.to_frame(), setting_columns(results.measurements)
     return (
-        frame.join(_variants(frame, columns), on=columns, how="left", nulls_equal=True, maintain_order="left")
+        frame.join(
+            _variants(frame, columns, Encoders.of(results)),
+            on=columns,
+            how="left",
+            nulls_equal=True,
+            maintain_order="left",
+        )
         .with_columns(_content_class(), (pl.col("width") * pl.col("height") / 1e6).alias("megapixels"))
         .pipe(_rates)
     )
 
 
-def _variants(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+def _variants(frame: pl.DataFrame, columns: tuple[str, ...], encoders: Encoders) -> pl.DataFrame:
     """One row for every setting that occurs: its columns, variant, axis and level."""
     unique = frame.select(columns).unique()
     found: dict[str, list[Any]] = {"variant": [], "variant_key": [], "axis": [], "level": []}
     for row in unique.iter_rows(named=True):
-        variant, level = split(setting_of(row, columns))
+        variant, level = encoders.split(setting_of(row, columns))
         found["variant"].append(variant.label)
         found["variant_key"].append(variant.key)
         found["axis"].append(variant.axis.name or None)

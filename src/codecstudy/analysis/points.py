@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import derive, setting_of
 from codecstudy.analysis.scales import SCALES, Scale, scale_of
-from codecstudy.analysis.variants import Scope, Variant, split
+from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.results import SCORE_COLUMNS, QualityResults, setting_columns
 from codecstudy.types import Floats
@@ -69,6 +70,7 @@ class Points:
     blocks: tuple[VariantPoints, ...]
     """By :attr:`Variant.order`."""
     counts: Counts
+    encoders: Encoders
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -102,7 +104,12 @@ def collect(results: QualityResults) -> Points:
     Raises :class:`ResultsError` where nothing was measured (it says why, most frequent reason first), and
     where a task has two records.
     """
-    frame, columns = derive(results), setting_columns(results.measurements)
+    frame, encoders = derive(results), Encoders.of(results)
+    columns = setting_columns(results.measurements)
+    variant_of = {
+        row["variant_key"]: encoders.split(setting_of(row, columns))[0]
+        for row in frame.unique("variant_key").iter_rows(named=True)
+    }
     counts = _count(frame)
     measured = frame.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
     # A record that failed in one metric alone still has its size and its other scores.
@@ -117,18 +124,21 @@ def collect(results: QualityResults) -> Points:
     )
     images = sources["source_image"].to_list()
     row_of = {name: row for row, name in enumerate(images)}
-    blocks = [_block(group, row_of, columns) for group in measured.partition_by("variant_key")]
+    blocks = [
+        _block(variant_of[key], group, row_of)
+        for (key,), group in measured.partition_by("variant_key", as_dict=True).items()
+    ]
     return Points(
         images=tuple(images),
         content_classes=tuple(sources["content_class"].to_list()),
         source_sizes=sources["source_file_size"].cast(pl.Float64).to_numpy(),
         blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
         counts=counts,
+        encoders=encoders,
     )
 
 
-def _block(group: pl.DataFrame, row_of: dict[str, int], setting_columns: tuple[str, ...]) -> VariantPoints:
-    variant, _ = split(setting_of(group.row(0, named=True), setting_columns))
+def _block(variant: Variant, group: pl.DataFrame, row_of: dict[str, int]) -> VariantPoints:
     level = group["level"].fill_null(float("nan")).to_numpy()
     levels = np.array(sorted(set(level[~np.isnan(level)].tolist()), key=variant.axis.fineness) or [np.nan])
     column_of = {value: column for column, value in enumerate(levels.tolist())}

@@ -1,20 +1,14 @@
-"""A codec variant: all of a setting but the number that trades size for quality."""
+"""A variant: all of a setting but the number that trades size for quality."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 
-from codecstudy.types import QUALITY, RateParameter, Setting
+from codecstudy.types import QUALITY, SHORT_NAMES, RateParameter, Setting
 
-NO_AXIS = RateParameter("")
-_RATES: dict[str, tuple[RateParameter, ...]] = {
-    "jxl": (RateParameter("distance", finer_is_higher=False, step=0.05, extra=True),),
-    "avif": (RateParameter("cq-level", finer_is_higher=False, extra=True),),
-}
-"""Entries of ``extra_args`` that set the rate in place of quality, by format."""
-
-_PREFERRED_ORDER = ("jpeg", "webp", "avif", "jxl")
+NO_RATE = RateParameter("")
+"""Of a variant that is not swept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +28,23 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One codec with one value of every parameter but the one it is swept over."""
+    """One encoder with one value of every parameter but the one it is swept over."""
 
     setting: Setting
-    """The common part of its settings; ``quality`` is None."""
+    """The common part of its settings: without the rate parameter."""
     axis: RateParameter = QUALITY
+    rank: int = dataclasses.field(default=0, compare=False)
+    """Place of its encoder among those of the results."""
 
     @property
     def format(self) -> str:
         """``avif``."""
         return self.setting.format
+
+    @property
+    def encoder(self) -> str:
+        """Id of its encoder."""
+        return self.setting.encoder
 
     @property
     def label(self) -> str:
@@ -69,26 +70,20 @@ class Variant:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Sort key: the common formats first, then by name; unset parameters before set ones."""
+        """Sort key: by encoder as the results list them, then by name; unset parameters before set ones."""
         s = self.setting
-        known = s.format in _PREFERRED_ORDER
+        further = [name for name, _ in s.parameters if name not in SHORT_NAMES]
         return (
-            _PREFERRED_ORDER.index(s.format) if known else len(_PREFERRED_ORDER),
-            s.format,
+            self.rank,
+            s.encoder,
             *(-1 if edge is None else edge for edge in (s.resolution, s.crop)),
             str(s.get("chroma_subsampling") or ""),
             *(-1 if value is None else value for value in map(s.get, ("speed", "effort", "method"))),
             # JSON text sorts values of any type.
-            "" if not s.extra_args else s.canonical(),
+            s.canonical() if s.extra_args or further else "",
             self.axis.name,
         )
 
     def at(self, level: float) -> Setting:
         """The whole setting with the swept parameter at ``level``."""
         return self.setting.with_value(self.axis, self.axis.plain(level)) if self.axis.name else self.setting
-
-
-def split(setting: Setting) -> tuple[Variant, float | None]:
-    """The variant that ``setting`` belongs to, and where on its axis it lies (None without an axis)."""
-    rest, rate, level = setting.split((QUALITY, *_RATES.get(setting.format, ())))
-    return Variant(rest, rate or NO_AXIS), level

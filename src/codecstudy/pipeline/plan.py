@@ -17,7 +17,7 @@ from codecstudy.measurement.measurer import Job
 from codecstudy.results import QualityRecord
 from codecstudy.store import Store, task_key
 from codecstudy.study import StudyConfig
-from codecstudy.types import SHORT_NAMES, Failure, Measurement, Outcome, Setting, Skip
+from codecstudy.types import SHORT_NAMES, CommandTemplate, Failure, Measurement, Outcome, Setting, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Plan:
     """``data/encoded/<study_id>`` where encoded files are kept, else None."""
     artifact_names: dict[str, str] = field(default_factory=dict)
     artifact_suffixes: tuple[str, ...] = ()
+    commands: tuple[CommandTemplate, ...] = ()
+    """How to get the settings from other tools."""
     _versions: dict[str, str] = field(default_factory=dict)
 
     def tool_versions(self) -> dict[str, str]:
@@ -68,7 +70,7 @@ class Plan:
         return {
             "source": source.sha256,
             "setting": setting.canonical(),
-            "codec": self._versions[setting.format],
+            "codec": self._versions[setting.encoder],
             "metrics": {name: self._versions[name] for name in metrics.names()},
             "images": self._versions["images"],
             "crops": repr(self.crops) if setting.crop is not None else None,
@@ -99,7 +101,7 @@ class Plan:
         chosen = self.settings[setting]
         name, suffix = self.artifact_names[source.image], self.artifact_suffixes[setting]
         return self.artifact_root / artifacts.location(
-            chosen, name, suffix, codecs.get(chosen.format).extension
+            chosen, name, suffix, codecs.get(chosen.encoder).facts.extension
         )
 
     def job(self, source: int, setting: int) -> Job:
@@ -173,6 +175,7 @@ def make_plan(
         artifact_root=artifact_root,
         artifact_names=artifacts.stems(dataset.images) if artifact_root else {},
         artifact_suffixes=tuple(artifacts.suffixes(settings)) if artifact_root else (),
+        commands=codecs.commands_of(settings),
         _versions=_versions(settings),
     )
 
@@ -206,6 +209,6 @@ def _versions(settings: Sequence[Setting]) -> dict[str, str]:
     return {
         "codecstudy": installed("codecstudy"),
         "images": version(),
-        **{fmt: codecs.get(fmt).version() for fmt in dict.fromkeys(s.format for s in settings)},
+        **{name: codecs.get(name).version() for name in dict.fromkeys(s.encoder for s in settings)},
         **{name: metrics.get(name).version for name in metrics.names()},
     }

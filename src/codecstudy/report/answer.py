@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from codecstudy.analysis.commands import commands
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.report import words
 from codecstudy.report.context import Context
@@ -24,9 +23,9 @@ def answers(context: Context) -> tuple[Answer, ...]:
     return tuple(found)
 
 
-def tools(setting: Setting) -> tuple[Tool, ...]:
+def tools(context: Context, setting: Setting) -> tuple[Tool, ...]:
     """How to get ``setting`` from other tools."""
-    return tuple(Tool(c.tool, c.text, c.note) for c in commands(setting))
+    return tuple(Tool(c.tool, c.text, c.note) for c in context.points.encoders.commands(setting))
 
 
 def _answer(context: Context, answer: Recommendations, scope: int) -> Answer:
@@ -70,7 +69,7 @@ def _row(
             browsers=facts.browsers, everywhere=facts.everywhere, sentence="", note=None, tools=(),
             reason=item.reason,
         )  # fmt: skip
-    name, value = words.swept(item.setting)
+    name, value = words.swept(item.setting, context.points.encoders)
     ratio = item.size_ratio
     is_base = item.setting == base
     bar = None
@@ -85,7 +84,7 @@ def _row(
         title=facts.title,
         number_name=name,
         number=value,
-        details=words.details(item.setting),
+        details=words.details(item.setting, context.points.encoders),
         baseline=is_base,
         best=best,
         change="" if ratio is None else "the yardstick" if is_base else words.change(ratio.value),
@@ -102,7 +101,7 @@ def _row(
         if item.measured
         else f"{name.capitalize()} {value} lies between two measured settings, "
         "so its numbers are interpolated, image by image.",
-        tools=tools(item.setting),
+        tools=tools(context, item.setting),
     )
 
 
@@ -172,6 +171,6 @@ def _fallback(
     for item, row in zip(items, rows, strict=True):
         if item.setting is not None and row.everywhere:
             saving = f", {_versus(row.change, context.baseline_title())}" if not row.baseline else ""
-            what = words.whole(item.setting, row.title)
+            what = words.whole(item.setting, context.points.encoders)
             return f"{best.title} is not shown by every browser. Of those that are: {what}{saving}."
     return None

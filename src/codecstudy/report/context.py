@@ -13,7 +13,7 @@ from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.recommend import Recommendations, recommend
 from codecstudy.analysis.scales import SCALES, Scale
-from codecstudy.analysis.variants import Scope, Variant, split
+from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.report import words
 from codecstudy.report.data import Options
@@ -132,12 +132,12 @@ class Context:
     def name(self, variant: Variant) -> str:
         """The format and what tells ``variant`` apart from the others of its format and scope."""
         same = [v for v in self.variants if v.format == variant.format and v.scope == variant.scope]
-        shared = set.intersection(*(set(words.parts(v.setting)) for v in same))
-        own = [part for part in words.parts(variant.setting) if part not in shared]
+        shared = set.intersection(*(set(words.parts(v.setting, self.points.encoders)) for v in same))
+        own = [part for part in words.parts(variant.setting, self.points.encoders) if part not in shared]
         axis = variant.axis.name if len({v.axis.name for v in same}) > 1 else ""
         return " ".join([self.facts_of(variant).title, ", ".join(own), f"by {axis}" if axis else ""]).strip()
 
     def picks(self) -> frozenset[str]:
         """Keys of the variants that are recommended at the chosen target."""
         items = self.answers(self.target).items
-        return frozenset(split(i.setting)[0].key for i in items if i.setting is not None)
+        return frozenset(self.points.encoders.split(i.setting)[0].key for i in items if i.setting is not None)

@@ -186,13 +186,13 @@ def _picture(
     else:
         picture = lossless_crop(shot.pixels, region)
         shown = f"this part of the decoded {facts.title} file, kept without loss as WebP"
-    name, value = words.swept(record.setting)
+    name, value = words.swept(record.setting, context.points.encoders)
     return {
         "format": record.format,
         "slot": facts.slot,
         "title": facts.title,
         "setting": f"{name} {value}".strip(),
-        "details": words.details(record.setting),
+        "details": words.details(record.setting, context.points.encoders),
         "bytes": record.file_size,
         "bpp": significant(8 * len(shot.data) / (width * height)),
         "scores": {

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import Estimate
-from codecstudy.analysis.commands import commands
 from codecstudy.analysis.matched import log_ratios, match
 from codecstudy.analysis.meancurve import mean_curves
 from codecstudy.analysis.pareto import ParetoFront, pareto
@@ -99,7 +98,7 @@ def _variants(context: Context) -> list[dict[str, Any]]:
             {
                 "title": facts.title,
                 "name": context.name(variant),
-                "details": words.details(variant.setting),
+                "details": words.details(variant.setting, context.points.encoders),
                 "slot": facts.slot,
                 "format": variant.format,
                 "dash": dash,
@@ -110,7 +109,7 @@ def _variants(context: Context) -> list[dict[str, Any]]:
                 "pick": variant.key in picks,
                 "parameters": _parameters(block),
                 "levels": column(block.levels.tolist(), 6),
-                "tools": [_tools(block, level) for level in block.levels.tolist()],
+                "tools": [_tools(context, block, level) for level in block.levels.tolist()],
                 "bpp": _rows(block.size * 8e-6 / block.megapixels[:, None]),
                 "scores": {m: _rows(block.scores[m], 5 if m != "ssim" else 4) for m in context.metrics},
             }
@@ -125,9 +124,9 @@ def _parameters(block: VariantPoints) -> dict[str, Any]:
     return {"format": setting.format, **dict(setting.parameters), **given, **dict(setting.extra_args)}
 
 
-def _tools(block: VariantPoints, level: float) -> list[list[str | None]]:
+def _tools(context: Context, block: VariantPoints, level: float) -> list[list[str | None]]:
     setting = block.variant.at(level)
-    return [[c.tool, c.text, c.note] for c in commands(setting)]
+    return [[c.tool, c.text, c.note] for c in context.points.encoders.commands(setting)]
 
 
 def _rows(values: Floats, digits: int = 4) -> list[list[float | int | None]]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from codecstudy.analysis.sensitivity import ImageRatio, sensitivity
-from codecstudy.analysis.variants import split
 from codecstudy.report import words
 from codecstudy.report.context import Context
 from codecstudy.results import QualityRecord
@@ -22,7 +21,7 @@ def candidates(
     chosen = _shown_variants(context)
     found: dict[str, dict[str, list[QualityRecord]]] = {}
     for record in saved:
-        key = split(record.setting)[0].key
+        key = context.points.encoders.split(record.setting)[0].key
         if key in chosen and _score(record, context.metric) is not None:
             found.setdefault(record.source_image, {}).setdefault(key, []).append(record)
     kept = {}
@@ -93,7 +92,7 @@ def _ranked(context: Context, wanted: dict[str, Any]) -> tuple[str, list[ImageRa
     """Images by the best format's gain, least first; None where there is nothing to compare."""
     entries = sensitivity(context.matched(context.metric), context.target, context.options.baseline)
     best = next((i.setting for i in context.answers(context.target).items if i.setting is not None), None)
-    key = None if best is None else split(best)[0].key
+    key = None if best is None else context.points.encoders.split(best)[0].key
     usable = [e for e in entries if any(i.image in wanted for i in e.images)]
     if not usable:
         return None

@@ -34,7 +34,7 @@ def _empty(reason: str | None) -> Cell:
 
 def _row(context: Context, variant: Variant, cells: Iterable[Cell]) -> Row:
     facts = context.facts_of(variant)
-    return Row(facts.slot, facts.title, words.details(variant.setting), tuple(cells))
+    return Row(facts.slot, facts.title, words.details(variant.setting, context.points.encoders), tuple(cells))
 
 
 def ratio_tables(context: Context) -> tuple[TableData, ...]:
@@ -101,7 +101,7 @@ def bd_tables(context: Context) -> tuple[TableData, ...]:
 
 
 def _column(context: Context, variant: Variant) -> Cell:
-    return Cell(context.facts_of(variant).title, sub=words.details(variant.setting))
+    return Cell(context.facts_of(variant).title, sub=words.details(variant.setting, context.points.encoders))
 
 
 def _most_wanted(variants: list[Variant], picks: frozenset[str]) -> list[int]:
@@ -143,7 +143,11 @@ def equivalence_tables(context: Context) -> tuple[TableData, ...]:
         columns = tuple(Cell(f"{first[k].baseline_level:g}", sub=_score_of(first[k], context)) for k in kept)
         rows = [_row(context, v, [_level_cell(by_variant[v.key][k]) for k in kept]) for v in variants]
         base = first[0].baseline
-        name = "" if base is None else f"{context.facts_of(base).title} {words.details(base.setting)}".strip()
+        name = (
+            ""
+            if base is None
+            else f"{context.facts_of(base).title} {words.details(base.setting, context.points.encoders)}".strip()
+        )
         tables.append(TableData(index, context.metric, index == 0, columns, tuple(rows), name))
     return tuple(tables)
 
