@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
+from codecstudy.files import write_atomically
 from codecstudy.types import SHORT_NAMES, CommandTemplate, EncoderFacts, Scalar, Setting
 
 if TYPE_CHECKING:
@@ -333,36 +330,6 @@ def _dtype(records: Iterable[QualityRecord], parameter: str) -> Any:
 def _unicode(text: str | None) -> str | None:
     """Text as valid Unicode: file names, and messages that name files, may hold any bytes, data frames may not."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write ``content`` (text as UTF-8) to ``path``: a crash at any moment leaves the old file or the new one.
-
-    A link is followed. Raises ``OSError``, naming ``path``, where it cannot be written, and where something
-    stands there that is no regular file (a folder, a device): replacing it would destroy it.
-    """
-    try:
-        _replace(path.resolve(), content)
-    except OSError as error:
-        raise type(error)(error.errno, f"cannot be written: {error.strerror or error}", str(path)) from None
-
-
-def _replace(path: Path, content: str | bytes) -> None:
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EEXIST, "it exists, and is no regular file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
 
 
 def _row(record: QualityRecord, parameters: Iterable[str]) -> dict[str, Any]:

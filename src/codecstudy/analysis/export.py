@@ -17,7 +17,8 @@ from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import derive, setting_of
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
-from codecstudy.results import QualityResults, setting_columns, write_atomically
+from codecstudy.files import write_atomically
+from codecstudy.results import QualityResults, setting_columns
 from codecstudy.types import Scalar
 
 Format = Literal["csv", "parquet", "codec-compare"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 import sys
@@ -23,7 +22,7 @@ from codecstudy.cli.app import (
     visible,
 )
 from codecstudy.cli.display import count, display_for, duration
-from codecstudy.errors import ResultsError, StudyError
+from codecstudy.errors import ResultsError, StudyError, did_you_mean
 from codecstudy.results import QualityResults
 
 MAX_REASONS = 50
@@ -61,11 +60,10 @@ def find_study(study: str, root: Path) -> tuple[object, str]:
             return StudyConfig.load(own), str(own)
     if study in studies.builtin_ids():
         return studies.load_builtin(study), f"built-in {study}"
-    near = difflib.get_close_matches(study, studies.builtin_ids(), n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    known = studies.builtin_ids()
     raise StudyError(
-        f"no study file and no built-in study is named {study!r}.{hint} Built-in ones: "
-        f"{', '.join(studies.builtin_ids())}. Your own: give the path of a JSON or TOML file."
+        f"no study file and no built-in study is named {study!r}{did_you_mean(study, known)} Built-in ones: "
+        f"{', '.join(known)}. Your own: give the path of a JSON or TOML file."
     )
 
 

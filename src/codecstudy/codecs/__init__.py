@@ -7,7 +7,6 @@ A plugin is a :class:`codecstudy.codecs.base.Encoder` that a package declares as
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from codecstudy.codecs.base import Encoder
-from codecstudy.errors import CodecError
+from codecstudy.errors import CodecError, did_you_mean
 from codecstudy.results import DERIVED_COLUMNS, RECORD_COLUMNS
 from codecstudy.types import MARKERS, SETTING_KEYS, SHORT_NAMES, CommandTemplate, EncoderFacts, Setting
 
@@ -202,6 +201,4 @@ def _wrong(facts: EncoderFacts) -> str | None:
 
 def _unknown(encoder: str) -> str:
     known = names()
-    near = difflib.get_close_matches(encoder, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"no encoder is named {encoder!r}{hint} Known ones: {', '.join(known)}"
+    return f"no encoder is named {encoder!r}{did_you_mean(encoder, known)} Known ones: {', '.join(known)}"

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from codecstudy import codecs, metrics
-from codecstudy.datasets import Dataset, order_images
+from codecstudy.datasets import Dataset
 from codecstudy.images.header import dimensions, version
 from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.measurement.measurer import Job
 from codecstudy.results import QualityRecord
+from codecstudy.sampling import order_images
 from codecstudy.store import Store, task_key
 from codecstudy.study import StudyConfig
 from codecstudy.types import SHORT_NAMES, CommandTemplate, Failure, Measurement, Outcome, Setting, Skip

@@ -11,6 +11,7 @@ from pathlib import Path
 from codecstudy import codecs, host, metrics
 from codecstudy.datasets import Dataset, open_dataset, open_folder
 from codecstudy.execution.local import WorkerPool
+from codecstudy.files import write_atomically
 from codecstudy.measurement import selftest
 from codecstudy.measurement.measurer import BenchConfig
 from codecstudy.metrics import kernels
@@ -18,7 +19,7 @@ from codecstudy.pipeline import events, workload
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Session
 from codecstudy.pipeline.plan import Plan, make_plan
-from codecstudy.results import DatasetInfo, QualityResults, RunInfo, write_atomically
+from codecstudy.results import DatasetInfo, QualityResults, RunInfo
 from codecstudy.schedule import CostModel, MemoryLimit, Scheduler, SourceWork, TimeBudget
 from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 
 from codecstudy.errors import StudyError
+from codecstudy.sampling import Order
 from codecstudy.study.encoders import EncoderConfig, read_encoders
 from codecstudy.study.files import read_study_file
 from codecstudy.study.problems import Part, Text, fail, is_text, kind, report, show, translate
@@ -34,7 +35,7 @@ class DatasetConfig(Part):
     max_images: int | None = Field(
         None, ge=1, description="At most this many images; all of them without it."
     )
-    order: Literal["hashed", "name"] = Field(
+    order: Order = Field(
         "hashed", description="hashed: a random sample, stable while the dataset grows; name: sorted by path."
     )
     seed: int = Field(0, description="Another seed gives another sample; used with order hashed.")

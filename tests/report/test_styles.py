@@ -1,0 +1,94 @@
+"""The encoders' colours: readable on both papers, and apart for every kind of eye."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from codecstudy import codecs
+from codecstudy.report.styles import FREE_COLOURS, styles
+from codecstudy.types import MARKERS, EncoderFacts
+
+PAPERS = {"light": "#fdfdfb", "dark": "#131518"}
+COMMON = ("jpeg", "webp", "avif", "jxl")
+COLOURS = {
+    **{name: codecs.get(name).facts.colour for name in COMMON},
+    **{f"free{k}": pair for k, pair in enumerate(FREE_COLOURS)},
+}
+THEMES = ["light", "dark"]
+
+# G. Machado, M. Oliveira, L. Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency",
+# IEEE TVCG 15:6, 2009: severity 1, on linear sRGB.
+EYES = {
+    "usual": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}  # fmt: skip
+
+
+def linear(colour: str) -> np.ndarray:
+    c = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(colour: str) -> float:
+    return float(linear(colour) @ [0.2126, 0.7152, 0.0722])
+
+
+def oklab(rgb: np.ndarray) -> np.ndarray:
+    """B. Ottosson, "A perceptual color space for image processing", 2020."""
+    cones = [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+    axes = [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+    return np.array(axes) @ np.cbrt(np.array(cones) @ np.clip(rgb, 0, 1))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("style", COLOURS)
+def test_names_in_these_colours_can_be_read(theme: str, style: str) -> None:
+    a, b = sorted((luminance(COLOURS[style][THEMES.index(theme)]), luminance(PAPERS[theme])))
+    # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never the only sign.
+    assert (b + 0.05) / (a + 0.05) >= 3.5
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("eyes", EYES)
+def test_the_four_formats_are_told_apart(theme: str, eyes: str) -> None:
+    seen = {
+        style: oklab(np.array(EYES[eyes]) @ linear(COLOURS[style][THEMES.index(theme)])) for style in COMMON
+    }
+    for one, other in itertools.combinations(COMMON, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 0.09, (one, other)
+
+
+def own(name: str, **facts: object) -> EncoderFacts:
+    return EncoderFacts(name, name, name, "", **facts)
+
+
+def test_an_encoder_has_the_colour_and_the_marker_that_it_names() -> None:
+    style = styles([own("mine", colour=("#123456", "#abcdef"), marker="star")])["mine"]
+    assert (style.name, style.light, style.dark, style.marker) == ("mine", "#123456", "#abcdef", "star")
+
+
+def test_encoders_without_a_colour_get_free_ones_in_turn() -> None:
+    jpeg = codecs.get("jpeg").facts
+    found = styles([own("mine"), jpeg, own("yours")])
+    assert [(found[name].light, found[name].dark) for name in ("mine", "yours")] == list(FREE_COLOURS[:2])
+    assert found["jpeg"].marker == "circle"
+    many = styles([own(f"f{k}") for k in range(9)]).values()
+    assert {style.marker for style in many} == set(MARKERS[4:])
+
+
+def test_nothing_out_of_a_file_gets_into_the_style_sheet_but_colours_and_names() -> None:
+    found = styles([own("a}body{", colour=("red;}", "#ffffff"), marker="</style>")])["a}body{"]
+    assert (found.name, found.light, found.marker) == ("other-0", FREE_COLOURS[0][0], "triangle-down")
