@@ -49,7 +49,7 @@ def test_an_encoder_of_somebody_else_is_tried_where_it_has_a_self_test(
 ) -> None:
     liar = dataclasses.replace(fake_codecs.LIAR, self_test=SelfTest(Setting.of("fakeliar", quality=100)))
     monkeypatch.setitem(codecs._loaded, "fakeliar", liar)
-    with pytest.raises(CodecstudyError, match="fakeliar: a .* image came back as uint8"):
+    with pytest.raises(CodecstudyError, match=r"fakeliar: a .* image came back as uint8"):
         selftest.check_chain(["jpeg", "fakeliar"])
     monkeypatch.setitem(codecs._loaded, "fakeliar", fake_codecs.LIAR)
     selftest.check_chain(["jpeg", "fakeliar"])
