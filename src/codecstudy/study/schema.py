@@ -79,7 +79,11 @@ def json_schema() -> Schema:
                     "format": {
                         "description": EncoderConfig.model_fields["format"].description,
                         "enum": list(dict.fromkeys(encoder.facts.format for encoder in encoders)),
-                    }
+                    },
+                    "encoder": {
+                        "description": EncoderConfig.model_fields["encoder"].description,
+                        "enum": [*(encoder.facts.id for encoder in encoders), None],
+                    },
                 },
                 "allOf": [
                     {"if": _chosen(encoder), "then": {"$ref": f"#/$defs/encoder-{encoder.facts.id}"}}
@@ -92,12 +96,16 @@ def json_schema() -> Schema:
 
 
 def _chosen(encoder: Encoder) -> Schema:
-    """Schema of what names this encoder: its format alone, if it is the default one, or its id."""
+    """Schema of what names this encoder: its id or, if it is the format's default one, the format alone."""
     name = encoder.facts.id
-    if name == encoder.facts.format:
-        properties = {"format": {"const": name}, "encoder": {"enum": [name, None]}}
-        return {"properties": properties, "required": ["format"]}
-    return {"properties": {"encoder": {"const": name}}, "required": ["encoder"]}
+    by_id = {"properties": {"encoder": {"const": name}}, "required": ["encoder"]}
+    if name != encoder.facts.format:
+        return by_id
+    by_format = {
+        "properties": {"format": {"const": name}, "encoder": {"type": "null"}},
+        "required": ["format"],
+    }
+    return {"anyOf": [by_id, by_format]}
 
 
 def _object(model: type[BaseModel], properties: Schema) -> Schema:
