@@ -18,7 +18,7 @@ from codecstudy.types import Failure, Measurement, Outcome, Setting, Skip
 from conftest import picture
 
 SIZES = (None, 40, 24)
-SETTINGS = tuple(Setting("jpeg", quality=q, resolution=size) for size in SIZES for q in (40, 60, 80))
+SETTINGS = tuple(Setting.of("jpeg", quality=q, resolution=size) for size in SIZES for q in (40, 60, 80))
 
 
 def measurer(folder: Path, settings: tuple[Setting, ...] = SETTINGS) -> Measurer:
@@ -84,13 +84,15 @@ def test_a_score_that_no_results_file_can_hold_is_a_failure(
 
 
 def test_only_an_identical_image_may_have_infinite_psnr(photos: Path) -> None:
-    outcome = measurer(photos, (Setting("jxl", quality=100, effort=1),))(MeasureRequest("a.png", 0)).outcome
+    outcome = measurer(photos, (Setting.of("jxl", quality=100, effort=1),))(
+        MeasureRequest("a.png", 0)
+    ).outcome
     assert isinstance(outcome, Measurement)
     assert outcome.scores == {"psnr": float("inf")}
 
 
 def test_a_size_that_does_not_apply_is_a_skip(photos: Path) -> None:
-    outcome = measurer(photos, (Setting("jpeg", quality=50, resolution=4000),))(
+    outcome = measurer(photos, (Setting.of("jpeg", quality=50, resolution=4000),))(
         MeasureRequest("a.png", 0)
     ).outcome
     assert isinstance(outcome, Skip)
@@ -99,7 +101,7 @@ def test_a_size_that_does_not_apply_is_a_skip(photos: Path) -> None:
 def test_codecs_are_warm_before_the_first_measurement(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = []
     monkeypatch.setattr(selftest, "check_chain", lambda formats: encoded.extend(formats))
-    make_measurer(MeasurerConfig(str(photos), (*SETTINGS, Setting("webp", quality=50)), ("psnr",)))
+    make_measurer(MeasurerConfig(str(photos), (*SETTINGS, Setting.of("webp", quality=50)), ("psnr",)))
     assert encoded == ["jpeg", "webp"]
 
 
@@ -112,7 +114,7 @@ def test_an_artifact_that_cannot_be_kept_is_a_failure(photos: Path) -> None:
 
 def test_a_bench_knows_registered_codecs(photos: Path) -> None:
     reference = "support.fake_codecs:GOOD"
-    config = MeasurerConfig(str(photos), (Setting("fakegood", quality=50),), ("psnr",), (reference,))
+    config = MeasurerConfig(str(photos), (Setting.of("fakegood", quality=50),), ("psnr",), (reference,))
     assert isinstance(Measurer(config)(MeasureRequest("a.png", 0)).outcome, Measurement)
     assert reference in codecs.registered()
 

@@ -51,7 +51,7 @@ def report(
         str | None, typer.Option("--max-encode-time", help="CPU time per megapixel, as 0.5s/MP.")
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Format or variant that sizes are relative to.")
+        str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
 ) -> None:
     """Write a self-contained HTML report: the answer, the plots, and the pictures at equal quality."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy import codecs, host, images
-from codecstudy.errors import CodecstudyError, ImageError
+from codecstudy.errors import CodecError, CodecstudyError, ImageError
 from codecstudy.execution import Died, HandlerError
 from codecstudy.execution.local import Caller
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
@@ -62,9 +62,13 @@ class Inspector:
             pixels = np.ascontiguousarray(cut.window.of(pixels))
         return pixels
 
-    def decode(self, format: str, data: bytes) -> Pixels:
-        """Decode an encoded file of ``format``."""
-        return codecs.get(format).decode(data)
+    def decodes(self, encoder: str) -> bool:
+        """Whether ``encoder`` is installed here."""
+        return is_installed(encoder)
+
+    def decode(self, encoder: str, data: bytes) -> Pixels:
+        """Decode a file that ``encoder`` made."""
+        return codecs.get(encoder).decode(data)
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """Butteraugli distance at each pixel, float32 of shape (height, width)."""
@@ -92,6 +96,15 @@ class Inspector:
         self.prepare(reference)
         assert self._scoring is not None
         return self._scoring.scores(distorted)
+
+
+def is_installed(encoder: str) -> bool:
+    """Whether there is an encoder of this id, and it can be loaded."""
+    try:
+        codecs.get(encoder)
+    except CodecError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +173,13 @@ class InspectionProcess:
         """See :meth:`Inspector.original`."""
         return cast("Pixels", self._call(f"reading {path}", "original", path, resolution, crop))
 
-    def decode(self, format: str, data: bytes) -> Pixels:
+    def decodes(self, encoder: str) -> bool:
+        """See :meth:`Inspector.decodes`."""
+        return is_installed(encoder)
+
+    def decode(self, encoder: str, data: bytes) -> Pixels:
         """See :meth:`Inspector.decode`."""
-        return cast("Pixels", self._call(f"decoding an encoded file ({format})", "decode", format, data))
+        return cast("Pixels", self._call(f"decoding an encoded file ({encoder})", "decode", encoder, data))
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """See :meth:`Inspector.distance_map`."""

@@ -122,7 +122,9 @@ class PipelineRunner:
         options = dataclasses.replace(options or RunOptions(), **further)
         workers = self._workers(num_workers)
         dataset = self._dataset(config, time_budget, options)
-        selftest.check_chain(dict.fromkeys(s.format for s in config.settings()))
+        # Encoders of others run in workers alone, which try them too and where they can do no harm.
+        used = dict.fromkeys(s.encoder for s in config.settings())
+        selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
             prepared = self._prepare(
                 config, dataset, store, time_budget, workers, options.fresh, save_artifacts
@@ -269,6 +271,8 @@ class PipelineRunner:
             complete=stop_reason is StopReason.COMPLETED,
             incomplete_reason=sentence,
             stop_reason=stop_reason,
+            encoders=codecs.facts_of(plan.settings, plan.tool_versions()),
+            commands=plan.commands,
         )
         path = self.results_path(config.id)
         results.save(path)

@@ -10,8 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-"""uint8, height x width x 3, sRGB."""
+from codecstudy.types import Pixels
 
 
 class Inspector(Protocol):
@@ -21,8 +20,12 @@ class Inspector(Protocol):
         """The source at ``path`` as it was encoded: resized and cropped as the setting says."""
         ...
 
-    def decode(self, format: str, data: bytes) -> Pixels:
-        """Decode an encoded file of ``format``."""
+    def decodes(self, encoder: str) -> bool:
+        """Whether files that ``encoder`` made can be decoded here."""
+        ...
+
+    def decode(self, encoder: str, data: bytes) -> Pixels:
+        """Decode a file that ``encoder`` made."""
         ...
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 
 from codecstudy.errors import StudyError
 from codecstudy.sampling import Order
@@ -70,7 +70,7 @@ class StudyConfig(Part):
     )
     dataset: DatasetConfig = Field(description="Source images.")
     preprocessing: Preprocessing | None = Field(None, description="Of older study files.")
-    encoders: tuple[EncoderConfig, ...] = Field(description="Codecs and their sweeps.")
+    encoders: tuple[SerializeAsAny[EncoderConfig], ...] = Field(description="Codecs and their sweeps.")
     analysis: dict[str, Any] | None = Field(
         None, description="Of older study files: which parameters the plots show (x_axis, group_by)."
     )
