@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import MetricColumn, MetricFacts, Scalar, Setting, score_from_json, score_to_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,9 +28,9 @@ Status = Literal["measured", "skipped", "failed"]
 class QualityRecord:
     """One row for one task.
 
-    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed;
-    ``measurement_error`` then says why. ``psnr`` of a lossless result is infinite, which JSON files hold as
-    the string ``"inf"``.
+    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed
+    (``measurement_error`` then says why), and where the study did not name their metric. ``psnr`` of a lossless
+    result is infinite, which JSON files hold as the string ``"inf"``.
     """
 
     source_image: str
@@ -75,6 +75,8 @@ class QualityRecord:
     source_sha256: str | None = None
     source_notes: str | None = None
     """What happened to the source on its way to 8-bit sRGB, as ``; ``-separated text."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Scores that have no column above, by column. Files and frames hold a column for each."""
 
     @property
     def setting(self) -> Setting:
@@ -91,6 +93,11 @@ class QualityRecord:
             extra_args=tuple(sorted((self.extra_args or {}).items())),
         )
 
+    def score(self, column: str) -> float | None:
+        """The score in one column, wherever it is held; None where there is none."""
+        value: float | None = getattr(self, column) if column in SCORE_COLUMNS else self.scores.get(column)
+        return value
+
 
 TIMING_COLUMNS = (
     "encoding_time",
@@ -102,8 +109,15 @@ TIMING_COLUMNS = (
 """Columns that may differ between two runs of the same study; all others are identical."""
 
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
+"""Scores that every record has a column for, measured or not: those of the first edition."""
 
-_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord))
+RECORD_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord) if f.name != "scores")
+"""Columns of every record. Those of further scores come after them."""
+
+
+def score_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """Names of the scores that have no column in every record, in the order in which they occur."""
+    return tuple(dict.fromkeys(name for record in records for name in record.scores))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,13 @@ class QualityResults:
     complete: bool = True
     incomplete_reason: str | None = None
     schema_version: int = SCHEMA_VERSION
+    metrics: tuple[MetricFacts, ...] = ()
+    """Facts of the metrics that the study measured; empty in files that were written before these were kept."""
+
+    @property
+    def metric_columns(self) -> dict[str, MetricColumn]:
+        """How to read each column of scores, by name, in the order of the metrics."""
+        return {column.name: column for metric in self.metrics for column in metric.columns}
 
     def save(self, path: Path | str) -> None:
         """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.
@@ -168,8 +189,11 @@ class QualityResults:
             value = getattr(self, member.name)
             if member.name == "measurements":
                 # One line each: people can search them, and Python's encoder is five times as fast.
-                rows = ",\n  ".join(json.dumps(_finite(record), allow_nan=False) for record in value)
+                further = score_columns(value)
+                rows = ",\n  ".join(json.dumps(_row(record, further), allow_nan=False) for record in value)
                 text = f"[\n  {rows}\n ]" if rows else "[]"
+            elif member.name == "metrics":
+                text = json.dumps([facts.to_dict() for facts in value], allow_nan=False)
             else:
                 plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
                 text = json.dumps(plain, allow_nan=False)
@@ -205,9 +229,11 @@ class QualityResults:
                 f"{SCHEMA_VERSION}. Run the study again, or use the codecstudy that wrote it."
             )
         try:
-            rows = [QualityRecord(**_infinite(row)) for row in document.pop("measurements")]
+            metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
+            scores = {column.name for facts in metrics for column in facts.columns} | set(SCORE_COLUMNS)
             return cls(
-                measurements=rows,
+                measurements=[_record(row, scores) for row in document.pop("measurements")],
+                metrics=metrics,
                 dataset=DatasetInfo(**document.pop("dataset")),
                 run=RunInfo(**document.pop("run")),
                 **document,
@@ -218,7 +244,8 @@ class QualityResults:
     def to_frame(self) -> pl.DataFrame:
         """All records as a polars data frame: one row per record, one column per field of QualityRecord.
 
-        ``extra_args`` is canonical JSON text (null where there are none), so that rows can be grouped by it.
+        ``scores`` are columns of their own, after all others. ``extra_args`` is canonical JSON text (null where
+        there are none), so that rows can be grouped by it.
         """
         return records_to_frame(self.measurements)
 
@@ -235,14 +262,18 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
         **dict.fromkeys((*SCORE_COLUMNS, *TIMING_COLUMNS), pl.Float64),
     }
     rows = list(records)
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in RECORD_COLUMNS}
     for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
         columns[name] = [_unicode(value) for value in columns[name]]
     columns["extra_args"] = [
         json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
         for value in columns["extra_args"]
     ]
-    return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in _COLUMNS})
+    frame = pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in RECORD_COLUMNS})
+    return frame.with_columns(
+        pl.Series(name, [row.scores.get(name) for row in rows], dtype=pl.Float64)
+        for name in score_columns(rows)
+    )
 
 
 def _unicode(text: str | None) -> str | None:
@@ -280,15 +311,17 @@ def _replace(path: Path, content: str | bytes) -> None:
         raise
 
 
-def _finite(record: QualityRecord) -> dict[str, Any]:
-    # JSON has no infinity, and only PSNR can be infinite.
-    row = {name: getattr(record, name) for name in _COLUMNS}
-    if row["psnr"] == float("inf"):
-        row["psnr"] = "inf"
-    return row
+def _row(record: QualityRecord, scores: Iterable[str]) -> dict[str, Any]:
+    """A record as JSON holds it, with a member for each of the further ``scores``."""
+    row = {name: getattr(record, name) for name in RECORD_COLUMNS}
+    row |= {name: record.scores.get(name) for name in scores}
+    return row | {name: score_to_json(row[name]) for name in (*SCORE_COLUMNS, *scores)}
 
 
-def _infinite(row: dict[str, Any]) -> dict[str, Any]:
-    if row.get("psnr") == "inf":
-        row["psnr"] = float("inf")
-    return row
+def _record(row: dict[str, Any], scores: set[str]) -> QualityRecord:
+    """The inverse of :func:`_row`; ``scores`` are all columns of scores that the file describes."""
+    held = {name: score_from_json(row.pop(name)) for name in scores if name in row}
+    further = {n: held.pop(n) for n in list(held) if n not in SCORE_COLUMNS}
+    return QualityRecord(
+        **row, **held, scores={n: value for n, value in further.items() if value is not None}
+    )

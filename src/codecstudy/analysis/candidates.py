@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from codecstudy.analysis.levels import LevelCurves
 from codecstudy.analysis.points import Points, VariantPoints
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Axis, Variant
+from codecstudy.types import MetricColumn
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class Candidate:
 
 
 def candidate(
-    points: Points, block: VariantPoints, scale: Scale, target: float, coverage: float
+    points: Points, block: VariantPoints, scale: MetricColumn, target: float, coverage: float
 ) -> Candidate:
     """The coarsest level at which at least ``coverage`` of the scope's images reach ``target``.
 

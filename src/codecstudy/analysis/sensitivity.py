@@ -102,7 +102,7 @@ def sensitivity(matched: Matched, target: float, baseline: str | None = None) ->
             Sensitivity(
                 variant,
                 None if base is None else points.variants[base],
-                matched.scale.column,
+                matched.scale.name,
                 target,
                 images,
                 None if images else reason,
@@ -179,7 +179,7 @@ def _by_group(
                 GroupRatio(
                     variant,
                     points.variants[base],
-                    matched.scale.column,
+                    matched.scale.name,
                     target,
                     name,
                     ratio,

@@ -36,10 +36,16 @@ def doctor() -> None:
         except CodecstudyError as error:
             faults.append(str(error))
             row(fmt, "cannot be used")
-    row("metrics", ", ".join(f"{name} {metrics.get(name).version}" for name in metrics.names()))
+    for name in metrics.names():
+        try:
+            facts = metrics.get(name).facts
+            row(facts.title, f"version {facts.version}: {', '.join(column.name for column in facts.columns)}")
+        except CodecstudyError as error:
+            faults.append(str(error))
+            row(name, "cannot be used")
     row("CPU", f"{host.cpu_model()}, {host.usable_cpus()} usable")
     row("memory", f"{host.available_memory() / 2**30:.1f} GiB available")
-    compiled = kernels.is_compiled(metrics.names())
+    compiled = kernels.is_compiled(metrics.BUILT_IN)
     state = "compiled" if compiled else "not compiled yet: the first run does it, once per machine"
     row("kernel cache", f"{kernels.cache_folder()}: {state}")
     if note := kernels.cache_note():

@@ -17,7 +17,7 @@ from codecstudy.metrics import kernels
 from codecstudy.pipeline import events, workload
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Session
-from codecstudy.pipeline.plan import Plan, make_plan
+from codecstudy.pipeline.plan import Known, Plan, make_plan
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo, write_atomically
 from codecstudy.schedule import Scheduler, Source
 from codecstudy.schedule.costs import CostModel
@@ -93,8 +93,11 @@ class PipelineRunner:
         selftest.check_chain(dict.fromkeys(s.format for s in config.settings()))
 
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
+            if store.backup is not None:
+                emit(events.StoreMigrated(str(store.path), str(store.backup)))
             plan = self._plan(config, dataset, store, save_artifacts)
-            outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
+            known = Known() if fresh else plan.known(store)
+            outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
             store.commit()
             work = workload.left(plan, outcomes)
             costs = workload.cost_model(plan)
@@ -122,6 +125,7 @@ class PipelineRunner:
                 emit=emit,
                 interrupts=interrupts,
                 outcomes=outcomes,
+                parts=known.parts,
                 started=started,
                 workers=workers,
                 task_timeout=task_timeout,
@@ -129,7 +133,7 @@ class PipelineRunner:
             )
             if work:
                 try:
-                    _compile_kernels(emit)
+                    _compile_kernels(plan, emit)
                 except KeyboardInterrupt:
                     interrupts.request()
             # From here on there is something to lose: signals wait until it is saved.
@@ -191,6 +195,7 @@ class PipelineRunner:
                 study_file=study_file,
             ),
             study=config.to_dict(),
+            metrics=plan.metrics,
             complete=measured == planned,
             incomplete_reason=_incomplete_reason(
                 measured, planned, stopped, session.interrupts.count, budget
@@ -224,7 +229,7 @@ class PipelineRunner:
         path = self.root / "data" / "store.sqlite"
         with Store(path if path.exists() else IN_MEMORY) as store:
             plan = self._plan(config, dataset, store, save_artifacts)
-            outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
+            outcomes = {} if fresh else plan.known(store).outcomes
             work = workload.left(plan, outcomes)
             return _started_event(plan, work, workload.cost_model(plan), workers, budget, len(outcomes))
 
@@ -232,8 +237,14 @@ class PipelineRunner:
         return open_dataset(self.root, config.dataset.id) if images is None else open_folder(Path(images))
 
     def _plan(self, config: StudyConfig, dataset: Dataset, store: Store, save_artifacts: bool) -> Plan:
-        artifact_root = self.root / "data" / "encoded" / config.id if save_artifacts else None
-        return make_plan(config, dataset, store, host.fingerprint(), artifact_root=artifact_root)
+        return make_plan(
+            config,
+            dataset,
+            store,
+            host.fingerprint(),
+            artifact_root=self.root / "data" / "encoded" / config.id,
+            save_artifacts=save_artifacts,
+        )
 
 
 def _check_options(
@@ -250,17 +261,20 @@ def _bench_config(plan: Plan) -> BenchConfig:
     return BenchConfig(
         folder=str(plan.dataset.folder),
         settings=plan.settings,
-        metrics=metrics.names(),
+        metrics=plan.config.metric_names,
         plugins=codecs.registered(),
+        metric_plugins=metrics.registered(),
         crops=plan.crops,
     )
 
 
-def _compile_kernels(emit: Callable[[events.Event], None]) -> None:
-    if kernels.is_compiled(metrics.names()):
+def _compile_kernels(plan: Plan, emit: Callable[[events.Event], None]) -> None:
+    """Compile what the study needs; those of plugins are compiled in the workers."""
+    names = [name for name in plan.config.metric_names if name in metrics.BUILT_IN]
+    if kernels.is_compiled(names):
         return
     kernels.compile_all(
-        metrics.names(),
+        names,
         on_progress=lambda progress: emit(
             events.Compiling(progress.done, progress.total, progress.elapsed, kernels.cache_note())
         ),

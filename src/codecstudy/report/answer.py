@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from codecstudy.analysis.bootstrap import FEW_IMAGES
 from codecstudy.analysis.commands import commands
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.report import words
 from codecstudy.report.context import Context
 from codecstudy.report.data import Answer, AnswerRow, Bar, Tool
 from codecstudy.types import Setting
-
-FEW_IMAGES = 6
-"""Below this the interval is too bold a statement to stand alone."""
 
 
 def answers(context: Context) -> tuple[Answer, ...]:

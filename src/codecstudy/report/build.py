@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 
-from codecstudy.analysis.scales import SCALES
 from codecstudy.report import provenance, tables, words
 from codecstudy.report.answer import answers
 from codecstudy.report.context import Context
@@ -49,10 +49,12 @@ def build(
         summary=_summary(context),
         metric=context.metric,
         metric_title=context.scale.title,
+        metric_rises=context.scale.higher_is_better,
+        metric_identical=f"{context.scale.identical:g}" if math.isfinite(context.scale.identical) else "",
         baseline_title=context.baseline_title(),
         baseline_name=context.baseline_name(),
         scopes=tuple(Choice(str(k), _scope(s.label), k == 0) for k, s in enumerate(context.scopes)),
-        metrics=tuple(Choice(m, SCALES[m].title, m == context.metric) for m in context.metrics),
+        metrics=tuple(Choice(m, context.columns[m].title, m == context.metric) for m in context.metrics),
         targets=_targets(context, tuple(dict.fromkeys(a.key for a in found))),
         coverage=words.percent(options.coverage),
         resamples=options.resamples,
@@ -71,6 +73,7 @@ def build(
         versions=provenance.versions(context),
         failures=provenance.failures(context),
         irregular=provenance.irregular(context),
+        explanations=provenance.explanations(context),
         payload=document,
     )
 

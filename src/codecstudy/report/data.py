@@ -37,10 +37,9 @@ class Options:
     """What a report is about, and how large it may be."""
 
     metric: str | None = None
-    """Column of the metric that the answer rests on; None for the first that the results hold, of
-    ssimulacra2, butteraugli, butteraugli_3norm, psnr and ssim."""
+    """Column of the metric that the answer rests on; None for SSIMULACRA2, or the first that was measured."""
     target: float | None = None
-    """Score that is good enough; None for 80 with SSIMULACRA 2, and the middle of the usual ones otherwise."""
+    """Score that is good enough; None for the metric's usual one (80 for SSIMULACRA2)."""
     coverage: float = 0.95
     """Share of images that must reach the target, above 0 and at most 1."""
     max_encode_time: float | None = None
@@ -209,6 +208,10 @@ class Report:
     summary: str
     metric: str
     metric_title: str
+    metric_rises: bool
+    """Whether higher scores are better."""
+    metric_identical: str
+    """Score of an identical image; empty where it is infinite."""
     baseline_title: str
     baseline_name: str
     """Which of its variants, where there are several."""
@@ -234,5 +237,7 @@ class Report:
     versions: tuple[Fact, ...]
     failures: Failures
     irregular: tuple[str, ...]
+    explanations: tuple[Fact, ...]
+    """What each metric is."""
     payload: dict[str, Any] = field(default_factory=dict)
     """What the plots and the gallery are drawn from; compact, see :mod:`codecstudy.report.payload`."""

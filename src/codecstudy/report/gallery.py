@@ -27,8 +27,9 @@ from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
 from codecstudy.types import Box
 
-_LOWER = 20.0
-"""A second, lower SSIMULACRA 2 score for the first images: where differences begin to show."""
+_LOWER = 2
+"""The first images are shown at a second, lower score, too: lower by as much as the metric's usual target and the
+target this many steps below it differ (20 for SSIMULACRA2). That is where differences begin to show."""
 _FEATURED = 3
 _MEGAPIXELS = 150.0
 """Distance maps of this many megapixels, about a quarter of a minute of one core, end the search for images."""
@@ -92,9 +93,8 @@ def gallery(
         if len(entries) >= context.options.gallery_images or full:
             break
         targets = [context.target]
-        lower = context.target - _LOWER
-        if len(entries) < _FEATURED and context.metric == "ssimulacra2":
-            targets.append(lower)
+        if len(entries) < _FEATURED:
+            targets += _lower_target(context)
         try:
             entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
         except Exception as error:
@@ -102,6 +102,21 @@ def gallery(
             broken.append(f"{name}: {str(error) or type(error).__name__}")
     found = {"pictures": album.uris, "entries": entries} if entries else None
     return found, _note(len(entries), len(wanted), broken)
+
+
+def _lower_target(context: Context) -> list[float]:
+    """The second score to look at; none for a metric with too few targets."""
+    scale = context.scale
+    usual = scale.targets.index(scale.usual_target) if scale.usual_target in scale.targets else 0
+    if usual < _LOWER:
+        return []
+    return [context.target - (scale.usual_target - scale.targets[usual - _LOWER])]
+
+
+def _shown_columns(context: Context) -> list[str]:
+    """The columns that a caption has room for: the first one of each metric."""
+    first = {metric.columns[0].name for metric in context.results.metrics}
+    return [name for name in context.metrics if name in first]
 
 
 def _mapped(entry: dict[str, Any]) -> float:
@@ -196,7 +211,7 @@ def _picture(
         "bytes": record.file_size,
         "bpp": significant(8 * len(shot.data) / (width * height)),
         "scores": {
-            m: significant(getattr(record, m), 4) for m in context.metrics if getattr(record, m) is not None
+            m: significant(record.score(m), 4) for m in _shown_columns(context) if record.score(m) is not None
         },
         "picture": album.add(record.encoded_path, picture),
         "heat": album.add(

@@ -16,11 +16,11 @@ from codecstudy.analysis.matched import log_ratios, match
 from codecstudy.analysis.meancurve import mean_curves
 from codecstudy.analysis.pareto import ParetoFront, pareto
 from codecstudy.analysis.points import VariantPoints
-from codecstudy.analysis.scales import SCALES, Scale
 from codecstudy.analysis.sensitivity import sensitivity
 from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.report import words
 from codecstudy.report.context import Context
+from codecstudy.types import MetricColumn
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def payload(context: Context) -> dict[str, Any]:
         "metric": context.metric,
         "target": context.target,
         "targets": list(context.targets),
-        "metrics": {m: _metric(SCALES[m]) for m in context.metrics},
+        "metrics": {m: _metric(context.columns[m]) for m in context.metrics},
         "scopes": [scope.label for scope in context.scopes],
         "images": list(context.points.images),
         "baseline": context.baseline_name(),
@@ -82,9 +82,8 @@ def _best(context: Context) -> str | None:
     return next((i.format for i in items if i.setting is not None), None)
 
 
-def _metric(scale: Scale) -> dict[str, Any]:
-    digits = {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
-    return {"title": scale.title, "up": scale.higher_is_better, "digits": digits}
+def _metric(scale: MetricColumn) -> dict[str, Any]:
+    return {"title": scale.title, "up": scale.higher_is_better, "digits": scale.digits}
 
 
 def _variants(context: Context) -> list[dict[str, Any]]:
@@ -112,7 +111,7 @@ def _variants(context: Context) -> list[dict[str, Any]]:
                 "levels": column(block.levels.tolist(), 6),
                 "tools": [_tools(block, level) for level in block.levels.tolist()],
                 "bpp": _rows(block.size * 8e-6 / block.megapixels[:, None]),
-                "scores": {m: _rows(block.scores[m], 5 if m != "ssim" else 4) for m in context.metrics},
+                "scores": {m: _rows(block.scores[m], 5) for m in context.metrics},
             }
         )
     return found

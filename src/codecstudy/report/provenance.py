@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from codecstudy.analysis.bootstrap import FEW_IMAGES
 from codecstudy.report import words
 from codecstudy.report.context import Context
 from codecstudy.report.data import Fact, Failures
 
 _SHOWN_IMAGES = 20
-_FEW = 10
 _KINDS = {
     "score-falls": "a finer setting scores lower",
     "size-falls": "a finer setting makes a smaller file",
@@ -74,6 +74,12 @@ def versions(context: Context) -> tuple[Fact, ...]:
     return tuple(Fact(name, version) for name, version in sorted(context.results.tool_versions.items()))
 
 
+def explanations(context: Context) -> tuple[Fact, ...]:
+    """What each metric is that was measured."""
+    held = [m for m in context.results.metrics if any(c.name in context.columns for c in m.columns)]
+    return tuple(Fact(metric.title, metric.explanation) for metric in held)
+
+
 def failures(context: Context) -> Failures:
     """What could not be measured, by reason."""
     counts = context.points.counts
@@ -101,7 +107,7 @@ def notes(context: Context) -> tuple[str, ...]:
     found = []
     if images == 1:
         found.append("One image was measured: it says nothing about others, so there are no intervals.")
-    elif images < _FEW:
+    elif images < FEW_IMAGES:
         found.append(
             f"Only {images} images were measured. Intervals are honest about that, but a larger sample says more."
         )

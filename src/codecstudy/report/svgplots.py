@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from codecstudy.analysis.scales import SCALES
 from codecstudy.report.context import Context
 from codecstudy.report.formats import COLOURS
 from codecstudy.report.payload import payload
@@ -57,8 +56,8 @@ def _curves(document: dict[str, Any], metric: str, scope: int) -> Drawing | None
             (b[0], s[0]) for b, s in zip(mean["bpp"], mean["score"], strict=True) if None not in (b[0], s[0])
         ]
         series.append(_series(variant, line=list(zip(bits, scores, strict=True)), band=band, dots=dots))
-    scale = SCALES[metric]
-    y = Axis(scale.title, falling=not scale.higher_is_better)
+    scale = document["metrics"][metric]
+    y = Axis(scale["title"], falling=not scale["up"])
     return Drawing(Axis("Bits per pixel", log=True), y, series) if series else None
 
 
@@ -78,8 +77,8 @@ def _ratios(document: dict[str, Any], metric: str, scope: int) -> Drawing | None
             line = [(x, 100 * (ratio - 1)) for x, ratio, *_ in known]
             percent = None if band is None else [(x, 100 * (ratio - 1)) for x, ratio in band]
             series.append(_series(variant, line=line, band=percent))
-    scale = SCALES[metric]
-    x = Axis(scale.title, falling=not scale.higher_is_better)
+    scale = document["metrics"][metric]
+    x = Axis(scale["title"], falling=not scale["up"])
     return Drawing(x, Axis(f"Size compared with {document['baseline']} (%)"), series) if series else None
 
 
@@ -103,8 +102,8 @@ def _numbers(document: dict[str, Any], metric: str, scope: int) -> Drawing | Non
         if known:
             line = [(x, median) for x, _, median, _ in known]
             series.append(_series(variant, line=line, dots=line, band=band if variant["pick"] else None))
-    scale = SCALES[metric]
-    y = Axis(f"{scale.title}, median and p5 to p95", falling=not scale.higher_is_better)
+    scale = document["metrics"][metric]
+    y = Axis(f"{scale['title']}, median and p5 to p95", falling=not scale["up"])
     return Drawing(Axis(f"Encoder's {axis}"), y, series) if series else None
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from codecstudy.analysis.bdrate import BDRate, bd_matrix
 from codecstudy.analysis.equivalence import Equivalent, equivalence
 from codecstudy.analysis.matched import SizeRatio, size_ratios
-from codecstudy.analysis.scales import SCALES
 from codecstudy.analysis.sensitivity import GroupRatio, by_content_class, by_image_size
 from codecstudy.analysis.variants import Variant
 from codecstudy.report import words
@@ -41,7 +40,7 @@ def ratio_tables(context: Context) -> tuple[TableData, ...]:
     """For each metric and scope: size relative to the baseline at the usual scores."""
     tables: list[TableData] = []
     for metric in context.metrics:
-        scale = SCALES[metric]
+        scale = context.columns[metric]
         matched = context.matched(metric)
         entries = size_ratios(matched, context.draw, context.options.baseline)
         by_variant = {(e.variant.key, e.target): e for e in entries}
@@ -90,7 +89,8 @@ def bd_tables(context: Context) -> tuple[TableData, ...]:
             chosen = _most_wanted([row[0].variant for row in matrix], picks)
             columns = tuple(_column(context, matrix[k][0].variant) for k in chosen)
             rows = [
-                _row(context, matrix[a][0].variant, [_bd_cell(matrix[a][b]) for b in chosen]) for a in chosen
+                _row(context, matrix[a][0].variant, [_bd_cell(context, matrix[a][b]) for b in chosen])
+                for a in chosen
             ]
             note = ""
             if len(chosen) < len(matrix):
@@ -109,7 +109,7 @@ def _most_wanted(variants: list[Variant], picks: frozenset[str]) -> list[int]:
     return sorted(order[:MATRIX_VARIANTS])
 
 
-def _bd_cell(entry: BDRate) -> Cell:
+def _bd_cell(context: Context, entry: BDRate) -> Cell:
     if entry.percent is None:
         return _empty(entry.reason)
     if entry.variant == entry.baseline:
@@ -117,7 +117,7 @@ def _bd_cell(entry: BDRate) -> Cell:
     ratio = entry.percent.map(lambda p: 1 + p / 100)
     title = f"{words.change(ratio.value)} over {words.count(entry.images, 'image')}"
     if entry.overlap is not None:
-        scale = SCALES[entry.metric]
+        scale = context.columns[entry.metric]
         low, high = (words.score(end, scale) for end in entry.overlap)
         title += f", between {scale.title} {low} and {high}"
     if entry.refused:

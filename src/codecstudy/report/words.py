@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from codecstudy.analysis.bootstrap import Estimate
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import split
-from codecstudy.types import Setting
+from codecstudy.types import MetricColumn, Setting
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
@@ -30,12 +29,11 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", MINUS)
 
 
-def score(value: float, scale: Scale) -> str:
-    """A score with as many decimals as its metric deserves."""
+def score(value: float, scale: MetricColumn) -> str:
+    """A score with as many decimals as its metric has."""
     if math.isinf(value):
         return "lossless"
-    decimals = {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
-    return f"{value:.{decimals}f}".replace("-", MINUS)
+    return f"{value:.{scale.digits}f}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:
@@ -147,33 +145,7 @@ def whole(setting: Setting, title: str) -> str:
     return f"{text} ({extra})" if extra else text
 
 
-_SSIMULACRA2 = (
-    (90, "visually lossless", "not told from the original even when flickering between the two"),
-    (85, "excellent", "not told from the original when flipping between the two"),
-    (80, "very good", "not told from the original side by side"),
-    (70, "good", "differences barely seen side by side, and not noticed without the original"),
-    (60, "decent", "differences seen side by side, seldom noticed without the original"),
-    (50, "fair", "damage can be seen, and annoys a little"),
-    (30, "poor", "damage is obvious and annoys"),
-)
-"""What people see at a SSIMULACRA 2 score: the scale of that metric's own documentation
-(cloudinary/ssimulacra2, README.md), which gives 30, 50, 70, 80, 85 and 90; 60 lies between."""
-
-_BUTTERAUGLI = (
-    (0.5, "visually lossless", "no difference can be seen"),
-    (1.0, "excellent", "differences are just at the threshold of seeing"),
-    (1.5, "very good", "differences are seen only by looking for them"),
-    (2.0, "good", "small differences can be seen"),
-    (3.0, "fair", "differences can be seen"),
-)
-
-
-def looks(target: float, scale: Scale) -> tuple[str, str]:
-    """A word for a quality, and what an average observer sees; empty texts where the metric has no such scale."""
-    if scale.column == "ssimulacra2":
-        return next(((w, s) for at, w, s in _SSIMULACRA2 if target >= at), ("very poor", "damage is extreme"))
-    if scale.column == "butteraugli":
-        return next(
-            ((w, s) for at, w, s in _BUTTERAUGLI if target <= at), ("poor", "differences are obvious")
-        )
-    return "", ""
+def looks(target: float, scale: MetricColumn) -> tuple[str, str]:
+    """A word for a quality, and what an average observer sees; empty texts where the metric has no such words."""
+    words = scale.quality_words
+    return ("", "") if words is None else words.at(target, scale.higher_is_better)

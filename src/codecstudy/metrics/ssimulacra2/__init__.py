@@ -16,6 +16,7 @@ from codecstudy.errors import ImageError
 from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
 from codecstudy.metrics.ssimulacra2 import maps, pooling, scale, tiles
 from codecstudy.metrics.vector import LANES
+from codecstudy.types import MetricColumn, MetricFacts, QualityWords
 
 MINIMUM_SIDE = 8
 """Pixels; libjxl's tool refuses smaller images, too."""
@@ -120,11 +121,53 @@ def prepare(reference: Pixels) -> Prepared:
     return Prepared(reference)
 
 
-METRIC = Metric(
+FACTS = MetricFacts(
     name="ssimulacra2",
-    columns=("ssimulacra2",),
+    title="SSIMULACRA2",
     version="1",
-    higher_is_better=True,
-    prepare=prepare,
-    compile=scale.pass_over_scale.compile,
+    columns=(
+        MetricColumn(
+            name="ssimulacra2",
+            title="SSIMULACRA2",
+            description="SSIMULACRA2 score; higher is better",
+            higher_is_better=True,
+            targets=(50.0, 60.0, 70.0, 80.0, 85.0, 90.0),
+            usual_target=80.0,
+            identical=100.0,
+            digits=1,
+            maximum=100.0,
+            quality_words=QualityWords(
+                steps=(
+                    (
+                        90.0,
+                        "visually lossless",
+                        "not told from the original even when flickering between the two",
+                    ),
+                    (85.0, "excellent", "not told from the original when flipping between the two"),
+                    (80.0, "very good", "not told from the original side by side"),
+                    (
+                        70.0,
+                        "good",
+                        "differences barely seen side by side, and not noticed without the original",
+                    ),
+                    (
+                        60.0,
+                        "decent",
+                        "differences seen side by side, seldom noticed without the original",
+                    ),
+                    (50.0, "fair", "damage can be seen, and annoys a little"),
+                    (30.0, "poor", "damage is obvious and annoys"),
+                ),
+                worse=("very poor", "damage is extreme"),
+                source="cloudinary/ssimulacra2, README.md, which gives 30, 50, 70, 80, 85 and 90; 60 lies between",
+            ),
+        ),
+    ),
+    citation="Sneyers: SSIMULACRA2, Structural similarity unveiling local and compression-related artifacts, 2022 "
+    "(github.com/cloudinary/ssimulacra2)",
+    explanation="predicts how people judge a picture next to its original. 100 is the original. At 90 people "
+    "cannot tell the two apart even when flickering between them, at 80 not side by side; 70 is good, 50 fair, "
+    "30 poor.",
 )
+
+METRIC = Metric(FACTS, prepare, scale.pass_over_scale.compile)
