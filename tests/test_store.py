@@ -146,9 +146,7 @@ def test_another_schema_version_is_refused_with_what_to_do(tmp_path: Path) -> No
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
-    with pytest.raises(
-        StoreError, match=r"schema version 3.*Use the codecstudy that wrote it"
-    ):
+    with pytest.raises(StoreError, match=r"schema version 3.*Use the codecstudy that wrote it"):
         Store(path)
 
 

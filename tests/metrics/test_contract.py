@@ -50,9 +50,11 @@ def test_the_facts_agree_with_themselves(name: str) -> None:
         ranks = [column.goodness(target) for target in column.targets]
         assert ranks == sorted(ranks)
         assert column.usual_target in column.targets
-        words = [column.quality_words.at(t, column.higher_is_better) for t in column.targets] if (
-            column.quality_words
-        ) else []
+        words = (
+            [column.quality_words.at(t, column.higher_is_better) for t in column.targets]
+            if (column.quality_words)
+            else []
+        )
         assert len(set(words)) == len(words)
 
 

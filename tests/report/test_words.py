@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from codecstudy.analysis.bootstrap import Estimate
 from codecstudy import metrics
+from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.report import words
 from codecstudy.types import Setting
-
 
 SCALES = {column.name: column for column in metrics.columns(metrics.BUILT_IN)}
 
