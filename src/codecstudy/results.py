@@ -111,6 +111,9 @@ TIMING_COLUMNS = (
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
 """Scores that every record has a column for, measured or not: those of the first edition."""
 
+USUAL_METRIC = "ssimulacra2"
+"""Column that answers rest on unless another one is asked for, where the study measured it."""
+
 RECORD_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord) if f.name != "scores")
 """Columns of every record. Those of further scores come after them."""
 
@@ -177,6 +180,12 @@ class QualityResults:
     def metric_columns(self) -> dict[str, MetricColumn]:
         """How to read each column of scores, by name, in the order of the metrics."""
         return {column.name: column for metric in self.metrics for column in metric.columns}
+
+    @property
+    def usual_column(self) -> MetricColumn:
+        """What answers rest on unless another column is asked for: SSIMULACRA2, or the first one without it."""
+        columns = self.metric_columns
+        return columns.get(USUAL_METRIC) or next(iter(columns.values()))
 
     def save(self, path: Path | str) -> None:
         """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.

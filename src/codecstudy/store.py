@@ -314,9 +314,7 @@ class Store:
             for source, number, reason, notes in self._db.execute(query, wanted):
                 yield source, index_of[number], Skip(reason, tuple(json.loads(notes)))
 
-    def add(
-        self, source: str, conditions: Conditions, outcome: Outcome, metrics: Mapping[str, str]
-    ) -> None:
+    def add(self, source: str, conditions: Conditions, outcome: Outcome, metrics: Mapping[str, str]) -> None:
         """Add one outcome. A failure is not kept: the next run tries that task again.
 
         Scores are added to the encode that the store has. Where its bytes were others than those of ``outcome``,

@@ -13,13 +13,10 @@ from numpy.typing import NDArray
 from codecstudy.analysis.frame import check_described, derive, setting_of
 from codecstudy.analysis.variants import Scope, Variant, split
 from codecstudy.errors import ResultsError
-from codecstudy.results import QualityResults
+from codecstudy.results import USUAL_METRIC, QualityResults
 from codecstudy.types import MetricColumn
 
 Floats = NDArray[np.float64]
-
-USUAL_METRIC = "ssimulacra2"
-"""Column that answers rest on unless another one is asked for, where it was measured."""
 
 _TIMES = {
     "encode_cpu": "encoding_cpu_time",
@@ -97,9 +94,7 @@ class Points:
         if metric is None:
             metric = USUAL_METRIC if USUAL_METRIC in self.columns else next(iter(self.columns))
         if metric not in self.columns:
-            raise ResultsError(
-                f"these results hold no {metric} scores; they hold {', '.join(self.columns)}"
-            )
+            raise ResultsError(f"these results hold no {metric} scores; they hold {', '.join(self.columns)}")
         return self.columns[metric]
 
     def in_scope(self, scope: Scope) -> tuple[int, ...]:

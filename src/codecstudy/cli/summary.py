@@ -42,15 +42,9 @@ class SummaryRow:
         }
 
 
-def summary_column(results: QualityResults) -> MetricColumn:
-    """The column of scores that the summary shows: SSIMULACRA2, or the first of a study that did not measure it."""
-    columns = results.metric_columns
-    return columns.get("ssimulacra2") or next(iter(columns.values()))
-
-
 def summary_rows(results: QualityResults) -> list[SummaryRow]:
     """One row per setting, in the study's order; settings without any measurement are left out."""
-    column = summary_column(results)
+    column = results.usual_column
     order: dict[str, list[QualityRecord]] = {}
     for record in results.measurements:
         if record.status == "measured":
@@ -88,7 +82,7 @@ def summary_table(results: QualityResults) -> Table:
     """The rows as a table for the terminal: means over images, encode times as CPU time of one thread."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", overflow="fold", min_width=8)
-    column = summary_column(results)
+    column = results.usual_column
     for name in ("bits/px", f"{column.title} (p5 to p95)", "encode", "images"):
         table.add_column(name, justify="right", no_wrap=True)
     previous = None
@@ -144,5 +138,5 @@ def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
         "skipped": statuses["skipped"],
         "failed": statuses["failed"],
         "failures": failure_lines(results),
-        "settings": [row.to_dict(summary_column(results).name) for row in summary_rows(results)],
+        "settings": [row.to_dict(results.usual_column.name) for row in summary_rows(results)],
     }

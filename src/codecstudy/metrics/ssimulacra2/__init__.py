@@ -1,4 +1,4 @@
-"""SSIMULACRA 2: structural similarity unveiling local and compression-related artifacts (Sneyers 2022).
+"""SSIMULACRA2: structural similarity unveiling local and compression-related artifacts (Sneyers 2022).
 
 Agrees with libjxl's tool ``ssimulacra2`` at commit aea3a06e. Both images are taken to XYB at up to six
 scales (:mod:`.xyb`), blurred (:mod:`.blur`) and compared in an SSIM map and an edge-difference map
@@ -23,7 +23,7 @@ MINIMUM_SIDE = 8
 
 
 class Prepared:
-    """SSIMULACRA 2 against one reference image: about 45 bytes per pixel.
+    """SSIMULACRA2 against one reference image: about 45 bytes per pixel.
 
     Not safe for two threads at once: the workspaces are reused between calls.
     """
@@ -37,7 +37,7 @@ class Prepared:
         height, width, _ = self._shape = pixels.shape
         if min(height, width) < MINIMUM_SIDE:
             raise ImageError(
-                f"reference is {width} x {height} pixels; SSIMULACRA 2 needs at least {MINIMUM_SIDE} a side, "
+                f"reference is {width} x {height} pixels; SSIMULACRA2 needs at least {MINIMUM_SIDE} a side, "
                 f"as libjxl's ssimulacra2 does"
             )
         self._sizes = _sizes(height, width)
