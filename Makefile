@@ -15,10 +15,15 @@ demo: $(VENV)/.demo ## Install, and run the demo study on bundled photographs (1
 test: $(VENV)/.dev ## Install the development environment, and run all tests
 	$(BIN)/pytest -n auto --dist worksteal
 
-check: $(VENV)/.dev ## Lint, formatting, types, and the direction of imports
+check: $(VENV)/.dev ## Lint, formatting, types (of the report's scripts, too), and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if command -v node >/dev/null && [ -x node_modules/.bin/tsc ]; then \
+		echo node_modules/.bin/tsc; node_modules/.bin/tsc; \
+	else \
+		echo "The report's scripts were not type-checked: this needs Node.js and npm install --no-package-lock"; \
+	fi
 	$(BIN)/pytest -q tests/test_imports.py
 
 format: $(VENV)/.dev ## Format the code

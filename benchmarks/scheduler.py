@@ -6,9 +6,9 @@ Prints:
 
 - cost: CPU microseconds of each decision and of each report of an ended task, and the peak memory of the whole
   process (simulation included), with 1,000 workers and 1,000,000 tasks, of which the budget leaves out a tenth;
-- budget: how far runs end from a budget of 20 times the cost of one image, taken as the dearest and as the mean
-  one. Costs are log-normal with the spread of real AVIF encodes. With one worker a budget of 20 mean images cannot
-  always be met: the last image is a twentieth of it, and is known beforehand to within a factor of 1.5 only;
+- budget: how far runs end from a budget of 20 times the cost of one image, taken as the most expensive and as the
+  mean one. Costs are log-normal with the spread of real AVIF encodes. With one worker a budget of 20 mean images
+  cannot always be met: the last image is a twentieth of it, and is known beforehand to within a factor of 1.5 only;
 - finish: the part of the time that the idler one of two workers idles with one image of 8 megapixels.
 
 --quick runs a tenth of the tasks and a quarter of the seeds.
@@ -29,8 +29,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from codecstudy.schedule import Source
-from codecstudy.schedule.costs import CostModel
+from codecstudy.schedule import SourceWork
+from codecstudy.schedule.cost_model import CostModel
 from support.simulation import Simulation, images, study
 
 IMAGES_IN_BUDGET = 20
@@ -85,7 +85,7 @@ def budget_error(seed: int, workers: int, settings: int, of: str) -> float:
         priors, truth = study(rng, settings)
         work = images(rng, count, settings)
         costs = [truth.cost(source) for source in work]
-        seconds = IMAGES_IN_BUDGET * (max(costs) if of == "dearest" else statistics.fmean(costs))
+        seconds = IMAGES_IN_BUDGET * (max(costs) if of == "most expensive" else statistics.fmean(costs))
         if sum(costs) > 1.2 * seconds * workers + 4 * max(costs):
             break
         count = count * 3 // 2
@@ -99,7 +99,7 @@ def finish(seeds: int) -> dict[str, Any]:
         rng = random.Random(seed)
         priors, truth = study(rng, 32)
         simulation = Simulation(
-            [Source(0, tuple(range(32)), (8.0,))], CostModel(priors), truth, workers=2
+            [SourceWork(0, tuple(range(32)), (8.0,))], CostModel(priors), truth, workers=2
         ).run()
         busy = [0.0, 0.0]
         for span in simulation.spans:
@@ -120,7 +120,7 @@ def main() -> None:
         "cost": cost(1000, sources, 50),
         "budget": [
             budget(workers, max(2, seeds // part), 24, of)
-            for of in ("dearest", "mean")
+            for of in ("most expensive", "mean")
             for workers, seeds in runs.items()
         ],
         "finish": finish(100 // part),

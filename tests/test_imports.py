@@ -16,14 +16,15 @@ LAYERS = (
     ("study", "analysis", "schedule", "execution", "store", "datasets"),
     ("metrics", "codecs"),
     ("images",),
-    ("results", "host"),
-    ("types", "errors"),
+    ("results", "host", "sampling"),
+    ("types", "files", "errors"),
 )
 """From the roof to the ground: a room may import from the rows below its own, and from its own row's left."""
 
 READING_WING = {"report", "analysis"}
 MEASURING_WING = {
     "pipeline", "measurement", "store", "study", "schedule", "execution", "datasets", "images", "metrics", "codecs",
+    "sampling",
 }  # fmt: skip
 
 

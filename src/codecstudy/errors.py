@@ -6,6 +6,9 @@ traceback; anything else that escapes is a bug.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class CodecstudyError(Exception):
     """Base of every error that codecstudy raises on purpose."""
@@ -45,3 +48,22 @@ class ResultsError(CodecstudyError, ValueError):
 
 class StoreError(CodecstudyError):
     """The measurement store cannot be used."""
+
+
+class MissingExtraError(CodecstudyError, ImportError):
+    """A feature needs a package that only an extra of codecstudy installs."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: a hint at the known name most like it, or a full stop.
+
+    Args:
+        name: The unknown name, as the user wrote it.
+        known: The names that exist. Case is ignored.
+
+    Returns:
+        ``"; did you mean avif?"``, or ``"."`` where nothing resembles ``name``.
+    """
+    by_folded = {candidate.casefold(): candidate for candidate in known}
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f"; did you mean {by_folded[found[0]]}?" if found else "."

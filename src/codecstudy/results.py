@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
+from codecstudy.files import write_atomically
 from codecstudy.types import MetricColumn, MetricFacts, Scalar, Setting, score_from_json, score_to_json
 
 if TYPE_CHECKING:
     import polars as pl
 
 SCHEMA_VERSION = 1
+
+
+class StopReason(StrEnum):
+    """Why a run ended."""
+
+    COMPLETED = "completed"
+    """All planned images are measured."""
+    TIME_BUDGET = "time_budget"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+
 
 Status = Literal["measured", "skipped", "failed"]
 
@@ -172,6 +181,8 @@ class QualityResults:
     """The study as it was run, with all keys of a study file."""
     complete: bool = True
     incomplete_reason: str | None = None
+    stop_reason: StopReason | None = None
+    """Why the run ended; None in files written before this was recorded, unless they are complete."""
     schema_version: int = SCHEMA_VERSION
     metrics: tuple[MetricFacts, ...] = ()
     """Facts of the metrics that the study measured; empty in files that were written before these were kept."""
@@ -245,9 +256,10 @@ class QualityResults:
                 metrics=metrics,
                 dataset=DatasetInfo(**document.pop("dataset")),
                 run=RunInfo(**document.pop("run")),
+                stop_reason=_stop_reason(document),
                 **document,
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ResultsError(f"{path}: a damaged results file: {error}") from None
 
     def to_frame(self) -> pl.DataFrame:
@@ -257,6 +269,13 @@ class QualityResults:
         there are none), so that rows can be grouped by it.
         """
         return records_to_frame(self.measurements)
+
+
+def _stop_reason(document: dict[str, Any]) -> StopReason | None:
+    reason = document.pop("stop_reason", None)
+    if reason is None:
+        return StopReason.COMPLETED if document.get("complete", True) else None
+    return StopReason(reason)
 
 
 def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
@@ -288,36 +307,6 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
 def _unicode(text: str | None) -> str | None:
     """Text as valid Unicode: file names, and messages that name files, may hold any bytes, data frames may not."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write ``content`` (text as UTF-8) to ``path``: a crash at any moment leaves the old file or the new one.
-
-    A link is followed. Raises ``OSError``, naming ``path``, where it cannot be written, and where something
-    stands there that is no regular file (a folder, a device): replacing it would destroy it.
-    """
-    try:
-        _replace(path.resolve(), content)
-    except OSError as error:
-        raise type(error)(error.errno, f"cannot be written: {error.strerror or error}", str(path)) from None
-
-
-def _replace(path: Path, content: str | bytes) -> None:
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EEXIST, "it exists, and is no regular file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
 
 
 def _row(record: QualityRecord, scores: Iterable[str]) -> dict[str, Any]:

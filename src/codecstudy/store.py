@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import hashlib
 import itertools
 import json
 import logging
@@ -28,6 +27,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from codecstudy.errors import StoreError
+from codecstudy.files import sha256_of
 from codecstudy.types import Failure, Measurement, Outcome, Scores, Skip
 
 log = logging.getLogger(__name__)
@@ -409,8 +409,7 @@ class Store:
             row = self._db.execute(query, (os.fsencode(path), status.st_size, changed)).fetchone()
         if row:
             return str(row[0])
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of(path)
         self._write(
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)",
             (os.fsencode(path), status.st_size, changed, sha256),

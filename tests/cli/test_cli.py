@@ -14,6 +14,8 @@ import pytest
 from PIL import Image
 
 from conftest import picture
+from support.dataset_archives import ARCHIVE, left, register
+from support.misbehaving_server import FileServer
 from support.synthetic import Formula, records_of, results_of
 
 STUDY = {
@@ -96,12 +98,13 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
         (("run", "demo", "--time-budget", "soon"), "'soon' is no time budget"),
         (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
         (("run", "demo", "--max-memory", "8"), "write 8G"),
-        (("run", "demmo"), "Did you mean 'demo'?"),
-        (("run", "demo", "--workers", "0"), "workers"),
+        (("run", "demmo"), "did you mean demo?"),
+        (("run", "demo", "--workers", "-1"), "workers"),
         (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),
         (("run", "broken.json"), "JSON"),
         (("run", "wrong.toml"), "encoders[0].speed: JPEG has no speed"),
         (("datasets", "fetch", "no-such-dataset"), "no-such-dataset"),
+        (("datasets", "fetch", "gb82"), "codecstudy datasets fetch gb82 --unverified"),
         (("datasets", "add", "no-such-folder", "--id", "x"), "no-such-folder"),
         (("frobnicate",), "frobnicate"),
     ],
@@ -157,6 +160,19 @@ def test_lists(tmp_path: Path, photos: Path) -> None:
     assert rows["holiday"]["images"] == 4
     assert {"sample", "kodak", "div2k-valid"} <= set(rows)
     assert "holiday" in codecstudy("datasets", "list", cwd=tmp_path).stdout
+
+
+def test_fetch(tmp_path: Path) -> None:
+    server = FileServer()
+    try:
+        register(tmp_path, server)
+        server.serve("set.zip", ARCHIVE)
+        done = codecstudy("datasets", "fetch", "set", "--unverified", cwd=tmp_path, no_proxy="127.0.0.1")
+    finally:
+        server.close()
+    assert done.returncode == 0, done.stderr
+    assert "set: 3 images in " in done.stdout
+    assert left(tmp_path) == ["set"]
 
 
 def test_schema_and_doctor(tmp_path: Path) -> None:

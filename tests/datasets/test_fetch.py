@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from codecstudy.datasets import DownloadPolicy, UnpackLimits, dataset_status, fetch, open_dataset
+from codecstudy.datasets import DownloadPolicy, UnpackLimits, fetch, list_datasets, open_dataset
 from codecstudy.errors import DatasetError, DatasetMissingError
-from dataset_archives import ARCHIVE, NOISE, left, partial, register, zipped
-from misbehaving_server import FileServer
+from support.dataset_archives import ARCHIVE, NOISE, fetch_set, left, partial, register, zipped
+from support.misbehaving_server import FileServer
 
 
 def test_downloads_unpacks_and_reports_progress(
@@ -21,7 +21,7 @@ def test_downloads_unpacks_and_reports_progress(
 ) -> None:
     server.serve("set.zip", ARCHIVE)
     progress: list[tuple[int, int | None]] = []
-    dataset = fetch(root, "set", lambda done, total: progress.append((done, total)), policy=policy)
+    dataset = fetch_set(root, lambda done, total: progress.append((done, total)), policy=policy)
     assert dataset == open_dataset(root, "set")
     assert dataset.images == ("photos/a.png", "photos/b.png", "thumbs/a.png")
     assert dataset.path("photos/a.png").read_bytes() == NOISE
@@ -36,7 +36,7 @@ def test_takes_only_the_folder_with_the_images_under_its_new_name(
 ) -> None:
     register(root, server, extracted_folder="photos", rename_to="Set_HR")
     server.serve("set.zip", ARCHIVE)
-    dataset = fetch(root, "set", policy=policy)
+    dataset = fetch_set(root, policy=policy)
     assert dataset.images == ("a.png", "b.png")
     assert dataset.folder.name == "Set_HR"
     assert left(root) == ["Set_HR"]
@@ -47,7 +47,7 @@ def test_finds_the_folder_with_the_images_one_level_deeper(
 ) -> None:
     register(root, server, extracted_folder="png")
     server.serve("set.zip", zipped(**{"set-1.2__png__a": b"a", "set-1.2__sc-png__b": b"b"}))
-    assert fetch(root, "set", policy=policy).images == ("a.png",)
+    assert fetch_set(root, policy=policy).images == ("a.png",)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_a_wrong_extracted_folder_names_those_that_are_there(
     register(root, server, extracted_folder="png")
     server.serve("set.zip", zipped(**files))
     with pytest.raises(DatasetError, match=message):
-        fetch(root, "set", policy=policy)
+        fetch_set(root, policy=policy)
     with pytest.raises(DatasetMissingError):
         open_dataset(root, "set")
     register(root, server)  # the entry is mended, and the archive is still there
-    assert len(fetch(root, "set", policy=policy).images) == 2
+    assert len(fetch_set(root, policy=policy).images) == 2
     assert len(server.requests) == 1
     assert left(root) == ["set"]
 
@@ -76,17 +76,18 @@ def test_what_is_there_is_not_downloaded_again(
     root: Path, server: FileServer, policy: DownloadPolicy
 ) -> None:
     server.serve("set.zip", ARCHIVE)
-    first = fetch(root, "set", policy=policy)
-    assert dataset_status(root, "set").downloaded
-    assert fetch(root, "set", policy=policy) == first
+    first = fetch_set(root, policy=policy)
+    (status,) = (status for status in list_datasets(root) if status.id == "set")
+    assert status.downloaded
+    assert fetch_set(root, policy=policy) == first
     assert len(server.requests) == 1
 
 
 def test_force_downloads_again_and_replaces(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
     server.serve("set.zip", ARCHIVE)
-    fetch(root, "set", policy=policy)
+    fetch_set(root, policy=policy)
     server.serve("set.zip", zipped(new=b"n"), etag='"2"')
-    assert fetch(root, "set", force=True, policy=policy).images == ("new.png",)
+    assert fetch_set(root, force=True, policy=policy).images == ("new.png",)
     assert left(root) == ["set"]
 
 
@@ -94,10 +95,10 @@ def test_force_keeps_the_old_one_where_the_new_one_fails(
     root: Path, server: FileServer, policy: DownloadPolicy
 ) -> None:
     server.serve("set.zip", ARCHIVE)
-    old = fetch(root, "set", policy=policy)
+    old = fetch_set(root, policy=policy)
     server.serve("set.zip", zipped(**{"..__evil": b"x"}), etag='"2"')
-    with pytest.raises(DatasetError, match="leads out of it"):
-        fetch(root, "set", force=True, policy=policy)
+    with pytest.raises(DatasetError, match="outside the destination"):
+        fetch_set(root, force=True, policy=policy)
     assert open_dataset(root, "set") == old
     assert left(root) == ["set"]
 
@@ -106,19 +107,19 @@ def test_never_replaces_unasked_what_somebody_put_there(root: Path, server: File
     (root / "data/datasets/set").mkdir(parents=True)
     (root / "data/datasets/set/notes.txt").write_text("mine")
     with pytest.raises(DatasetError, match=r"exists and holds no images. Move it away"):
-        fetch(root, "set")
+        fetch_set(root)
     (root / "elsewhere").mkdir()
     (root / "data/datasets/other").symlink_to(root / "elsewhere")
     register(root, server, rename_to="other")
     with pytest.raises(DatasetError, match="is a link"):
-        fetch(root, "set", force=True)
+        fetch_set(root, force=True)
     assert server.requests == []
 
 
 def test_an_empty_folder_is_filled(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
     (root / "data/datasets/set").mkdir(parents=True)
     server.serve("set.zip", ARCHIVE)
-    assert len(fetch(root, "set", policy=policy).images) == 3
+    assert len(fetch_set(root, policy=policy).images) == 3
     assert left(root) == ["set"]
 
 
@@ -126,8 +127,8 @@ def test_a_hostile_archive_leaves_nothing_behind(
     root: Path, server: FileServer, policy: DownloadPolicy
 ) -> None:
     server.serve("set.zip", zipped(a=b"a", **{"..__..__evil": b"x"}))
-    with pytest.raises(DatasetError, match=r"leads out of it.* It came from"):
-        fetch(root, "set", policy=policy)
+    with pytest.raises(DatasetError, match=r"outside the destination.* It came from"):
+        fetch_set(root, policy=policy)
     assert left(root) == []
     assert not list(root.rglob("evil*"))
 
@@ -141,8 +142,8 @@ def test_a_damaged_archive_is_downloaded_anew_the_next_time(
     register(root, server, type="tar.gz")
     server.serve("set.zip", body)
     for _ in range(2):
-        with pytest.raises(DatasetError, match=r"damaged, or is no tar\.gz"):
-            fetch(root, "set", policy=policy)
+        with pytest.raises(DatasetError, match=r"damaged, or is not a tar\.gz"):
+            fetch_set(root, policy=policy)
         assert left(root) == []
     assert len(server.requests) == 2
 
@@ -155,15 +156,15 @@ def test_a_run_that_was_killed_while_replacing_loses_nothing(
     (old / "old.png").write_bytes(b"o")
     server.serve("set.zip", ARCHIVE, answers=[404])
     with pytest.raises(DatasetError, match="404"):
-        fetch(root, "set", policy=policy)
+        fetch_set(root, policy=policy)
     assert open_dataset(root, "set").images == ("old.png",)
     assert left(root) == ["set"]
 
 
 def test_limits_can_be_given(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
     server.serve("set.zip", ARCHIVE)
-    with pytest.raises(DatasetError, match="more than 2 files"):
-        fetch(root, "set", policy=policy, limits=UnpackLimits(10**6, files=2))
+    with pytest.raises(DatasetError, match="more than 2 entries"):
+        fetch_set(root, policy=policy, limits=UnpackLimits(10**6, entries=2))
     assert left(root) == []
 
 
@@ -173,7 +174,7 @@ def test_an_archive_without_images_is_refused(root: Path, server: FileServer, po
         archive.writestr("readme.txt", b"moved")
     server.serve("set.zip", stream.getvalue())
     with pytest.raises(DatasetError, match="holds no images"):
-        fetch(root, "set", policy=policy)
+        fetch_set(root, policy=policy)
     assert left(root) == []
 
 
@@ -186,11 +187,11 @@ def test_a_full_disk_keeps_the_archive(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("codecstudy.datasets.archive._write", full)
+        patch.setattr("codecstudy.datasets.archive.shutil.copyfileobj", full)
         with pytest.raises(DatasetError, match="No space left"):
-            fetch(root, "set", policy=policy)
+            fetch_set(root, policy=policy)
     assert partial(root) == ["archive.part", "archive.part.json"]
-    assert len(fetch(root, "set", policy=policy).images) == 3
+    assert len(fetch_set(root, policy=policy).images) == 3
     assert len(server.requests) == 1
 
 
@@ -204,11 +205,11 @@ def test_two_fetches_of_one_dataset_do_not_mix(
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         with pytest.raises(DatasetError, match="Another process is fetching 'set'"):
-            fetch(root, "set", policy=policy)
+            fetch_set(root, policy=policy)
         assert server.requests == []
     finally:
         os.close(handle)
-    assert len(fetch(root, "set", policy=policy).images) == 3
+    assert len(fetch_set(root, policy=policy).images) == 3
 
 
 def test_a_dataset_without_an_address_says_what_to_do_by_hand(tmp_path: Path) -> None:
@@ -223,13 +224,13 @@ def test_folders_and_the_sample_need_no_download(root: Path, server: FileServer)
     assert len(fetch(root, "sample").images) == 6
     register(root, server, type="folder", url=None, path="photos")
     with pytest.raises(DatasetMissingError, match="Put the images there"):
-        fetch(root, "set")
+        fetch_set(root)
     (root / "photos").mkdir()
     (root / "photos/a.png").write_bytes(b"a")
-    assert fetch(root, "set").images == ("a.png",)
+    assert fetch_set(root).images == ("a.png",)
     assert server.requests == []
 
 
 def test_an_unknown_id_is_refused(root: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no dataset 'sett'\. Did you mean set"):
+    with pytest.raises(DatasetError, match=r"no dataset 'sett'; did you mean set\?"):
         fetch(root, "sett")

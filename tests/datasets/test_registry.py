@@ -39,15 +39,15 @@ def test_reads_every_key_of_the_format() -> None:
         ("{", "f.json is not JSON"),
         ("[]", 'f.json must be an object with a list "datasets"'),
         ('{"datasets": {}}', 'f.json must be an object with a list "datasets"'),
-        ('{"datasets": [], "dataset": 1}', "unknown key 'dataset'. Did you mean datasets?"),
+        ('{"datasets": [], "dataset": 1}', "unknown key 'dataset'; did you mean datasets?"),
         (registry(7), "f.json: dataset 1: the entry: .*not 7"),
         (registry({"name": "X", "type": "zip"}), "f.json: dataset 1: id: Field required"),
-        (registry(ENTRY, ENTRY), "f.json: dataset 'x' is there twice"),
+        (registry(ENTRY, ENTRY), "f.json: dataset 'x' occurs twice"),
         (
             registry(ENTRY | {"extracted_foldr": "a"}),
-            "'x' has an unknown key 'extracted_foldr'. Did you mean extr",
+            "'x': unknown key 'extracted_foldr'; did you mean extr",
         ),
-        (registry(ENTRY | {"zzz": 1}), "unknown key 'zzz'. Known are: id, name, .*sha256"),
+        (registry(ENTRY | {"zzz": 1}), "unknown key 'zzz'. Known keys: id, name, .*sha256"),
         (
             registry(ENTRY | {"type": "rar"}),
             "dataset 'x': type: .*'zip', 'tar', 'tar.gz', 'tgz' or 'folder', not 'rar'",
@@ -96,6 +96,16 @@ def test_the_package_brings_the_datasets_that_people_compare_codecs_on() -> None
         assert entry.description
         assert entry.source is not None
         assert urlsplit(entry.source).scheme == "https", entry.id
+
+
+def test_what_the_package_downloads_has_a_hash_or_is_known_to_have_none() -> None:
+    unverified = {entry.id for entry in built_in().values() if entry.url and entry.sha256 is None}
+    # Nobody has published a hash of these. Take an id out when its hash is added; add none.
+    assert unverified == {
+        "clic2021-test", "clic2022-valid", "clic2022-test", "clic2024-valid", "clic2024-test", "cid22-valid",
+        "cid22", "gb82", "gb82-sc", "tecnick",
+    }  # fmt: skip
+    assert all(urlsplit(entry.url).scheme == "https" for entry in built_in().values() if entry.url)
 
 
 def test_folders_of_the_packages_datasets_differ() -> None:

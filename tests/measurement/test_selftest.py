@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from codecstudy import codecs, images
+from codecstudy import codecs, images, metrics
+from codecstudy.cli.app import app
 from codecstudy.codecs.base import Pixels
 from codecstudy.errors import CodecstudyError
 from codecstudy.measurement import selftest
-from codecstudy.pipeline.runner import PipelineRunner
+from codecstudy.metrics.base import Metric
+from codecstudy.pipeline import PipelineRunner
 from codecstudy.study import StudyConfig
 
 
 def test_all_is_well() -> None:
     selftest.check_chain(codecs.names())
+    selftest.check_metrics(metrics.names())
 
 
 @pytest.mark.parametrize("fmt", ["jpeg", "webp", "avif", "jxl"])
@@ -47,3 +52,50 @@ def test_truncated_16_bits_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "load", truncating)
     with pytest.raises(CodecstudyError, match="16 bits are rounded wrongly; alpha is flattened wrongly"):
         selftest.check_chain(())
+
+
+class Indifferent:
+    """Gives every image the same score."""
+
+    def __init__(self, score: float) -> None:
+        self._score = score
+
+    def scores(self, distorted: object) -> dict[str, float]:
+        return {"psnr": self._score}
+
+
+def broken_psnr(monkeypatch: pytest.MonkeyPatch, **changes: object) -> None:
+    """Put a broken metric in the place of PSNR."""
+    get = metrics.get
+    broken = dataclasses.replace(get("psnr"), **changes)
+
+    def found(name: str) -> Metric:
+        return broken if name == "psnr" else get(name)
+
+    monkeypatch.setattr(metrics, "get", found)
+
+
+@pytest.mark.parametrize("score", [40.0, math.nan, math.inf])
+def test_a_metric_that_cannot_tell_images_apart_is_found(
+    monkeypatch: pytest.MonkeyPatch, score: float
+) -> None:
+    broken_psnr(monkeypatch, prepare=lambda reference: Indifferent(score))
+    with pytest.raises(CodecstudyError, match=f"psnr: {score:g} for identical images and {score:g} for a"):
+        selftest.check_metrics(["psnr"])
+
+
+def fail() -> None:
+    raise EOFError("Ran out of input")
+
+
+def test_a_metric_whose_machine_code_cannot_be_loaded_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_psnr(monkeypatch, compile=fail)
+    with pytest.raises(CodecstudyError, match="self-test failed: psnr: EOFError: Ran out of input"):
+        selftest.check_metrics(metrics.names())
+
+
+def test_doctor_puts_every_metric_to_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_psnr(monkeypatch, compile=fail)
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 1
+    assert "psnr: EOFError: Ran out of input" in done.output

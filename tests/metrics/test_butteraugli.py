@@ -13,26 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from codecstudy.metrics import butteraugli
+from codecstudy.metrics.butteraugli import malta
 from support import butteraugli_oracle as oracle
 from support import golden
-from support.pictures import noisy
-
-Pixels = NDArray[np.uint8]
+from support.pictures import Pixels, noisy, picture
 
 
 def assert_same_distances(found: NDArray[np.float32], expected: NDArray[np.float64]) -> None:
     """Equal but for float32 rounding, of the distances and of what they are differences of."""
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 + 2e-4 * expected.max())
-
-
-def picture(height: int, width: int, seed: int = 0) -> Pixels:
-    """Smooth colours, edges and texture."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width]
-    waves = [127 + 100 * np.sin(x / (5 + 3 * c) + y / (9 - 2 * c) + seed) for c in range(3)]
-    pixels = np.stack(waves, axis=2)
-    pixels[height // 3 : height // 2, width // 4 : width // 2] = (220, 40, 90)
-    return np.clip(pixels + rng.normal(0, 5, pixels.shape), 0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("row", golden.rows(), ids=lambda row: f"{row['image']} {row['distortion']}")
@@ -55,7 +44,22 @@ def test_map_is_the_oracles_at_every_size(height: int, width: int, seed: int, st
     assert_same_distances(found, expected)
 
 
-@pytest.mark.parametrize(("height", "width"), [(8, 8), (14, 40), (15, 15), (17, 512), (300, 9), (65, 545)])
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [
+        (8, 8),
+        (14, 40),
+        (15, 15),
+        (17, 512),
+        (300, 9),
+        (65, 545),
+        (16, 16),
+        (20, 31),
+        (33, 64),
+        (40, 129),
+        (9, 100),
+    ],
+)
 def test_map_is_the_oracles_at_the_edges_of_the_layout(height: int, width: int) -> None:
     reference = picture(height, width)
     distorted = np.roll(reference, 1, axis=1)
@@ -206,3 +210,10 @@ def test_memory_of_a_prepared_reference_is_bounded_and_scores_allocate_nothing_l
         assert peak - before < 10_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("lines", [malta.LINES_FULL, malta.LINES_SPARSE])
+def test_malta_has_sixteen_lines_that_mirror_each_other(lines: list[malta.Line]) -> None:
+    assert len(lines) == 16
+    assert sorted(tuple((dy, -dx) for dy, dx in line) for line in lines[2:]) == sorted(lines[2:])
+    assert all(max(abs(dy), abs(dx)) <= malta.REACH for line in lines for dy, dx in line)

@@ -3,58 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numba
 import pytest
+from numba.core.errors import NumbaError
 
-import codecstudy
 from codecstudy.metrics import kernels
-
-COMPILE = """
-from codecstudy.metrics import kernels
-print("was", kernels.is_compiled(["psnr"]))
-kernels.compile_all(["psnr"], lambda p: p.metric and print("compiled", p.metric, p.done, "of", p.total))
-print("is", kernels.is_compiled(["psnr"]))
-print("in", kernels.cache_folder())
-print("note", kernels.cache_note())
-"""
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A copy of the package's sources, with nothing compiled."""
-    copy = tmp_path / "lib" / "codecstudy"
-    shutil.copytree(Path(codecstudy.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
-
-
-def start(package: Path, code: str, **env: str) -> subprocess.Popen[str]:
-    """A process that imports ``package`` and has its user cache and temporary files beside it."""
-    root = package.parent.parent
-    (root / "tmp").mkdir(exist_ok=True)
-    places = {"HOME": str(root / "home"), "XDG_CACHE_HOME": str(root / "cache"), "TMPDIR": str(root / "tmp")}
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", code],
-        env={**os.environ, "PYTHONPATH": str(package.parent), **places, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def output(process: subprocess.Popen[str]) -> str:
-    text, _ = process.communicate()
-    assert process.returncode == 0, text
-    return text
-
-
-def make_unwritable(folder: Path) -> None:
-    """A file in its place: permissions would not stop a test that runs as root."""
-    folder.write_text("")
+from support.package_copies import COMPILE, make_unwritable, output, start
 
 
 def test_kernels_are_kept_with_the_package_and_compiled_once(package: Path) -> None:
@@ -137,3 +93,69 @@ def test_the_users_own_numba_settings_stay_as_they_are() -> None:
     compiled = kernels.Kernel(increment, numba.types.int64(numba.types.int64))
     assert compiled(1) == 2
     assert before == numba.config.CACHE_DIR
+
+
+def test_a_kernel_that_cannot_be_compiled_says_so() -> None:
+    def nonsense(x: int) -> int:
+        return x.no_such_attribute  # type: ignore[attr-defined,no-any-return]
+
+    with pytest.raises(NumbaError, match="no_such_attribute"):
+        kernels.Kernel(nonsense, numba.types.int64(numba.types.int64)).compile()
+
+
+# --- damaged files ---------------------------------------------------------------------------------------
+
+SCORE = """
+import numpy as np
+from codecstudy import metrics
+black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
+print(metrics.get("psnr").prepare(black).scores(white))
+"""
+SCORED = "{'psnr': 0.0}\n"
+
+
+def cached(package: Path, suffix: str) -> Path:
+    """The one file of this kind that the kernels of PSNR have."""
+    [file] = (package / "metrics" / "__pycache__" / "kernels").rglob(f"*{suffix}")
+    return file
+
+
+DAMAGE = """
+import pickle
+from codecstudy.metrics import psnr
+path = "FILE"
+kernel = psnr.sum_of_squared_differences
+whole = open(path, "rb").read()
+for damaged in (b"", whole[: len(whole) // 2], bytes(len(whole)), b"garbage", pickle.dumps(7)):
+    open(path, "wb").write(damaged)
+    kernel.__dict__.pop("_compiled", None)
+    kernel.compile()
+    print(open(path, "rb").read() not in (b"", damaged))
+"""
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_a_damaged_file_is_compiled_again_and_replaced(package: Path, suffix: str) -> None:
+    output(start(package, COMPILE))
+    file = cached(package, suffix)
+    assert output(start(package, DAMAGE.replace("FILE", str(file)))) == "True\n" * 5
+    healed = file.stat().st_mtime_ns
+    assert output(start(package, SCORE)) == SCORED
+    assert file.stat().st_mtime_ns == healed
+
+
+def test_processes_that_find_a_damaged_file_at_once_all_score(package: Path) -> None:
+    output(start(package, COMPILE))
+    for suffix in (".nbi", ".nbc"):
+        cached(package, suffix).write_bytes(b"garbage")
+    processes = [start(package, SCORE) for _ in range(3)]
+    assert [output(process) for process in processes] == [SCORED] * 3
+    assert output(start(package, SCORE)) == SCORED
+
+
+def test_a_damaged_marker_does_no_harm(package: Path) -> None:
+    output(start(package, COMPILE))
+    cached(package, ".compiled").write_bytes(b"garbage")
+    assert output(start(package, SCORE)) == SCORED
+    cached(package, ".compiled").unlink()
+    assert "compiled psnr" in output(start(package, COMPILE))

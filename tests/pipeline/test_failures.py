@@ -14,8 +14,8 @@ import pytest
 
 from codecstudy import host
 from codecstudy.errors import CodecstudyError
-from codecstudy.pipeline import events
-from codecstudy.pipeline.runner import PipelineRunner
+from codecstudy.metrics import kernels
+from codecstudy.pipeline import PipelineRunner, events
 from codecstudy.results import QualityResults
 from codecstudy.store import Store
 from support.pipeline_runs import FOUR, fake, many_photos, runs, saved, start_script, study, timeless, workers
@@ -40,6 +40,7 @@ def test_unreadable_images_are_records_and_the_run_goes_on(root: Path, photos: P
 
 MISBEHAVIOUR = {
     "RAISE": ("encode", "encoder says no"),
+    "TELL_KERNEL_CACHE": ("encode", f"kernels are in {kernels.cache_folder()}"),
     "GARBAGE": ("encode", "str"),
     "EMPTY": ("encode", "no bytes"),
     "UNPICKLABLE": ("encode", "cannot cross"),

@@ -47,9 +47,9 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("slot", COLOURS)
-def test_names_in_these_colours_can_be_read(theme: str, slot: str) -> None:
-    a, b = sorted((luminance(getattr(COLOURS[slot], theme)), luminance(PAPERS[theme])))
+@pytest.mark.parametrize("style", COLOURS)
+def test_names_in_these_colours_can_be_read(theme: str, style: str) -> None:
+    a, b = sorted((luminance(getattr(COLOURS[style], theme)), luminance(PAPERS[theme])))
     # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never the only sign.
     assert (b + 0.05) / (a + 0.05) >= 3.5
 
@@ -57,7 +57,7 @@ def test_names_in_these_colours_can_be_read(theme: str, slot: str) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("eyes", EYES)
 def test_the_four_formats_are_told_apart(theme: str, eyes: str) -> None:
-    seen = {slot: oklab(np.array(EYES[eyes]) @ linear(getattr(COLOURS[slot], theme))) for slot in COMMON}
+    seen = {style: oklab(np.array(EYES[eyes]) @ linear(getattr(COLOURS[style], theme))) for style in COMMON}
     for one, other in itertools.combinations(COMMON, 2):
         assert np.linalg.norm(seen[one] - seen[other]) > 0.09, (one, other)
 
@@ -65,5 +65,5 @@ def test_the_four_formats_are_told_apart(theme: str, eyes: str) -> None:
 def test_encoders_of_your_own_get_colours_in_turn() -> None:
     found = facts(["mine", "jpeg", "yours", "mine"])
     assert found["jpeg"].title == "JPEG"
-    assert [found[name].slot for name in ("mine", "yours")] == ["other1", "other2"]
-    assert all(one.slot in COLOURS for one in facts([f"f{k}" for k in range(9)]).values())
+    assert [found[name].style for name in ("mine", "yours")] == ["other1", "other2"]
+    assert all(one.style in COLOURS for one in facts([f"f{k}" for k in range(9)]).values())

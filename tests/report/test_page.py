@@ -122,6 +122,14 @@ def test_the_metric_changes_plots_and_tables_together(desktop: Visit) -> None:
     choose.filter(has_text="SSIMULACRA2").click()
 
 
+def test_an_axis_on_which_lower_is_better_has_ticks(desktop: Visit) -> None:
+    choose = desktop.page.locator("#curves [data-control=metric] button")
+    choose.filter(has_text="Butteraugli").first.click()
+    ticks = desktop.page.locator("#plot-curves .axes .grid + text").all_text_contents()
+    assert ticks == ["1", "2", "3", "4", "5", "6", "7"]
+    choose.filter(has_text="SSIMULACRA2").click()
+
+
 def test_the_target_changes_the_answer(desktop: Visit) -> None:
     page = desktop.page
     assert page.locator("h1:visible").text_content() == "Use AVIF at quality 80."
@@ -187,7 +195,7 @@ def test_the_slider_moves_by_key_and_by_mouse(desktop: Visit) -> None:
     assert page.evaluate(f"parseFloat({clipped}.split(' ')[3])") == pytest.approx(25, abs=1)
 
 
-def test_the_gallery_shows_pictures_zooms_and_maps_damage(desktop: Visit) -> None:
+def test_the_gallery_shows_pictures_zooms_and_maps_differences(desktop: Visit) -> None:
     page = desktop.page
     assert desktop.count("#gallery .thumbs button") == 5
     assert desktop.count("#gallery .sides figure") == 5
@@ -199,9 +207,9 @@ def test_the_gallery_shows_pictures_zooms_and_maps_damage(desktop: Visit) -> Non
     assert page.evaluate(width) == pytest.approx(4 * before, rel=0.01)
     page.get_by_role("button", name="1×").click()
     assert desktop.count("#gallery .heat:visible") == 0
-    page.get_by_role("button", name="Damage map").click()
+    page.get_by_role("button", name="Difference map").click()
     assert desktop.count("#gallery .heat:visible") == 5
-    page.get_by_role("button", name="Damage map").click()
+    page.get_by_role("button", name="Difference map").click()
     page.locator("#gallery .thumbs button").nth(1).click()
     assert "median" in page.locator("#gallery .why").text_content()
 

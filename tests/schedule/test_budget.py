@@ -7,15 +7,15 @@ import statistics
 
 import pytest
 
-from codecstudy.schedule import Source
-from codecstudy.schedule.costs import CostModel
+from codecstudy.schedule import SourceWork
+from codecstudy.schedule.cost_model import CostModel
 from support.simulation import Simulation, images, lognormal, study
 
 IMAGES_IN_BUDGET = 20
 
 
 def limited(seed: int, workers: int, settings: int, *, spread: float = 0.0) -> tuple[Simulation, float]:
-    """A run whose budget is 20 times the cost of its dearest image, with more images than it can measure."""
+    """A run whose budget is 20 times the cost of its most expensive image, with more images than it can measure."""
     count = 40 * workers
     while True:
         rng = random.Random(seed)
@@ -74,7 +74,7 @@ def test_an_outsize_image_does_not_end_the_run() -> None:
     rng = random.Random(0)
     costs, truth = study(rng, 6)
     sources = images(rng, 200, 6)
-    sources[30] = Source(30, sources[30].settings, (5000.0,))
+    sources[30] = SourceWork(30, sources[30].settings, (5000.0,))
     mean = statistics.fmean(truth.cost(source) for source in sources if source.index != 30)
     simulation = Simulation(sources, CostModel(costs), truth, workers=2, budget=40 * mean).run()
     opened = [span.given.task.source for span in simulation.spans]

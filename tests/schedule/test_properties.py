@@ -10,8 +10,8 @@ import random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from codecstudy.schedule import Assignment, Source, Task
-from codecstudy.schedule.costs import CostModel
+from codecstudy.schedule import Dispatch, SourceWork, Task
+from codecstudy.schedule.cost_model import CostModel
 from support.simulation import Simulation, images, study
 
 KINDS = ("kill", "join", "leave")
@@ -67,7 +67,7 @@ class Run:
         self.sources = [
             source
             if rng.random() < 0.7
-            else Source(
+            else SourceWork(
                 source.index, source.settings[rng.randrange(len(source.settings)) :], source.megapixels
             )
             for source in everything
@@ -92,7 +92,7 @@ class Run:
         for when, kind in drawn["disturbances"]:
             self.simulation.at(when * self.seconds, lambda kind=kind: self.disturb(kind))
 
-    def watch(self, worker: int, given: Assignment) -> None:
+    def watch(self, worker: int, given: Dispatch) -> None:
         progress = self.simulation.scheduler.progress(self.simulation.now)
         self.helped_early |= given.helping and progress.sources_opened < progress.sources
 

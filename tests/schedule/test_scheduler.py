@@ -7,8 +7,16 @@ from collections import Counter
 
 import pytest
 
-from codecstudy.schedule import Assignment, Scheduler, Source, Task
-from codecstudy.schedule.costs import CostModel, SettingCost
+from codecstudy.schedule import (
+    Dispatch,
+    MemoryLimit,
+    OrderPolicy,
+    Scheduler,
+    SourceWork,
+    Task,
+    TimeBudget,
+)
+from codecstudy.schedule.cost_model import CostModel, SettingCost
 from support.simulation import Simulation, images, study
 
 GB = 1_000_000_000
@@ -19,12 +27,12 @@ def model(settings: int = 4, *, seconds: float = 1.0, opening: float = 0.1) -> C
     return CostModel([SettingCost("c", seconds / 2, seconds / 2) for _ in range(settings)], opening)
 
 
-def sources(count: int, settings: int = 4, area: float = 1.0) -> list[Source]:
+def sources(count: int, settings: int = 4, area: float = 1.0) -> list[SourceWork]:
     every = tuple(range(settings))
-    return [Source(n, every, (area,)) for n in range(count)]
+    return [SourceWork(n, every, (area,)) for n in range(count)]
 
 
-def task_of(given: Assignment | None) -> Task:
+def task_of(given: Dispatch | None) -> Task:
     assert given is not None
     return given.task
 
@@ -36,7 +44,7 @@ def run_one(scheduler: Scheduler, worker: str, now: float) -> Task:
 
 
 def test_a_worker_keeps_its_source() -> None:
-    scheduler = Scheduler(sources(3), model(), ["a", "b"], start=0)
+    scheduler = Scheduler(sources(3), model(), ["a", "b"])
     seen = [run_one(scheduler, "a", now).source for now in range(8)]
     assert seen == [0] * 4 + [1] * 4
     assert run_one(scheduler, "b", 8).source == 2
@@ -44,7 +52,7 @@ def test_a_worker_keeps_its_source() -> None:
 
 def test_opening_is_told_once_per_source_and_size() -> None:
     costs = CostModel([SettingCost("c", 0.5, 0.5, size=size) for size in (0, 0, 1, 1)])
-    scheduler = Scheduler([Source(n, (0, 1, 2, 3), (1.0, 0.5)) for n in range(2)], costs, ["a"], start=0)
+    scheduler = Scheduler([SourceWork(n, (0, 1, 2, 3), (1.0, 0.5)) for n in range(2)], costs, ["a"])
     opens = []
     for now in range(8):
         given = scheduler.next("a", now)
@@ -56,38 +64,42 @@ def test_opening_is_told_once_per_source_and_size() -> None:
 
 def test_the_longest_task_of_a_size_comes_first() -> None:
     costs = CostModel([SettingCost(n, seconds, size=n // 3) for n, seconds in enumerate((1, 3, 2, 7, 9, 8))])
-    scheduler = Scheduler([Source(0, (0, 1, 2, 3, 4, 5), (1.0, 1.0))], costs, ["a"], start=0)
+    scheduler = Scheduler([SourceWork(0, (0, 1, 2, 3, 4, 5), (1.0, 1.0))], costs, ["a"])
     assert [run_one(scheduler, "a", now).setting for now in range(6)] == [1, 2, 0, 4, 5, 3]
 
 
 def test_a_helper_begins_at_the_last_size() -> None:
     costs = CostModel([SettingCost("c", 0.5, 0.5, size=n // 4) for n in range(8)])
-    scheduler = Scheduler([Source(0, tuple(range(8)), (1.0, 1.0))], costs, ["a", "b"], start=0)
+    scheduler = Scheduler([SourceWork(0, tuple(range(8)), (1.0, 1.0))], costs, ["a", "b"])
     assert task_of(scheduler.next("a", 0)).setting == 0
     given = scheduler.next("b", 0)
-    assert given == Assignment(Task(0, 4), helping=True, opens=True)
+    assert given == Dispatch(Task(0, 4), helping=True, opens=True)
 
 
 @pytest.mark.parametrize(("opening", "helps"), [(3.0, False), (0.1, True)])
 def test_help_only_where_it_ends_the_source_sooner(opening: float, helps: bool) -> None:
     """One task of a second is left, behind one that has just begun."""
-    scheduler = Scheduler(sources(1, 3), model(3, opening=opening), ["a", "b"], start=0)
+    scheduler = Scheduler(sources(1, 3), model(3, opening=opening), ["a", "b"])
     run_one(scheduler, "a", 0)
     assert scheduler.next("a", 1) is not None
     given = scheduler.next("b", 1)
-    assert given == (Assignment(Task(0, 2), helping=True, opens=True) if helps else None)
+    assert given == (Dispatch(Task(0, 2), helping=True, opens=True) if helps else None)
 
 
 def test_help_goes_where_most_work_is_left() -> None:
-    work = [Source(0, (0, 1), (1.0,)), Source(1, (0, 1, 2, 3), (1.0,)), Source(2, (0, 1, 2), (1.0,))]
-    scheduler = Scheduler(work, model(), ["a", "b", "c", "d"], start=0)
+    work = [
+        SourceWork(0, (0, 1), (1.0,)),
+        SourceWork(1, (0, 1, 2, 3), (1.0,)),
+        SourceWork(2, (0, 1, 2), (1.0,)),
+    ]
+    scheduler = Scheduler(work, model(), ["a", "b", "c", "d"])
     for worker in "abc":
         scheduler.next(worker, 0)
     assert task_of(scheduler.next("d", 0)).source == 1
 
 
 def test_a_worker_holds_two_tasks_at_most() -> None:
-    scheduler = Scheduler(sources(2, 8), model(8), ["a"], start=0)
+    scheduler = Scheduler(sources(2, 8), model(8), ["a"])
     first, second = scheduler.next("a", 0), scheduler.next("a", 0)
     assert first
     assert second
@@ -95,21 +107,21 @@ def test_a_worker_holds_two_tasks_at_most() -> None:
 
 
 def test_nothing_is_held_ahead_that_another_could_begin_sooner() -> None:
-    scheduler = Scheduler(sources(1, 3), model(3), ["a", "b"], start=0)
+    scheduler = Scheduler(sources(1, 3), model(3), ["a", "b"])
     assert scheduler.next("a", 0) is not None
     assert scheduler.next("a", 0) is None
     assert scheduler.next("b", 0) is not None
 
 
 def test_no_source_is_opened_ahead_of_a_worker_that_has_none() -> None:
-    scheduler = Scheduler(sources(2, 1), model(1), ["a", "b"], start=0)
+    scheduler = Scheduler(sources(2, 1), model(1), ["a", "b"])
     assert task_of(scheduler.next("a", 0)).source == 0
     assert scheduler.next("a", 0) is None
     assert task_of(scheduler.next("b", 0)).source == 1
 
 
 def test_no_source_is_opened_ahead_of_a_worker_that_will_have_none() -> None:
-    scheduler = Scheduler(sources(4, 1), model(1), ["a", "b"], start=0)
+    scheduler = Scheduler(sources(4, 1), model(1), ["a", "b"])
     run_one(scheduler, "a", 0)
     assert task_of(scheduler.next("b", 0)).source == 1
     assert task_of(scheduler.next("a", 1)).source == 2
@@ -118,7 +130,7 @@ def test_no_source_is_opened_ahead_of_a_worker_that_will_have_none() -> None:
 
 def test_a_source_is_opened_ahead_where_many_are_left() -> None:
     """And if its worker dies, neither the one that it ran nor the one ahead is forgotten."""
-    scheduler = Scheduler(sources(7, 1), model(1), ["a", "b"], start=0)
+    scheduler = Scheduler(sources(7, 1), model(1), ["a", "b"])
     run_one(scheduler, "a", 0)
     run_one(scheduler, "b", 0)
     assert [task_of(scheduler.next("a", 1)).source for _ in range(2)] == [2, 3]
@@ -129,8 +141,11 @@ def test_a_source_is_opened_ahead_where_many_are_left() -> None:
 
 def test_a_helper_holds_nothing_ahead_while_a_source_waits_for_room() -> None:
     """What it does next may be that source."""
-    work = [Source(0, tuple(range(8)), (1.0,)), Source(1, tuple(range(8)), (1.0,), opening_bytes=3 * GB)]
-    scheduler = Scheduler(work, model(8), ["a", "b"], start=0, memory_limit=3 * GB + 1)
+    work = [
+        SourceWork(0, tuple(range(8)), (1.0,)),
+        SourceWork(1, tuple(range(8)), (1.0,), opening_bytes=3 * GB),
+    ]
+    scheduler = Scheduler(work, model(8), ["a", "b"], memory=MemoryLimit(3 * GB + 1))
     assert scheduler.next("a", 0) is not None
     given = scheduler.next("b", 0)
     assert given is not None
@@ -141,7 +156,7 @@ def test_a_helper_holds_nothing_ahead_while_a_source_waits_for_room() -> None:
 
 def test_a_source_refused_once_is_looked_at_again() -> None:
     """The first tasks are taken to last a second; then one shows that they are twenty times as quick."""
-    scheduler = Scheduler(sources(6), model(opening=0.001), ["a", "b"], start=0, budget=3.9)
+    scheduler = Scheduler(sources(6), model(opening=0.001), ["a", "b"], budget=TimeBudget(3.9))
     first = task_of(scheduler.next("a", 0))
     for _ in range(4):
         scheduler.failed("b", task_of(scheduler.next("b", 0)), 0)
@@ -155,7 +170,7 @@ def test_a_source_refused_once_is_looked_at_again() -> None:
 
 
 def test_a_task_that_kills_twice_is_given_up() -> None:
-    scheduler = Scheduler(sources(1, 2), model(2), ["a"], start=0)
+    scheduler = Scheduler(sources(1, 2), model(2), ["a"])
     first = task_of(scheduler.next("a", 0))
     second = task_of(scheduler.next("a", 0))
     assert scheduler.lost("a", first, [second], 1) is None
@@ -170,7 +185,7 @@ def test_a_task_that_kills_twice_is_given_up() -> None:
 
 
 def test_a_dead_workers_source_is_taken_over_before_a_new_one_is_opened() -> None:
-    scheduler = Scheduler(sources(3), model(), ["a", "b"], start=0)
+    scheduler = Scheduler(sources(3), model(), ["a", "b"])
     for worker in "ab":
         scheduler.next(worker, 0)
     task = run_one_of(scheduler, "b", 0)
@@ -189,14 +204,14 @@ def run_one_of(scheduler: Scheduler, worker: str, now: float) -> Task:
 
 
 def test_a_worker_that_came_late_gets_work() -> None:
-    scheduler = Scheduler(sources(2), model(), ["a"], start=0)
+    scheduler = Scheduler(sources(2), model(), ["a"])
     scheduler.next("a", 0)
     scheduler.add_worker("b")
     assert task_of(scheduler.next("b", 0)).source == 1
 
 
-def test_done_waits_for_what_is_in_flight() -> None:
-    scheduler = Scheduler(sources(1, 1), model(1), ["a"], start=0)
+def test_done_waits_for_open_sources() -> None:
+    scheduler = Scheduler(sources(1, 1), model(1), ["a"])
     assert not scheduler.done(0)
     task = task_of(scheduler.next("a", 0))
     scheduler.stop()
@@ -205,37 +220,63 @@ def test_done_waits_for_what_is_in_flight() -> None:
     assert scheduler.done(1)
 
 
+def large_then_small() -> tuple[list[SourceWork], dict[str, float]]:
+    """After a first source of one second: one of fifty, and two of one."""
+    every = (0, 1)
+    return [SourceWork(n, every, (area,)) for n, area in enumerate((0.5, 25.0, 0.5, 0.5))], {"opening": 0.001}
+
+
+@pytest.mark.parametrize(("window", "opened"), [(1, [0]), (16, [0, 2, 3])])
+def test_a_strict_order_never_passes_over_a_source(window: int, opened: list[int]) -> None:
+    work, costs = large_then_small()
+    scheduler = Scheduler(
+        work, model(2, **costs), ["a"], budget=TimeBudget(20), order=OrderPolicy(window=window)
+    )
+    seen, now = [], 0.0
+    while not scheduler.done(now):
+        task = task_of(scheduler.next("a", now))
+        now += 0.5
+        scheduler.finished("a", task, now, 0.5)
+        seen.append(task.source)
+    assert sorted(set(seen)) == opened
+
+
+def test_a_window_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        OrderPolicy(window=0)
+
+
 def test_nothing_to_do_is_done() -> None:
-    assert Scheduler([], model(), ["a"], start=0).done(0)
-    stopped = Scheduler(sources(2), model(), ["a"], start=0)
+    assert Scheduler([], model(), ["a"]).done(0)
+    stopped = Scheduler(sources(2), model(), ["a"])
     stopped.stop()
     assert stopped.done(0)
     assert stopped.next("a", 0) is None
 
 
-def test_strangers_are_refused() -> None:
-    scheduler = Scheduler(sources(1), model(), ["a"], start=0)
-    with pytest.raises(ValueError, match="no worker 'z'"):
+def test_unknown_workers_and_tasks_are_refused() -> None:
+    scheduler = Scheduler(sources(1), model(), ["a"])
+    with pytest.raises(ValueError, match="unknown worker 'z'"):
         scheduler.next("z", 0)
-    with pytest.raises(ValueError, match="does not hold"):
+    with pytest.raises(ValueError, match="does not have"):
         scheduler.finished("a", Task(0, 0), 0)
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="exists already"):
         scheduler.add_worker("a")
-    with pytest.raises(ValueError, match="but holds"):
+    with pytest.raises(ValueError, match="but has"):
         scheduler.lost("a", Task(0, 0), [], 0)
 
 
 @pytest.mark.parametrize(
     ("work", "message"),
     [
-        ([Source(0, (), (1.0,))], "no settings left"),
-        ([Source(0, (0,), (1.0,)), Source(0, (1,), (1.0,))], "same index"),
-        ([Source(0, (0,), ())], "lacks the size"),
+        ([SourceWork(0, (), (1.0,))], "no settings left"),
+        ([SourceWork(0, (0,), (1.0,)), SourceWork(0, (1,), (1.0,))], "same index"),
+        ([SourceWork(0, (0,), ())], "lacks the size"),
     ],
 )
-def test_sources_that_make_no_sense_are_refused(work: list[Source], message: str) -> None:
+def test_sources_that_make_no_sense_are_refused(work: list[SourceWork], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Scheduler(work, model(), ["a"], start=0)
+        Scheduler(work, model(), ["a"])
 
 
 def test_a_large_image_among_small_ones() -> None:
@@ -243,7 +284,7 @@ def test_a_large_image_among_small_ones() -> None:
     rng = random.Random(0)
     costs, truth = study(rng, 8)
     work = images(rng, 80, 8, median=1.0)
-    work[6] = Source(6, work[6].settings, (20.0,))
+    work[6] = SourceWork(6, work[6].settings, (20.0,))
     model = CostModel(costs)
     limit = int(model.memory(0, 20.0) + 1.5 * model.memory(0, work[0].megapixels[0]))
     simulation = Simulation(work, model, truth, 4, memory_limit=limit).run()
@@ -259,10 +300,10 @@ def test_a_large_image_among_small_ones() -> None:
 
 def waiting_for_room() -> tuple[Scheduler, dict[str, Task]]:
     """Worker c waits to open source 2, which needs room for all but one small task; a and b run one each."""
-    work = [Source(n, (0,), (1.0,), opening_bytes=3 * GB if n == 2 else 0) for n in range(12)]
+    work = [SourceWork(n, (0,), (1.0,), opening_bytes=3 * GB if n == 2 else 0) for n in range(12)]
     costs = model(1)
     limit = 3 * GB + int(1.5 * costs.memory(0, 1.0))
-    scheduler = Scheduler(work, costs, ["a", "b", "c"], start=0, memory_limit=limit)
+    scheduler = Scheduler(work, costs, ["a", "b", "c"], memory=MemoryLimit(limit))
     runs = {worker: task_of(scheduler.next(worker, 0)) for worker in "abc"}
     for worker in "ab":
         scheduler.finished(worker, runs[worker], 1)
@@ -302,15 +343,15 @@ def test_a_source_that_waits_for_room_survives_its_worker() -> None:
 
 def test_an_open_source_that_needs_more_room_gets_it_before_others_go_on() -> None:
     costs = CostModel([SettingCost("c", 0.5, 0.5, size=size) for size in (0, 1)])
-    work = [Source(0, (0, 1), (1.0, 20.0)), *(Source(n, (0,), (1.0, 1.0)) for n in range(1, 9))]
+    work = [SourceWork(0, (0, 1), (1.0, 20.0)), *(SourceWork(n, (0,), (1.0, 1.0)) for n in range(1, 9))]
     limit = costs.memory(1, 20.0) + int(1.5 * costs.memory(0, 1.0))
-    scheduler = Scheduler(work, costs, ["a", "b", "c"], start=0, memory_limit=limit)
+    scheduler = Scheduler(work, costs, ["a", "b", "c"], memory=MemoryLimit(limit))
     runs = {worker: task_of(scheduler.next(worker, 0)) for worker in "abc"}
     scheduler.finished("a", runs["a"], 1)
     assert scheduler.next("a", 1) is None
     scheduler.finished("b", runs["b"], 2)
     assert scheduler.next("b", 2) is None
-    assert scheduler.next("a", 2) == Assignment(Task(0, 1), helping=False, opens=True)
+    assert scheduler.next("a", 2) == Dispatch(Task(0, 1), helping=False, opens=True)
     scheduler.finished("c", runs["c"], 3)
     assert scheduler.next("c", 3) is not None
     assert scheduler.next("b", 3) is None
@@ -320,7 +361,7 @@ def test_a_task_larger_than_the_limit_runs_alone() -> None:
     rng = random.Random(1)
     costs, truth = study(rng, 4)
     work = images(rng, 30, 4, median=1.0)
-    work[3] = Source(3, work[3].settings, (100.0,))
+    work[3] = SourceWork(3, work[3].settings, (100.0,))
     simulation = Simulation(work, CostModel(costs), truth, 3, memory_limit=4 * GB).run()
     assert simulation.completed == 30
     for span in simulation.spans:
@@ -333,8 +374,8 @@ def test_a_task_larger_than_the_limit_runs_alone() -> None:
 
 def test_opening_counts_towards_memory() -> None:
     """Two files that take 3 GB to decode, though their tasks are small, are not opened at once under 4 GB."""
-    work = [Source(n, (0, 1), (1.0,), opening_bytes=3 * GB) for n in range(2)]
-    scheduler = Scheduler(work, model(2), ["a", "b"], start=0, memory_limit=4 * GB)
+    work = [SourceWork(n, (0, 1), (1.0,), opening_bytes=3 * GB) for n in range(2)]
+    scheduler = Scheduler(work, model(2), ["a", "b"], memory=MemoryLimit(4 * GB))
     first = task_of(scheduler.next("a", 0))
     assert scheduler.next("b", 0) is None
     scheduler.finished("a", first, 1)
@@ -357,7 +398,7 @@ def test_the_finish_keeps_both_workers_busy(seed: int) -> None:
     """One image of 8 megapixels is left: the second worker idles less than a tenth of the finish."""
     rng = random.Random(seed)
     costs, truth = study(rng, 32)
-    simulation = Simulation([Source(0, tuple(range(32)), (8.0,))], CostModel(costs), truth, 2).run()
+    simulation = Simulation([SourceWork(0, tuple(range(32)), (8.0,))], CostModel(costs), truth, 2).run()
     busy = Counter[int]()
     for span in simulation.spans:
         busy[span.worker] += span.end - span.begin

@@ -96,6 +96,10 @@ def _unpicklable() -> None:
     raise LocalError
 
 
+def _tell_kernel_cache() -> None:
+    raise RuntimeError(f"kernels are in {os.environ.get('CODECSTUDY_KERNEL_CACHE')}")
+
+
 def _raise() -> None:
     raise RuntimeError("encoder says no")
 
@@ -131,6 +135,7 @@ MEMORY = make("fakememory", _eat_memory)
 GARBAGE = make("fakegarbage", lambda: "text in place of bytes")
 EMPTY = make("fakeempty", lambda: b"")
 UNPICKLABLE = make("fakeunpicklable", _unpicklable)
+TELL_KERNEL_CACHE = make("faketellkernelcache", _tell_kernel_cache)
 RAISE = make("fakeraise", _raise)
 LIAR = make("fakeliar", decode=lambda data: np.zeros((3, 3, 3), np.uint8))
 FLOAT = make("fakefloat", decode=lambda data: _unpack(data).astype(np.float32))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from codecstudy.report.data import Pixels
+from codecstudy.report.context import Context
+from codecstudy.report.options import Options, Pixels
 from codecstudy.results import QualityResults
 from support.synthetic import Formula, measured, name_of, results_of
 
@@ -53,6 +54,11 @@ def four_formats(images: int = 6, names: tuple[str, ...] = (), **changes: Any) -
                 measured(own, image, q, source_image=name, original_image=name) for q in own.qualities
             ]
     return results_of(records, study_name="Four formats", **changes)
+
+
+def context_of(results: QualityResults, **options: Any) -> Context:
+    """What the sections of a report on ``results`` share, with few resamples."""
+    return Context.of(results, Options(**({"resamples": 60} | options)))
 
 
 class PictureInspector:

@@ -11,8 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from codecstudy.schedule import Assignment, Scheduler, Source, Task
-from codecstudy.schedule.costs import WORKER_BYTES, CostModel, SettingCost
+from codecstudy.schedule import (
+    WORKER_BYTES,
+    CostModel,
+    Dispatch,
+    MemoryLimit,
+    Scheduler,
+    SettingCost,
+    SourceWork,
+    Task,
+    TimeBudget,
+)
 
 T = TypeVar("T")
 
@@ -42,25 +51,25 @@ class Truth:
     images: dict[int, float] = field(default_factory=dict)
 
     def image(self, index: int) -> float:
-        """How dear one image is, the same for all of its tasks."""
+        """How expensive one image is, the same for all of its tasks."""
         if index not in self.images:
             self.images[index] = lognormal(self.rng, self.image_spread)
         return self.images[index]
 
-    def task(self, source: Source, setting: int) -> float:
+    def task(self, source: SourceWork, setting: int) -> float:
         area = source.megapixels[self.sizes[setting]]
         noise = lognormal(self.rng, self.task_spread)
         return self.rates[setting] * area * self.image(source.index) * noise
 
-    def open(self, source: Source, setting: int) -> float:
+    def open(self, source: SourceWork, setting: int) -> float:
         return self.opening * source.megapixels[self.sizes[setting]] * lognormal(self.rng, self.task_spread)
 
-    def memory(self, source: Source, setting: int) -> int:
+    def memory(self, source: SourceWork, setting: int) -> int:
         """Peak bytes of a worker during one task, up to a quarter more or less than the prior says."""
         area = source.megapixels[self.sizes[setting]]
         return int((WORKER_BYTES + self.pixel_bytes[setting] * area * 1e6) * self.rng.uniform(0.75, 1.25))
 
-    def cost(self, source: Source) -> float:
+    def cost(self, source: SourceWork) -> float:
         """Expected seconds of one source on one worker, without the noise of single tasks."""
         area = source.megapixels
         work = sum(self.rates[s] * area[self.sizes[s]] for s in source.settings) * self.image(source.index)
@@ -94,7 +103,7 @@ def study(
 
 @dataclass(slots=True)
 class _Sleeper:
-    queue: list[Assignment] = field(default_factory=list)
+    queue: list[Dispatch] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     began: float = 0.0
     opening: float = 0.0
@@ -108,7 +117,7 @@ class Span:
     worker: int
     begin: float
     end: float
-    given: Assignment
+    given: Dispatch
     outcome: str
 
 
@@ -125,7 +134,7 @@ class Simulation:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[SourceWork],
         costs: CostModel,
         truth: Truth,
         workers: int,
@@ -136,7 +145,7 @@ class Simulation:
         faulty: frozenset[Task] = frozenset(),
         replace: bool = True,
         keep: bool = True,
-        watch: Callable[[int, Assignment], None] | None = None,
+        watch: Callable[[int, Dispatch], None] | None = None,
         timer: Callable[[], float] | None = None,
     ) -> None:
         self.now = 0.0
@@ -147,7 +156,11 @@ class Simulation:
         self.timer = timer
         self.decisions, self.reports = array("d"), array("d")
         self.scheduler = Scheduler(
-            sources, costs, range(workers), start=0.0, budget=budget, memory_limit=memory_limit
+            sources,
+            costs,
+            range(workers),
+            budget=None if budget is None else TimeBudget(budget),
+            memory=None if memory_limit is None else MemoryLimit(memory_limit),
         )
         self.spans: list[Span] = []
         self.ended: dict[Task, str] = {}
@@ -244,7 +257,7 @@ class Simulation:
             self._take(worker, sleeper, given)
         return bool(sleeper and sleeper.queue)
 
-    def _take(self, worker: int, sleeper: _Sleeper, given: Assignment) -> None:
+    def _take(self, worker: int, sleeper: _Sleeper, given: Dispatch) -> None:
         task = given.task
         assert task not in self.ended, f"{task} is given again after it was {self.ended[task]}"
         assert task.setting in self.sources[task.source].settings
@@ -278,7 +291,7 @@ class Simulation:
         sleeper.opening = self.truth.open(source, given.task.setting) if given.opens else 0.0
         self.at(self.now + sleeper.opening + sleeper.seconds, lambda: self._finish(worker, given))
 
-    def _finish(self, worker: int, given: Assignment) -> int | None:
+    def _finish(self, worker: int, given: Dispatch) -> int | None:
         sleeper = self._workers.get(worker)
         if sleeper is None or not sleeper.queue or sleeper.queue[0] is not given:
             return None
@@ -320,10 +333,11 @@ class Simulation:
 
 def images(
     rng: random.Random, count: int, settings: int, *, sizes: int = 1, spread: float = 0.0, median: float = 2.0
-) -> list[Source]:
+) -> list[SourceWork]:
     """Sources of about ``median`` megapixels that have every setting to do, all sharing one tuple of them."""
     every = tuple(range(settings))
     areas = [median * math.exp(rng.gauss(0.0, spread)) for _ in range(count)]
     return [
-        Source(n, every, tuple(area / (size + 1) for size in range(sizes))) for n, area in enumerate(areas)
+        SourceWork(n, every, tuple(area / (size + 1) for size in range(sizes)))
+        for n, area in enumerate(areas)
     ]

@@ -101,7 +101,7 @@ ENCODERS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({**AVIF, "crop": True}, ".crop", ["true", "pixels"]),
     ({"format": 3, "quality": 5}, ".format", ["must be text", "3"]),
     # A codec that there is not, or none.
-    ({"format": "avfi", "quality": 5}, ".format", ["avfi", "did you mean 'avif'", "jpeg, webp, avif, jxl"]),
+    ({"format": "avfi", "quality": 5}, ".format", ["avfi", "did you mean avif", "jpeg, webp, avif, jxl"]),
     ({"format": "", "quality": 5}, ".format", ["jpeg, webp, avif, jxl"]),
     ({"quality": 5}, ".format", ["is missing"]),
     # An unknown key.

@@ -17,7 +17,8 @@ import polars as pl
 from codecstudy.analysis.frame import check_described, derive, setting_of
 from codecstudy.analysis.variants import Variant, split
 from codecstudy.errors import ResultsError
-from codecstudy.results import QualityResults, write_atomically
+from codecstudy.files import write_atomically
+from codecstudy.results import QualityResults
 
 Format = Literal["csv", "parquet", "codec-compare"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "codec-compare")

@@ -37,6 +37,7 @@ def datasets_list(
                 "images": s.image_count,
                 "bytes": s.size_bytes,
                 "downloaded": s.downloaded,
+                "verified": s.verified,
                 "license": s.license,
                 "source": s.source,
             }
@@ -51,7 +52,12 @@ def datasets_list(
     table.add_column("state")
     table.add_column("licence", overflow="fold")
     for status in statuses:
-        state = "downloaded" if status.downloaded else "can be fetched" if status.can_fetch else "by hand"
+        if status.downloaded:
+            state = "downloaded"
+        elif status.can_fetch:
+            state = "can be fetched" if status.verified else "can be fetched unverified"
+        else:
+            state = "by hand"
         table.add_row(
             escape(status.id),
             "?" if status.image_count is None else f"{status.image_count:,}",
@@ -67,7 +73,12 @@ def datasets_list(
 def datasets_fetch(
     dataset_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a dataset in the list.")],
     root: RootOption = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Download again what is there already.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Download again, and replace what is there.")
+    ] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Allow a download for which the registry has no SHA-256.")
+    ] = False,
 ) -> None:
     """Download a dataset, verify it, and unpack it."""
     from codecstudy.datasets import fetch
@@ -80,6 +91,7 @@ def datasets_fetch(
             dataset_id,
             on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
             force=force,
+            unverified=unverified,
         )
     out.print(
         f"{dataset.id}: {len(dataset.images):,} images in {dataset.folder}",

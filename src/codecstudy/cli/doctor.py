@@ -8,7 +8,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, complain, out, user_errors
+from codecstudy.cli.app import EXIT_FAILURES, app, complain, err, out, user_errors
+from codecstudy.cli.display import Kernels
 from codecstudy.errors import CodecstudyError
 
 
@@ -36,26 +37,35 @@ def doctor() -> None:
         except CodecstudyError as error:
             faults.append(str(error))
             row(fmt, "cannot be used")
+    loaded = []
     for name in metrics.names():
         try:
             facts = metrics.get(name).facts
+            loaded.append(name)
             row(facts.title, f"version {facts.version}: {', '.join(column.name for column in facts.columns)}")
         except CodecstudyError as error:
             faults.append(str(error))
             row(name, "cannot be used")
     row("CPU", f"{host.cpu_model()}, {host.usable_cpus()} usable")
     row("memory", f"{host.available_memory() / 2**30:.1f} GiB available")
-    compiled = kernels.is_compiled(metrics.BUILT_IN)
-    state = "compiled" if compiled else "not compiled yet: the first run does it, once per machine"
-    row("kernel cache", f"{kernels.cache_folder()}: {state}")
-    if note := kernels.cache_note():
-        row("", note)
     try:
-        selftest.check_chain(codecs.names())
-        row("self-test", "passed")
+        Kernels(err).ensure(metrics.names())
+        row("kernel cache", str(kernels.cache_folder()))
+        if note := kernels.cache_note():
+            row("", note)
     except CodecstudyError as error:
         faults.append(str(error))
-        row("self-test", "failed")
+        row("kernel cache", "cannot be used")
+    for name, check, subjects in (
+        ("self-test of codecs", selftest.check_chain, codecs.names()),
+        ("self-test of metrics", selftest.check_metrics, tuple(loaded)),
+    ):
+        try:
+            check(subjects)
+            row(name, "passed")
+        except CodecstudyError as error:
+            faults.append(str(error))
+            row(name, "failed")
     out.print(table)
     for fault in faults:
         complain(fault)

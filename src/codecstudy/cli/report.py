@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import ImageError, ResultsError
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
+from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
 
 if TYPE_CHECKING:
@@ -82,7 +84,11 @@ def report(
         typer.Option("--output", "-o", help="File to write; default: data/analysis/STUDY/report.html."),
     ] = None,
     plots: Annotated[
-        Path | None, typer.Option("--plots", help="Also write the main plots as SVG into this folder.")
+        Path | None, typer.Option("--plots", help="Also write the main plots into this folder.")
+    ] = None,
+    plots_format: Annotated[
+        list[PlotFormat] | None,
+        typer.Option("--plots-format", help="Kind of the plots' files; may be given several times."),
     ] = None,
     root: Annotated[
         Path | None,
@@ -113,12 +119,17 @@ def report(
         results_path=str(results),
     )
     workspace = find_root(results) if root is None else root
-    for path in write(loaded, workspace, output, plots, options):
+    for path in write(loaded, workspace, output, plots, options, plots_format or [PlotFormat.SVG]):
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 def write(
-    results: QualityResults, root: Path, output: Path | None, plots: Path | None, options: object = None
+    results: QualityResults,
+    root: Path,
+    output: Path | None,
+    plots: Path | None,
+    options: object = None,
+    plots_formats: Sequence[PlotFormat] = (PlotFormat.SVG,),
 ) -> list[Path]:
     """Write the report, and the plots where a folder is given; returns what was written, the report first."""
     from codecstudy.report import Options, write_plots, write_report
@@ -127,7 +138,6 @@ def write(
     target = output or root / "data" / "analysis" / results.study_id / "report.html"
     if target.is_dir():
         raise ResultsError(f"{target} is a folder; give the file to write, such as {target}/report.html")
-    written = [write_report(results, root, target, chosen, SavedFiles(results))]
-    if plots is not None:
-        written += write_plots(results, plots, chosen)
-    return written
+    # The plots first: where matplotlib is missing, the command ends before the report takes its time.
+    drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
+    return [write_report(results, root, target, chosen, SavedFiles(results)), *drawn]

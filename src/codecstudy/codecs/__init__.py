@@ -6,13 +6,12 @@ A plugin is a :class:`codecstudy.codecs.base.Codec` that a package declares as a
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import re
 from importlib.metadata import EntryPoint, entry_points
 
 from codecstudy.codecs.base import Codec
-from codecstudy.errors import CodecError
+from codecstudy.errors import CodecError, did_you_mean
 
 ENTRY_POINT_GROUP = "codecstudy.codecs"
 
@@ -109,6 +108,4 @@ def _load(reference: str) -> Codec:
 
 def _unknown(format: str) -> str:
     known = names()
-    near = difflib.get_close_matches(format, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"no codec is named {format!r}{hint} Known ones: {', '.join(known)}"
+    return f"no codec is named {format!r}{did_you_mean(format, known)} Known ones: {', '.join(known)}"

@@ -1,27 +1,24 @@
-"""Which images: a local folder, the bundled sample, or a registry's dataset, fetched and verified."""
+"""Which images: a local folder, the bundled sample, or a dataset of a registry, downloaded and verified."""
 
 from __future__ import annotations
 
 from codecstudy.datasets.archive import UnpackLimits
-from codecstudy.datasets.catalog import DatasetStatus, add_folder, dataset_status, list_datasets, open_dataset
+from codecstudy.datasets.catalog import DatasetStatus, add_folder, list_datasets, open_dataset
 from codecstudy.datasets.download import DownloadPolicy
 from codecstudy.datasets.fetch import fetch
-from codecstudy.datasets.folder import Dataset, open_folder, order_images
-from codecstudy.datasets.sample import SAMPLE_IMAGES, SampleImage, open_sample
+from codecstudy.datasets.folder import Dataset, open_folder
+from codecstudy.datasets.sample import SAMPLE_IMAGES, open_sample
 
 __all__ = [
     "SAMPLE_IMAGES",
     "Dataset",
     "DatasetStatus",
     "DownloadPolicy",
-    "SampleImage",
     "UnpackLimits",
     "add_folder",
-    "dataset_status",
     "fetch",
     "list_datasets",
     "open_dataset",
     "open_folder",
     "open_sample",
-    "order_images",
 ]

@@ -1,8 +1,8 @@
-"""Unpack an archive that nobody vouches for.
+"""Unpack an archive that may be damaged or hostile.
 
-Everything is refused that could write outside the target, or more than the limits allow. Only regular files
-are ever made, by this module and not by the archive libraries: no link is created, so nothing can be written
-through one, and owners, modes and times that an archive states are not taken over.
+``tarfile.data_filter`` judges every entry, those of a zip too; the limits here come on top of it. Only folders
+and regular files are ever created, and by this module: no link exists that could be written through, and no
+owners, permissions or times are taken from the archive.
 """
 
 from __future__ import annotations
@@ -10,37 +10,45 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import os
+import shutil
 import stat
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Literal
 
 from codecstudy.errors import DatasetError
 
 ArchiveType = Literal["zip", "tar", "tar.gz", "tgz"]
+_Entry = tuple[tarfile.TarInfo, IO[bytes] | None]
+"""An entry, and its content where it is a regular file."""
 
-_CHUNK = 1 << 20
 _NAME_BYTES = 255
-_PATH_BYTES = 1024
-_DEPTH = 32
-_TAR_OVERHEAD = 4096
-"""More than a tar needs per file beside its bytes: its header, a long name, and the padding."""
+_PATH_BYTES = 512
+_HEADER_BYTES = 1 << 20
+"""More than the headers of one tar entry need. tarfile reads them into memory whole, whatever their size."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackLimits:
-    """How much an archive may become: ``total_bytes`` really written, and ``files``."""
+    """How much an archive may hold.
+
+    Attributes:
+        total_bytes: Bytes of all entries, unpacked.
+        entries: Number of entries, folders and links included.
+    """
 
     total_bytes: int
-    files: int = 200_000
+    entries: int = 200_000
 
     @classmethod
     def for_archive(cls, archive_bytes: int) -> UnpackLimits:
-        """The default: 20 times the archive, at least 1 GiB, at most 64 GiB, and 200 000 files.
+        """The default: 20 times the archive's size, at least 1 GiB, at most 64 GiB.
 
         Archives of compressed images hardly shrink; uncompressed ones shrink to a tenth at best. The largest
         dataset in use (CID22 with all its distorted versions) has 7 GB.
@@ -48,188 +56,139 @@ class UnpackLimits:
         return cls(total_bytes=min(64 << 30, max(1 << 30, 20 * archive_bytes)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """What the two kinds of archive have in common; ``stream`` is ``None`` for all but regular files."""
-
-    name: str
-    kind: Literal["file", "folder", "link", "hard link", "other"]
-    link: str
-    stream: IO[bytes] | None
-
-
 def unpack(archive: Path, target: Path, archive_type: ArchiveType, limits: UnpackLimits) -> int:
-    """Unpack ``archive`` into the new folder ``target`` and return the number of files.
+    """Unpack an archive into a new folder.
 
-    Hidden files and macOS's ``__MACOSX`` are left out: a dataset never shows them. Links are not made: one
-    that stays inside the archive names a file that is there anyway, one that leads out refuses the archive.
+    Hidden files and macOS's ``__MACOSX`` are left out: a dataset never shows them. So are links: one that
+    stays inside the archive names a file that is there anyway.
+
+    Args:
+        archive: The archive.
+        target: The folder, which must not exist. After an error it holds what was unpacked until then, for
+            the caller to remove.
+        archive_type: How the archive is packed.
+        limits: How much it may hold.
+
+    Returns:
+        The number of files.
 
     Raises:
-        DatasetError: not such an archive, damaged, over the limits, or with an entry that has an absolute
-            path, ``..``, a link that leads out, a device, a name twice, or a name too long or too deep.
-            ``target`` then holds what was unpacked before, for the caller to remove.
+        DatasetError: The archive is damaged or of another type, exceeds the limits, or holds a path or a link
+            that leads out of it, a device, a path that is too long, or two names that differ in case only.
         OSError: ``target`` cannot be written, which is not the archive's fault.
     """
     target.mkdir(parents=True)
-    budget = limits.total_bytes
-    files = 0
+    members = _zip_members(archive) if archive_type == "zip" else _tar_members(archive, archive_type)
+    count = total = 0
+    names: set[str] = set()
     try:
-        with contextlib.closing(_members(archive, archive_type, limits)) as members:
-            for member in members:
-                path = _safe_path(member.name)
-                if member.kind == "other":
-                    raise DatasetError(f"it holds {_short(member.name)}, which is a device or a pipe")
-                if member.kind in ("link", "hard link"):
-                    _refuse_link_out(member, path)
-                if member.stream is None or _is_hidden(path):
+        with contextlib.closing(members):
+            for count, (member, content) in enumerate(members, start=1):
+                name = _checked_name(member, target)
+                total += member.size
+                if count > limits.entries:
+                    raise DatasetError(f"it holds more than {limits.entries} entries")
+                if total > limits.total_bytes:
+                    raise DatasetError(f"it unpacks to more than {limits.total_bytes / 1e6:.0f} MB")
+                if content is None or _is_hidden(name):
                     continue
-                files += 1
-                if files > limits.files:
-                    raise DatasetError(f"it holds more than {limits.files} files")
-                budget -= _write(member.stream, target / path, budget, limits)
-    except DatasetError as error:
+                # Some file systems take these for one name.
+                folded = unicodedata.normalize("NFC", name).casefold()
+                if folded in names:
+                    raise DatasetError(f"it holds the name {name!r} twice (case does not count)")
+                names.add(folded)
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                with (target / name).open("xb") as out:
+                    shutil.copyfileobj(content, out)
+    except (DatasetError, tarfile.FilterError, RuntimeError) as error:  # RuntimeError: a password is needed
         raise DatasetError(f"The archive was not unpacked: {error}.") from error
-    except FileExistsError as error:
-        name = Path(error.filename).relative_to(target)
-        raise DatasetError(f"The archive was not unpacked: it holds the name {str(name)!r} twice.") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        path = os.path.relpath(error.filename, target)
+        raise DatasetError(f"The archive was not unpacked: {path!r} is a file and a folder in it.") from error
     except (
         zipfile.BadZipFile,
         tarfile.TarError,
+        gzip.BadGzipFile,
         zlib.error,
         EOFError,
-        NotImplementedError,
-        gzip.BadGzipFile,
+        ValueError,
     ) as error:
         raise DatasetError(
-            f"The archive is damaged, or is no {archive_type}: {error}.{_glimpse(archive)}"
+            f"The archive is damaged, or is not a {archive_type}: {error}.{_web_page(archive)}"
         ) from error
-    except RuntimeError as error:  # what zipfile raises where a password is asked for
-        raise DatasetError(f"The archive was not unpacked: {error}.") from error
-    return files
+    return len(names)
 
 
-def _members(archive: Path, archive_type: ArchiveType, limits: UnpackLimits) -> Generator[_Member]:
-    if archive_type == "zip":
-        return _zip_members(archive)
-    return _tar_members(archive, compressed=archive_type != "tar", limits=limits)
-
-
-def _zip_members(archive: Path) -> Generator[_Member]:
+def _zip_members(archive: Path) -> Generator[_Entry]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
             # Some writers use Windows's separator although the format forbids it.
-            name = info.filename.replace("\\", "/")
-            mode = info.external_attr >> 16
-            if info.is_dir() or name.endswith("/"):
-                yield _Member(name, "folder", "", None)
-            elif stat.S_ISLNK(mode):
-                with opened.open(info) as stream:
-                    yield _Member(name, "link", stream.read(_PATH_BYTES + 1).decode("utf-8", "replace"), None)
-            elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-                yield _Member(name, "other", "", None)
+            member = tarfile.TarInfo(info.filename.replace("\\", "/"))
+            member.size = info.file_size
+            if info.header_offset < 0:  # zipfile would seek there
+                raise zipfile.BadZipFile("an entry begins before the file does")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # zipfile unpacks a chunk of the other methods into memory whole, which may be gigabytes.
+                raise DatasetError(f"it holds {member.name!r}, which is not packed with DEFLATE")
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if member.name.endswith("/"):
+                member.type = tarfile.DIRTYPE
+                yield member, None
+            elif kind == stat.S_IFLNK:
+                member.type = tarfile.SYMTYPE
+                with opened.open(info) as content:
+                    member.linkname = os.fsdecode(content.read(_PATH_BYTES))
+                yield member, None
+            elif kind in (0, stat.S_IFREG):
+                with opened.open(info) as content:
+                    yield member, content
             else:
-                with opened.open(info) as stream:
-                    yield _Member(name, "file", "", stream)
+                member.type = tarfile.CHRTYPE
+                yield member, None
 
 
-def _tar_members(archive: Path, *, compressed: bool, limits: UnpackLimits) -> Generator[_Member]:
-    # Unpacked as a stream, so that what is skipped counts against the limit too: a bomb may sit in an entry
-    # that nobody asks for, or in a header.
-    most = limits.total_bytes + limits.files * _TAR_OVERHEAD
-    with (
-        gzip.open(archive) if compressed else archive.open("rb") as raw,
-        tarfile.open(fileobj=_Limited(raw, most, limits), mode="r|") as opened,
-    ):
-        for info in opened:
-            if info.isdir():
-                yield _Member(info.name, "folder", "", None)
-            elif info.issym():
-                yield _Member(info.name, "link", info.linkname, None)
-            elif info.islnk():
-                yield _Member(info.name, "hard link", info.linkname, None)
-            elif info.isreg():
-                yield _Member(info.name, "file", "", opened.extractfile(info))
-            else:
-                yield _Member(info.name, "other", "", None)
+def _tar_members(archive: Path, archive_type: ArchiveType) -> Generator[_Entry]:
+    with archive.open("rb") if archive_type == "tar" else gzip.open(archive) as raw:
+        limited = _Limited(raw)
+        with tarfile.open(fileobj=limited, mode="r|") as opened:
+            for member in opened:
+                limited.left = member.size + _HEADER_BYTES
+                yield member, opened.extractfile(member) if member.isreg() else None
 
 
 class _Limited(io.RawIOBase):
-    """A file to read up to ``most`` bytes from."""
+    """A stream that refuses to give more than ``left`` bytes."""
 
-    def __init__(self, raw: io.BufferedIOBase, most: int, limits: UnpackLimits) -> None:
+    def __init__(self, raw: IO[bytes] | gzip.GzipFile) -> None:
         self._raw = raw
-        self._left = most
-        self._limits = limits
+        self.left = _HEADER_BYTES
 
     def read(self, size: int = -1) -> bytes:
         data = self._raw.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise _too_big(self._limits)
+        self.left -= len(data)
+        if self.left < 0:
+            raise DatasetError(f"it holds a header of more than {_HEADER_BYTES} bytes")
         return data
 
 
-def _too_big(limits: UnpackLimits) -> DatasetError:
-    return DatasetError(f"it unpacks to more than {limits.total_bytes / 1e6:.0f} MB")
+def _checked_name(member: tarfile.TarInfo, target: Path) -> str:
+    """The entry's path below ``target``; raises DatasetError or tarfile's FilterError for a hostile entry."""
+    name = member.name
+    if name.startswith("/"):
+        raise DatasetError(f"it holds {name[:60]!r}, an absolute path")
+    if "\0" in name or any(len(os.fsencode(part)) > _NAME_BYTES for part in name.split("/")):
+        raise DatasetError(f"it holds {name[:60]!r}..., which cannot be a file's name")
+    if len(os.fsencode(name)) > _PATH_BYTES:
+        raise DatasetError(f"it holds {name[:60]!r}..., a path of more than {_PATH_BYTES} bytes")
+    return os.path.normpath(tarfile.data_filter(member, str(target)).name)
 
 
-def _safe_path(name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute():
-        raise DatasetError(f"it holds {_short(name)}, an absolute path")
-    if ".." in path.parts:
-        raise DatasetError(f"it holds {_short(name)}, which leads out of it")
-    if "\0" in name:
-        raise DatasetError(f"it holds {_short(name)}, which is no file name")
-    if len(path.parts) > _DEPTH or len(_bytes(str(path))) > _PATH_BYTES:
-        raise DatasetError(f"it holds {_short(name)}, which lies too deep ({_DEPTH} folders are allowed)")
-    if any(len(_bytes(part)) > _NAME_BYTES for part in path.parts):
-        raise DatasetError(f"it holds {_short(name)}, a name of more than {_NAME_BYTES} bytes")
-    return path
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
-def _bytes(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 60 else f"{name[:57]}...")
-
-
-def _refuse_link_out(member: _Member, path: PurePosixPath) -> None:
-    # A symbolic link counts from the folder it lies in, a hard link from the archive's top.
-    depth = len(path.parts) - 1 if member.kind == "link" else 0
-    aim = PurePosixPath(member.link)
-    for part in aim.parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0 or aim.is_absolute():
-            raise DatasetError(
-                f"it holds {_short(member.name)}, a {member.kind} that leads out to {_short(member.link)}"
-            )
-
-
-def _is_hidden(path: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-
-
-def _write(stream: IO[bytes], file: Path, budget: int, limits: UnpackLimits) -> int:
-    """Copy what really comes, whatever size the archive states, and return how much that was."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except NotADirectoryError as error:
-        raise FileExistsError(error.errno, error.strerror, str(file.parent)) from error
-    written = 0
-    with file.open("xb") as out:
-        while chunk := stream.read(_CHUNK):
-            written += len(chunk)
-            if written > budget:
-                raise _too_big(limits)
-            out.write(chunk)
-    return written
-
-
-def _glimpse(archive: Path) -> str:
-    """Servers answer with a web page where a file has moved; then say so."""
+def _web_page(archive: Path) -> str:
+    """What to add to the message where a server has answered with a web page instead of the file."""
     with archive.open("rb") as stream:
         start = stream.read(64).lstrip().lower()
     return " It is a web page: the file may have moved." if start.startswith((b"<!doctype", b"<html")) else ""

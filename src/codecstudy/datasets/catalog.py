@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
@@ -13,18 +12,24 @@ from codecstudy.datasets import registry
 from codecstudy.datasets.folder import Dataset, find_images, open_folder
 from codecstudy.datasets.registry import DatasetEntry
 from codecstudy.datasets.sample import SAMPLE_ID, SAMPLE_IMAGES, open_sample, sample_folder
-from codecstudy.errors import DatasetError, DatasetMissingError
-
-RegisteredIn = Literal["project", "package"]
+from codecstudy.errors import DatasetError, DatasetMissingError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """What there is to know of a dataset without opening an image.
+    """What can be said of a dataset without opening an image.
 
-    ``image_count`` and ``size_bytes`` are counted where the dataset is there (``downloaded``), else they are
-    what the registry states, ``None`` where it does not. ``folder`` is where it is or would be; ``can_fetch``
-    says whether there is an address to download it from.
+    Attributes:
+        id: Its id, by which studies name it.
+        name: Its name, for people.
+        description: One or two sentences.
+        image_count: Number of images: counted where the dataset is downloaded, else as the registry states it.
+        size_bytes: Bytes of all images where the dataset is downloaded, else of the download.
+        downloaded: Whether its images are on this machine.
+        can_fetch: Whether there is an address to download it from.
+        verified: Whether the registry has the download's SHA-256.
+        license: The licence of the images, in words.
+        source: The dataset's web page.
     """
 
     id: str
@@ -34,19 +39,18 @@ class DatasetStatus:
     size_bytes: int | None
     downloaded: bool
     can_fetch: bool
-    folder: Path | None
+    verified: bool
     license: str | None
     source: str | None
-    registered_in: RegisteredIn
 
 
 def open_dataset(project_root: Path, dataset_id: str) -> Dataset:
-    """The dataset with this id: of the project's registry, else of the one that the package brings.
+    """Open a dataset of the project's registry, or else of the built-in one.
 
     Raises:
-        DatasetError: no registry has the id; names the nearest ones. It is a ValueError.
-        DatasetMissingError: it is not downloaded or holds no images; names the command that mends it. It is a
-            FileNotFoundError.
+        DatasetError: No registry has the id; the message names the nearest one. It is a ValueError.
+        DatasetMissingError: The dataset is not downloaded or holds no images; the message names the command
+            to run. It is a FileNotFoundError.
     """
     entry = find_entry(project_root, dataset_id)
     if _is_sample(entry):
@@ -55,62 +59,54 @@ def open_dataset(project_root: Path, dataset_id: str) -> Dataset:
     images = find_images(folder)
     if not images:
         raise DatasetMissingError(_how_to_get(entry, folder))
-    origin = f"local folder {folder}" if entry.type == "folder" else entry.url or entry.source or str(folder)
-    return Dataset(entry.id, entry.name, folder, images, origin)
+    return Dataset(entry.id, entry.name, folder, images)
 
 
 def find_entry(project_root: Path, dataset_id: str) -> DatasetEntry:
     """The registry entry with this id.
 
     Raises:
-        DatasetError: a registry cannot be read, or none has the id.
+        DatasetError: A registry cannot be read, or none has the id.
     """
     known = _all_entries(project_root)
     if dataset_id not in known:
         raise DatasetError(
-            f"There is no dataset {dataset_id!r}. {registry.nearest(dataset_id, sorted(known))} "
+            f"There is no dataset {dataset_id!r}{did_you_mean(dataset_id, known)} "
             f"List them with: codecstudy datasets list. "
             f"Register a folder of your own with: codecstudy datasets add FOLDER --id {dataset_id}"
         )
-    return known[dataset_id][0]
+    return known[dataset_id]
 
 
 def list_datasets(project_root: Path) -> list[DatasetStatus]:
-    """The status of every dataset that the project can use: the project's own ones, then the package's.
+    """The status of every dataset that the project can use, its own ones first.
 
     Raises:
-        DatasetError: a registry cannot be read.
+        DatasetError: A registry cannot be read.
     """
-    entries = _all_entries(project_root).values()
-    return [_status(project_root, entry, registered_in) for entry, registered_in in entries]
-
-
-def dataset_status(project_root: Path, dataset_id: str) -> DatasetStatus:
-    """The status of one dataset. Raises as ``find_entry`` does."""
-    find_entry(project_root, dataset_id)
-    return _status(project_root, *_all_entries(project_root)[dataset_id])
+    return [_status(project_root, entry) for entry in _all_entries(project_root).values()]
 
 
 def add_folder(project_root: Path, folder: Path, dataset_id: str) -> Dataset:
-    """Register a local folder in the project's ``config/datasets.json`` and return it as a dataset.
+    """Register a local folder in the project's ``config/datasets.json``.
 
     A folder inside the project is stored relative to it, so that the project can be moved. The id of a
-    dataset that the package brings may be taken, for a copy that is on this machine already; ``sample`` may
-    not.
+    built-in dataset may be taken, for a copy that is already on this machine, but not ``sample``.
 
     Args:
-        project_root: the project's folder.
-        folder: absolute, or relative to the current folder.
-        dataset_id: small letters, digits, ``_`` and ``-``, beginning with a letter or digit.
+        project_root: The project's folder.
+        folder: A folder with images, absolute or relative to the current one.
+        dataset_id: Lower-case letters, digits, ``_`` and ``-``; the first one a letter or a digit.
+
+    Returns:
+        The folder as a dataset.
 
     Raises:
-        DatasetError: the id is not valid or taken, or the registry cannot be written.
-        DatasetMissingError: there is no such folder, or it holds no images.
+        DatasetError: The id is invalid or taken, or the registry cannot be written.
+        DatasetMissingError: The folder does not exist, or holds no images.
     """
     if dataset_id == SAMPLE_ID:
-        raise DatasetError(
-            f"The id {SAMPLE_ID!r} is taken by the photographs that come along. Choose another one."
-        )
+        raise DatasetError(f"The id {SAMPLE_ID!r} is taken by the bundled photographs. Choose another one.")
     dataset = open_folder(folder, dataset_id)
     root = project_root.absolute()
     inside = dataset.folder.is_relative_to(root)
@@ -123,20 +119,16 @@ def add_folder(project_root: Path, folder: Path, dataset_id: str) -> Dataset:
         )
     except ValidationError as error:
         raise DatasetError(
-            f"{dataset_id!r} cannot be a dataset's id. Use small letters, digits, _ and -, "
+            f"{dataset_id!r} cannot be a dataset's id. Use lower-case letters, digits, _ and -, "
             "and begin with a letter or a digit."
         ) from error
     registry.add_to_project(project_root, entry)
     return open_dataset(project_root, dataset_id)
 
 
-def _all_entries(project_root: Path) -> dict[str, tuple[DatasetEntry, RegisteredIn]]:
-    entries: dict[str, tuple[DatasetEntry, RegisteredIn]] = {
-        entry.id: (entry, "project") for entry in registry.of_project(project_root).values()
-    }
-    for entry in registry.built_in().values():
-        entries.setdefault(entry.id, (entry, "package"))
-    return entries
+def _all_entries(project_root: Path) -> dict[str, DatasetEntry]:
+    own = registry.of_project(project_root)
+    return own | {id_: entry for id_, entry in registry.built_in().items() if id_ not in own}
 
 
 def _is_sample(entry: DatasetEntry) -> bool:
@@ -151,27 +143,25 @@ def _how_to_get(entry: DatasetEntry, folder: Path) -> str:
     return f"{start} Run: codecstudy datasets fetch {entry.id}"
 
 
-def _status(project_root: Path, entry: DatasetEntry, registered_in: RegisteredIn) -> DatasetStatus:
-    folder: Path | None
+def _status(project_root: Path, entry: DatasetEntry) -> DatasetStatus:
     if _is_sample(entry):
-        folder = sample_folder()
-        images = tuple(image.file for image in SAMPLE_IMAGES if folder and (folder / image.file).is_file())
+        folder = sample_folder() or Path()
+        images = tuple(image for image in SAMPLE_IMAGES if (folder / image).is_file())
     else:
-        folder = entry.folder(project_root).absolute()
+        folder = entry.folder(project_root)
         images = find_images(folder)
-    count, size = entry.image_count, None if entry.size_mb is None else round(entry.size_mb * 1e6)
-    if images and folder:
-        count, size = len(images), sum(os.stat(folder / image).st_size for image in images)  # noqa: PTH116
+    if images:
+        count = len(images)
+        size = sum(os.stat(folder / image).st_size for image in images)  # noqa: PTH116
     return DatasetStatus(
         id=entry.id,
         name=entry.name,
         description=entry.description,
-        image_count=count,
-        size_bytes=size,
+        image_count=count if images else entry.image_count,
+        size_bytes=size if images else None if entry.size_mb is None else round(entry.size_mb * 1e6),
         downloaded=bool(images),
         can_fetch=entry.type != "folder" and entry.url is not None,
-        folder=folder,
+        verified=entry.sha256 is not None,
         license=entry.license,
         source=entry.source,
-        registered_in=registered_in,
     )

@@ -1,32 +1,37 @@
-"""One file over HTTP: redirects, timeouts, retries, resuming, and no file taken for whole that is not."""
+"""Download one file over HTTP, with timeouts, retries and resuming."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from codecstudy.errors import DatasetError
 
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes there are so far and the bytes there will be (``None``: the server does not say)."""
+if TYPE_CHECKING:
+    import httpx
 
-_CHUNK = 1 << 16
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes downloaded so far and their final number (``None``: the server does not say)."""
+
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadPolicy:
-    """How patient a download is.
+    """When a download gives up.
 
-    ``attempts`` counts failures in a row without one new byte. ``backoff`` is the pause in seconds after the
-    first one, doubled after each further one. Timeouts, in seconds, are for connecting and for each
-    single read: a slow server is fine, a silent one is not.
+    Attributes:
+        attempts: Failures in a row without a new byte.
+        backoff: Pause after the first failure, in seconds; doubled after each further one.
+        connect_timeout: Seconds until there is a connection.
+        read_timeout: Seconds without a new byte. A slow server is fine, a silent one is not.
+        max_bytes: Largest size of a file.
+        sleep: How to pause.
     """
 
     attempts: int = 5
@@ -39,9 +44,9 @@ class DownloadPolicy:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of the file at the server, kept beside the partial one so that a later run can resume.
+    """What is known of the file at the server; kept beside a partial file, so that a later run can resume it.
 
-    ``validator`` is the ETag or the date that makes sure that it is still the same file.
+    ``validator`` is the ETag or the date by which the server can tell whether its file has changed since.
     """
 
     url: str
@@ -49,26 +54,33 @@ class _Known:
     total: int | None = None
 
 
-class _DroppedError(OSError):
-    """The transfer ended early; another attempt may help."""
+class _TryAgainError(Exception):
+    """The attempt failed, and another one may succeed."""
 
 
 def download(url: str, file: Path, policy: DownloadPolicy, on_progress: Progress | None = None) -> None:
-    """Fetch ``url`` into ``file``, going on with what is there of it already.
+    """Download ``url`` into ``file``, resuming a partial file.
 
-    A partial ``file`` is left after a failure where the server can be asked for the rest of it; what is known
-    of it lies beside it with the suffix ``.json``. The rest is only asked for where the server can tell that
-    its file has not changed since (``If-Range``, RFC 9110, section 13.1.5).
+    The rest of a file is requested only where the server can tell that its file is still the same
+    (``If-Range``, RFC 9110, section 13.1.5). Where that is so, a failure leaves the partial file, with what is
+    known of it beside it (suffix ``.json``).
+
+    Args:
+        url: An http or https address. Redirects are followed, but never from https to http, nor to any other
+            scheme.
+        file: Where to write.
+        policy: When to give up.
+        on_progress: Called after each chunk.
 
     Raises:
-        DatasetError: the server refuses, or could not be reached, or never delivered the whole file.
+        DatasetError: The server refuses, cannot be reached or does not deliver the whole file, or ``file``
+            cannot be written.
     """
-    notes = _notes(file)
-    known = _recall(notes, url)
+    known = _recall(file, url)
     if known.validator and _size(file) == known.total:
         return
     try:
-        _try_until_done(_Transfer(url, file, notes, known, policy, on_progress), policy)
+        _try_until_done(file, known, policy, on_progress)
     except BaseException:
         if known.validator is None or not _size(file):
             discard(file)
@@ -81,38 +93,6 @@ def discard(file: Path) -> None:
     _notes(file).unlink(missing_ok=True)
 
 
-def _try_until_done(transfer: _Transfer, policy: DownloadPolicy) -> None:
-    furthest = transfer.done
-    failures = 0
-    while True:
-        try:
-            transfer.run()
-        except OSError as error:
-            if not _may_pass(error):
-                raise DatasetError(f"Could not download {transfer.url}: {_reason(error)}.") from error
-            failures = 0 if transfer.done > furthest else failures + 1
-            furthest = max(furthest, transfer.done)
-            if failures >= policy.attempts:
-                raise DatasetError(
-                    f"Could not download {transfer.url}: {_reason(error)}. Gave up after {failures} attempts "
-                    f"without one new byte{transfer.kept()}. Run the command again later."
-                ) from error
-            policy.sleep(policy.backoff * 2 ** max(failures - 1, 0))
-        else:
-            return
-
-
-def _reason(error: OSError) -> str:
-    # What requests says there repeats itself, and counts bytes from the last chunk on.
-    return "the connection broke" if type(error).__name__ == "ChunkedEncodingError" else str(error)
-
-
-def _may_pass(error: OSError) -> bool:
-    """Whether the same request may succeed later. requests' errors for bad addresses are ValueErrors too."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    return status in _TRY_AGAIN if status is not None else not isinstance(error, ValueError)
-
-
 def _notes(file: Path) -> Path:
     return file.with_name(file.name + ".json")
 
@@ -121,148 +101,128 @@ def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
-def _recall(notes: Path, url: str) -> _Known:
+def _recall(file: Path, url: str) -> _Known:
     try:
-        known = _Known(**json.loads(notes.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # none, or cut short by a crash: begin anew
+        known = _Known(**json.loads(_notes(file).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # none, or cut short by a crash
         return _Known(url)
     return known if known.url == url else _Known(url)
 
 
-class _Transfer:
-    """The file that is written to, and one request after the other for what it lacks.
+def _try_until_done(file: Path, known: _Known, policy: DownloadPolicy, on_progress: Progress | None) -> None:
+    import httpx  # takes longer to import than the rest of this package
 
-    pooch's downloader does the request and writes to this object as to a file; requests calls ``_begin`` once
-    the answer's headers are there and before the first byte.
-    """
+    failures, furthest = 0, _size(file)
+    try:
+        with _client(policy) as client:
+            while True:
+                try:
+                    return _transfer(client, file, known, policy.max_bytes, on_progress)
+                except (httpx.TransportError, _TryAgainError) as error:
+                    size = _size(file)
+                    failures = 0 if size > furthest else failures + 1
+                    furthest = max(furthest, size)
+                    if failures >= policy.attempts:
+                        kept = f"; {size / 1e6:.1f} MB are kept" if known.validator and size else ""
+                        raise DatasetError(
+                            f"Could not download {known.url}: {_reason(error)}. Gave up after {failures} "
+                            f"attempts without a new byte{kept}. Run the command again later."
+                        ) from error
+                    policy.sleep(policy.backoff * 2 ** max(failures - 1, 0))
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        raise DatasetError(f"Could not download {known.url}: {_reason(error)}.") from error
+    except OSError as error:  # this machine's fault: for the network's httpx has errors of its own
+        raise DatasetError(
+            f"Could not download {known.url} to {file}: {error}. Fix that and run the command again."
+        ) from error
 
-    def __init__(
-        self,
-        url: str,
-        file: Path,
-        notes: Path,
-        known: _Known,
-        policy: DownloadPolicy,
-        on_progress: Progress | None,
-    ) -> None:
-        self.url = url
-        self._file = file
-        self._notes = notes
-        self._known = known
-        self._policy = policy
-        self._on_progress = on_progress
-        self.done = _size(file)
-        self._out: io.FileIO | None = None
-        self._response: Any = None
 
-    def kept(self) -> str:
-        """What a later run need not download again, as an end of a sentence."""
-        return f"; {self.done / 1e6:.1f} MB are kept" if self._known.validator and self.done else ""
+def _client(policy: DownloadPolicy) -> httpx.Client:
+    import httpx
 
-    def run(self) -> None:
-        """Ask for the rest of the file. Raises an OSError (requests' errors are such) where it does not come."""
-        # pooch brings requests along, which takes longer to import than the rest of this package.
-        from pooch import HTTPDownloader
-
-        if self._known.validator is None:
-            self._start_anew()
-        # Bytes as they are in the file, or neither lengths nor ranges would mean anything.
-        headers = {"Accept-Encoding": "identity"}
-        if self.done:
-            headers |= {"Range": f"bytes={self.done}-", "If-Range": str(self._known.validator)}
-        fetch = HTTPDownloader(
-            chunk_size=_CHUNK,
-            headers=headers,
-            timeout=(self._policy.connect_timeout, self._policy.read_timeout),
-            hooks={"response": self._begin},
+    try:
+        return httpx.Client(
+            # Bytes as they are in the file: lengths and ranges mean nothing otherwise.
+            headers={"Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout),
+            follow_redirects=True,
+            event_hooks={"response": [_check_redirect]},
         )
-        try:
-            fetch(self.url, self, None)
-        finally:
-            if self._out is not None:
-                self._out.close()
-                self._out = None
-            if self._response is not None:
-                self._response.close()
-                self._response = None
-        if self._known.total is not None and self.done != self._known.total:
-            raise _DroppedError(f"the server sent {self.done} of {self._known.total} bytes")
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        raise DatasetError(
+            f"Cannot use the proxy or the certificates that the environment names (HTTPS_PROXY, ALL_PROXY, "
+            f"SSL_CERT_FILE, ...): {_reason(error)}."
+        ) from error
 
-    def _begin(self, response: Any, **_: Any) -> None:
-        self._response = response
-        status = response.status_code
-        if response.is_redirect or (status >= 400 and status != 416):
-            return  # the next hop comes here too; pooch raises for the errors
-        if status == 206:
-            first, total = _content_range(response.headers)
-            if first != self.done or total not in (None, self._known.total):
-                self._start_anew()
-                raise _DroppedError("the server sent a part of another file than the one begun with")
-        elif status == 200:
-            self._start_anew()
-            self._known.total = _content_length(response.headers)
-            self._known.validator = _validator(response.headers)
-        elif status == 416:
-            self._start_anew()
-            raise _DroppedError("the file at the server is shorter than the part that is here")
-        else:
+
+def _check_redirect(response: httpx.Response) -> None:
+    """Refuse a redirect from https to http, and one to any other scheme."""
+    if response.has_redirect_location:
+        target = response.url.join(response.headers["Location"])
+        allowed = ("https",) if response.url.scheme == "https" else ("http", "https")
+        if target.scheme not in allowed:
             raise DatasetError(
-                f"Could not download {self.url}: the server answered {status}, not with a file."
+                f"Could not download {response.url}: it redirects to {target}, and from there only "
+                f"{' and '.join(allowed)} addresses are followed."
             )
-        try:
-            self._notes.write_text(json.dumps(asdict(self._known)), encoding="utf-8")
-            # Unbuffered, so that a full disk shows here and not when the file is closed.
-            self._out = self._file.open("ab", buffering=0)
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        self._report()
-
-    def _start_anew(self) -> None:
-        self._file.unlink(missing_ok=True)
-        self.done = 0
-
-    def write(self, chunk: bytes) -> int:
-        """Take the next bytes of the body."""
-        assert self._out is not None, "bytes before the headers"
-        if self.done + len(chunk) > self._policy.max_bytes:
-            raise DatasetError(f"{self.url} is larger than {self._policy.max_bytes / 1e9:.0f} GB. Gave up.")
-        rest = memoryview(chunk)
-        try:
-            while rest:
-                rest = rest[self._out.write(rest) :]
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        self.done += len(chunk)
-        self._report()
-        return len(chunk)
-
-    def _cannot_write(self, error: OSError) -> DatasetError:
-        # Not an OSError any more: asking the server again does not mend a full disk.
-        return DatasetError(f"Cannot write {self._file}: {error.strerror}. Mend that and run again.")
-
-    def flush(self) -> None:
-        """Part of what pooch asks of a file; the file is flushed when it is closed."""
-
-    def _report(self) -> None:
-        if self._on_progress is not None:
-            self._on_progress(self.done, self._known.total)
 
 
-def _content_length(headers: Any) -> int | None:
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _transfer(
+    client: httpx.Client, file: Path, known: _Known, max_bytes: int, on_progress: Progress | None
+) -> None:
+    """Request what ``file`` lacks, once, and append it."""
+    if known.validator is None:
+        file.unlink(missing_ok=True)
+    done = _size(file)
+    headers = {"Range": f"bytes={done}-", "If-Range": str(known.validator)} if done else {}
+    with client.stream("GET", known.url, headers=headers) as response:
+        status = f"{response.status_code} {response.reason_phrase}".strip()
+        if response.status_code == 200:
+            file.unlink(missing_ok=True)
+            done = 0
+            known.total = _content_length(response.headers)
+            known.validator = _validator(response.headers)
+            _notes(file).write_text(json.dumps(asdict(known)), encoding="utf-8")
+        elif response.status_code in _TRY_AGAIN:
+            raise _TryAgainError(f"the server answered {status}")
+        elif response.status_code not in (206, 416):
+            raise DatasetError(
+                f"Could not download {known.url}: the server answered {status}, not with a file."
+            )
+        elif response.status_code == 416 or not _continues(response.headers, done, known.total):
+            file.unlink(missing_ok=True)
+            raise _TryAgainError(f"the server answered {status}: its file is not the one that was begun")
+        with file.open("ab") as out:
+            if on_progress is not None:
+                on_progress(done, known.total)
+            for chunk in response.iter_raw():
+                done += len(chunk)
+                if done > max_bytes:
+                    raise DatasetError(f"{known.url} is larger than {max_bytes / 1e9:.0f} GB. Gave up.")
+                out.write(chunk)
+                if on_progress is not None:
+                    on_progress(done, known.total)
+    if known.total not in (None, done):
+        raise _TryAgainError(f"the server sent {done} of {known.total} bytes")
+
+
+def _content_length(headers: httpx.Headers) -> int | None:
     text = headers.get("Content-Length", "")
     return int(text) if text.isdecimal() else None
 
 
-def _content_range(headers: Any) -> tuple[int, int | None]:
+def _continues(headers: httpx.Headers, done: int, total: int | None) -> bool:
+    """Whether a part begins where the file ends, and belongs to a file of the same length."""
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", "").strip())
-    if match is None:
-        return -1, None
-    return int(match[1]), None if match[2] == "*" else int(match[2])
+    return match is not None and int(match[1]) == done and match[2] in ("*", str(total))
 
 
-def _validator(headers: Any) -> str | None:
-    etag = headers.get("ETag", "")
+def _validator(headers: httpx.Headers) -> str | None:
+    etag: str = headers.get("ETag", "")
+    date: str | None = headers.get("Last-Modified")
     # A weak tag (W/"...") says that the content means the same, not that the bytes are the same.
-    if etag.startswith('"'):
-        return str(etag)
-    return headers.get("Last-Modified") or None
+    return etag if etag.startswith('"') else date

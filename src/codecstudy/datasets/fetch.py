@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,9 +16,10 @@ from codecstudy.datasets.folder import Dataset, find_images
 from codecstudy.datasets.registry import DatasetEntry
 from codecstudy.datasets.sample import SAMPLE_ID
 from codecstudy.errors import DatasetError
+from codecstudy.files import sha256_of
 
 _ASIDE = "replaced"
-"""Where the old dataset lies, in the work folder, while the new one takes its place."""
+"""Where in the work folder the old dataset is kept while the new one takes its place."""
 
 
 def fetch(
@@ -28,27 +28,33 @@ def fetch(
     on_progress: Progress | None = None,
     *,
     force: bool = False,
+    unverified: bool = False,
     policy: DownloadPolicy | None = None,
     limits: UnpackLimits | None = None,
 ) -> Dataset:
-    """Download a dataset of the registry into ``data/datasets/`` under the project root.
+    """Download a dataset of a registry into ``data/datasets/`` under the project root.
 
-    A dataset that is there already is returned as it is, without a look at the network and without a call of
-    ``on_progress``; ``dataset_status`` tells beforehand. All the work is done in the hidden folder
-    ``data/datasets/.fetch-<name>``, so that a dataset is whole or not there at all. What is left there after
-    a failure or an interruption is at most the part of the archive that need not be downloaded again.
+    A dataset that is already there is returned as it is, without any request to the network or call of
+    ``on_progress``. All the work is done in the hidden folder ``data/datasets/.fetch-<name>``, so that a
+    dataset is whole or not there at all. A failure or an interruption leaves at most a partial archive there,
+    which the next call resumes.
 
     Args:
-        project_root: the project's folder.
-        dataset_id: an id of ``config/datasets.json`` or of the registry that the package brings.
-        on_progress: called with the bytes there are and the bytes there will be (or ``None``).
-        force: download again and replace what is there, also a folder without images.
-        policy: timeouts and retries.
-        limits: how much the archive may become; ``UnpackLimits.for_archive`` where it is not given.
+        project_root: The project's folder.
+        dataset_id: An id of ``config/datasets.json`` or of the built-in registry.
+        on_progress: Called with the bytes downloaded so far and their final number (or ``None``).
+        force: Download again, and replace what is there.
+        unverified: Allow a download for which the registry has no SHA-256.
+        policy: When the download gives up.
+        limits: How much the archive may hold; ``UnpackLimits.for_archive`` by default.
+
+    Returns:
+        The dataset.
 
     Raises:
-        DatasetError: unknown id, nothing to download from, download or checksum failed, archive refused.
-        DatasetMissingError: a local folder or the sample, which nothing can be downloaded for, is missing.
+        DatasetError: The id is unknown, there is nothing to download, the download cannot be verified, or it
+            failed, or its SHA-256 is not the registry's, or the archive was refused.
+        DatasetMissingError: The dataset is a local folder or the sample, and is missing.
     """
     entry = find_entry(project_root, dataset_id)
     if entry.id == SAMPLE_ID or entry.type == "folder":
@@ -62,9 +68,14 @@ def fetch(
                 f"{target} exists and holds no images. Move it away, or fetch {entry.id!r} with force."
             )
     if target.is_symlink():
-        raise DatasetError(f"{target} is a link. Take it away to have {entry.id!r} downloaded in its place.")
+        raise DatasetError(f"{target} is a link. Remove it to have {entry.id!r} downloaded in its place.")
     if entry.url is None:
         raise DatasetError(_by_hand(entry, target))
+    if entry.sha256 is None and not unverified:
+        raise DatasetError(
+            f"The registry has no SHA-256 for {entry.id!r}, so nobody can tell whether {entry.url} still sends "
+            f"the dataset. To use whatever it sends, run: codecstudy datasets fetch {entry.id} --unverified"
+        )
     with _work_folder(target) as work:
         archive = work / "archive.part"
         _download(entry, entry.url, archive, policy or DownloadPolicy(), on_progress)
@@ -89,10 +100,7 @@ def _by_hand(entry: DatasetEntry, target: Path) -> str:
 
 @contextlib.contextmanager
 def _work_folder(target: Path) -> Iterator[Path]:
-    """The hidden folder beside the target, for one process at a time.
-
-    On the way out only a partial download is left, if there is one.
-    """
+    """The hidden folder beside the target, locked for this process; at the end at most a partial archive stays."""
     work = target.parent / f".fetch-{target.name}"
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -121,7 +129,7 @@ def _work_folder(target: Path) -> Iterator[Path]:
 
 
 def _tidy(work: Path, target: Path) -> None:
-    """Undo what was begun, in this run or in one that was killed."""
+    """Undo what this run, or one that was killed, did not finish."""
     shutil.rmtree(work / "unpacked", ignore_errors=True)
     aside = work / _ASIDE
     if aside.exists() and not target.exists():
@@ -139,14 +147,13 @@ def _download(
         raise DatasetError(f"{error}{hint}") from error
     if entry.sha256 is None:
         return
-    with archive.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != entry.sha256.lower():
+    found = sha256_of(archive)
+    if found != entry.sha256:
         discard(archive)
         raise DatasetError(
-            f"{url} is not the file that the registry knows: its SHA-256 is {found}, "
-            f"not {entry.sha256.lower()}. Nothing was unpacked. Run the command again; if it stays so, the "
-            f"file at the server has changed: if you trust it, correct the entry {entry.id!r}."
+            f"{url} is not the file that the registry knows: its SHA-256 is {found}, not {entry.sha256}. "
+            "Nothing was unpacked. Run the command again. If that fails too, the file at the server has "
+            f"changed; if you trust it, correct the entry {entry.id!r}."
         )
 
 
@@ -157,16 +164,16 @@ def _unpack(entry: DatasetEntry, archive: Path, unpacked: Path, limits: UnpackLi
     except DatasetError as error:
         discard(archive)
         raise DatasetError(f"{error} It came from {entry.url}.") from error
-    except OSError as error:  # a full disk, say: the archive is good, and is kept for the next time
+    except OSError as error:  # such as a full disk: the archive is good, and is kept for the next time
         raise DatasetError(
-            f"Cannot unpack into {unpacked}: {error.strerror}. Mend that and run again."
+            f"Cannot unpack into {unpacked}: {error.strerror}. Fix that and run again."
         ) from error
 
 
 def _images_folder(unpacked: Path, extracted_folder: str | None) -> Path:
-    """``extracted_folder`` from the archive's top, or the only folder deeper inside whose path ends like it.
+    """``extracted_folder`` at the archive's top, or the only folder deeper inside whose path ends with it.
 
-    Many archives wrap all they hold in one more folder, whose name changes with the version.
+    Many archives wrap everything in one more folder, whose name changes with the version.
     """
     if extracted_folder is None:
         return unpacked

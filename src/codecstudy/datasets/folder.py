@@ -1,37 +1,33 @@
-"""A folder of images as a dataset: which files count, and in which order a run takes them."""
+"""A folder of images as a dataset: which files count."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from codecstudy.errors import DatasetError, DatasetMissingError
 from codecstudy.types import IMAGE_SUFFIXES
-
-Order = Literal["hashed", "name"]
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A named folder of source images.
 
-    ``images`` are paths relative to ``folder``, with ``/`` between their parts whatever the platform,
-    sorted by name, at least one. ``origin`` says in words where the dataset comes from.
+    Attributes:
+        id: Its id, by which studies name it.
+        name: Its name, for people.
+        folder: Where the images are, absolute.
+        images: At least one path relative to ``folder``, sorted, with ``/`` between its parts on any platform.
     """
 
     id: str
     name: str
     folder: Path
     images: tuple[str, ...]
-    origin: str
 
     def path(self, image: str) -> Path:
-        """Where one of ``images`` lies."""
+        """The file of one of ``images``."""
         return self.folder / image
 
 
@@ -39,15 +35,15 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
     """Take every image in a local folder, and in the folders inside it, as a dataset.
 
     Hidden files and folders (a leading dot) are left out. Links are followed wherever they lead, because
-    a folder of links is a common way to put a dataset together; a folder that was seen already, as in a
-    loop of links, is not entered again.
+    people put datasets together from links; a folder that was already seen, as in a loop of links, is not
+    entered again.
 
     Args:
-        path: the folder, absolute or relative to the current one.
-        dataset_id: its id; the folder's own name where it is not given.
+        path: The folder, absolute or relative to the current one.
+        dataset_id: The dataset's id; the folder's own name by default.
 
     Raises:
-        DatasetMissingError: there is no such folder, or it holds no images.
+        DatasetMissingError: The folder does not exist, or holds no images.
     """
     folder = path.expanduser().absolute()
     if not folder.exists():
@@ -61,14 +57,14 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
             f"these count as images: {', '.join(sorted(IMAGE_SUFFIXES))}."
         )
     name = folder.resolve().name or "images"
-    return Dataset(dataset_id or name, name, folder, images, origin=f"local folder {folder}")
+    return Dataset(dataset_id or name, name, folder, images)
 
 
 def find_images(folder: Path) -> tuple[str, ...]:
-    """Relative paths of all images under ``folder``, sorted; empty where it has none or does not exist.
+    """Relative paths of all images under ``folder``, sorted; none where it does not exist.
 
     Raises:
-        DatasetError: a folder cannot be read. An image that nobody could see would bias a study.
+        DatasetError: A folder cannot be read. Images left out for that reason would bias a study.
     """
     found = []
     seen = set()
@@ -92,42 +88,6 @@ def find_images(folder: Path) -> tuple[str, ...]:
 def _refuse(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise DatasetError(
-            f"Cannot look into {error.filename}: {error.strerror}. Give yourself the right to read it, "
-            "or move it out of the dataset."
+            f"Cannot read the folder {error.filename}: {error.strerror}. Correct its permissions, or move it "
+            "out of the dataset."
         ) from error
-
-
-def order_images(
-    relative_paths: Iterable[str],
-    order: Order = "hashed",
-    seed: int = 0,
-    max_images: int | None = None,
-) -> list[str]:
-    """The order in which a run takes the images, cut to the first ``max_images``.
-
-    ``hashed`` sorts by the SHA-256 of seed and path. So every prefix is a random sample of the dataset, and
-    an image that is added or removed leaves the others in the order they had. ``name`` sorts by path.
-
-    Args:
-        relative_paths: paths relative to the dataset's folder, each once.
-        order: ``hashed`` or ``name``.
-        seed: another seed is another sample; plays no part in ``name``.
-        max_images: how many to keep, at least 1; all where it is ``None`` or more than there are.
-
-    Raises:
-        DatasetError: an unknown order, or ``max_images`` below 1.
-    """
-    if order not in get_args(Order):
-        raise DatasetError(f"Unknown order {order!r}. Use one of: {', '.join(get_args(Order))}.")
-    if max_images is not None and max_images < 1:
-        raise DatasetError(f"max_images is {max_images}. Give 1 or more, or leave it out for all images.")
-    paths = sorted(relative_paths)
-    if order == "hashed":
-        paths.sort(key=lambda path: _rank(path, seed))
-    return paths[:max_images]
-
-
-def _rank(path: str, seed: int) -> bytes:
-    # File systems differ in how they spell an accented letter; the order must not.
-    text = f"{seed}\0{unicodedata.normalize('NFC', path)}"
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

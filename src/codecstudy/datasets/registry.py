@@ -1,24 +1,23 @@
 """The dataset registry: which datasets there are and where they come from, as a JSON file.
 
-Two registries are read: ``config/datasets.json`` under the project root, and the one beside this module.
+Two registries are read: ``config/datasets.json`` under the project root, and the built-in one beside this
+module.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from codecstudy.errors import DatasetError
+from codecstudy.errors import DatasetError, did_you_mean
+from codecstudy.files import write_atomically
 
 ID_PATTERN = r"^[a-z0-9][a-z0-9_-]*$"
 PROJECT_REGISTRY = Path("config") / "datasets.json"
@@ -51,10 +50,22 @@ Text = Annotated[str, Field(min_length=1)]
 class DatasetEntry(BaseModel):
     """One dataset of a registry.
 
-    ``size_mb`` is what is downloaded, in millions of bytes. ``extracted_folder`` is the folder of the archive
-    that becomes the dataset, all of it where none is given. ``rename_to`` is the folder's name under
-    ``data/datasets/``, the id where none is given. ``path`` is for the type ``folder`` only: where it lies,
-    absolute or relative to the project root, ``data/datasets/<rename_to>`` where none is given.
+    Attributes:
+        id: Its id, by which studies name it.
+        name: Its name, for people.
+        description: One or two sentences.
+        type: How its archive is packed, or ``folder`` for a folder on this machine.
+        url: Where its archive is downloaded from; without it, the images must be put in place by hand.
+        path: For the type ``folder`` only: where it is, absolute or relative to the project root.
+        size_mb: Size of the download, in millions of bytes.
+        image_count: Number of images.
+        resolution: Size of the images, in words.
+        format: Format of the images, in words.
+        extracted_folder: The folder of the archive that becomes the dataset; the whole archive by default.
+        rename_to: Name of its folder under ``data/datasets``; the id by default.
+        license: The licence of the images, in words.
+        source: The dataset's web page.
+        sha256: SHA-256 of the archive. Without it, a download cannot be verified.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -73,7 +84,7 @@ class DatasetEntry(BaseModel):
     rename_to: Annotated[Text, AfterValidator(_folder_name)] | None = None
     license: str | None = None
     source: str | None = None
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)] | None = None
 
     @model_validator(mode="after")
     def _path_is_for_folders(self) -> Self:
@@ -90,16 +101,16 @@ class DatasetEntry(BaseModel):
 
 
 def built_in() -> dict[str, DatasetEntry]:
-    """The entries that the package brings, by id."""
+    """The entries of the built-in registry, by id."""
     file = resources.files(__package__) / "registry.json"
     return parse(file.read_text(encoding="utf-8"), "the built-in registry")
 
 
 def of_project(project_root: Path) -> dict[str, DatasetEntry]:
-    """The entries of ``config/datasets.json``, by id; none where there is no such file.
+    """The entries of ``config/datasets.json``, by id; none where the file does not exist.
 
     Raises:
-        DatasetError: the file cannot be read, or is not a registry.
+        DatasetError: The file cannot be read, or is not a registry.
     """
     file = project_root / PROJECT_REGISTRY
     try:
@@ -112,14 +123,17 @@ def of_project(project_root: Path) -> dict[str, DatasetEntry]:
 
 
 def parse(text: str, where: str) -> dict[str, DatasetEntry]:
-    """Read a registry's JSON text.
+    """Read a registry.
 
     Args:
-        text: the JSON.
-        where: the file's name, for messages.
+        text: Its JSON.
+        where: The file's name, for messages.
+
+    Returns:
+        Its entries, by id.
 
     Raises:
-        DatasetError: says the file, the entry, the key and what is allowed there.
+        DatasetError: The message names the file, the entry and the key, and says what is allowed there.
     """
     try:
         content = json.loads(text)
@@ -127,83 +141,48 @@ def parse(text: str, where: str) -> dict[str, DatasetEntry]:
         raise DatasetError(f"{where} is not JSON: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("datasets"), list):
         raise DatasetError(f'{where} must be an object with a list "datasets": {{"datasets": [...]}}')
-    _refuse_unknown(content, ["datasets", "$schema"], where)
+    for key in content.keys() - {"datasets", "$schema"}:
+        raise DatasetError(f"{where}: {_unknown_key(key, ['datasets', '$schema'])}")
     entries: dict[str, DatasetEntry] = {}
-    for number, raw in enumerate(content["datasets"]):
+    for number, raw in enumerate(content["datasets"], start=1):
         given_id = raw.get("id") if isinstance(raw, dict) else None
-        place = (
-            f"{where}: dataset {given_id!r}"
-            if isinstance(given_id, str)
-            else f"{where}: dataset {number + 1}"
-        )
-        entry = _entry(raw, place)
+        place = f"{where}: dataset {repr(given_id) if isinstance(given_id, str) else number}"
+        try:
+            entry = DatasetEntry.model_validate(raw)
+        except ValidationError as error:
+            raise DatasetError(f"{place}: {'; '.join(map(_explain, error.errors()))}.") from error
         if entry.id in entries:
-            raise DatasetError(f"{place} is there twice. Give one of them another id.")
+            raise DatasetError(f"{place} occurs twice. Give one of them another id.")
         entries[entry.id] = entry
     return entries
 
 
-def _entry(raw: Any, place: str) -> DatasetEntry:
-    if isinstance(raw, dict):
-        _refuse_unknown(raw, list(DatasetEntry.model_fields), place)
-    try:
-        return DatasetEntry.model_validate(raw)
-    except ValidationError as error:
-        problems = "; ".join(_explain(problem) for problem in error.errors())
-        raise DatasetError(f"{place}: {problems}.") from error
-
-
 def _explain(problem: ErrorDetails) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "the entry"
+    if problem["type"] == "extra_forbidden":
+        return _unknown_key(key, DatasetEntry.model_fields)
     given = "" if problem["type"] in ("missing", "value_error") else f", not {problem['input']!r}"
     return f"{key}: {problem['msg'].removeprefix('Value error, ')}{given}"
 
 
-def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str], place: str) -> None:
-    for key in given:
-        if key not in known:
-            raise DatasetError(f"{place} has an unknown key {key!r}. {nearest(key, known)}")
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """A sentence that offers the known words nearest to ``word``, or all of them where none is near."""
-    near = difflib.get_close_matches(word.lower(), known, n=3, cutoff=0.6)
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return f"Known are: {', '.join(known)}." if known else "There are none."
+def _unknown_key(key: str, known: Iterable[str]) -> str:
+    return f"unknown key {key!r}{did_you_mean(key, known)} Known keys: {', '.join(known)}"
 
 
 def add_to_project(project_root: Path, entry: DatasetEntry) -> None:
-    """Append an entry to ``config/datasets.json``, made where it is missing; what it holds is kept as it is.
+    """Append an entry to ``config/datasets.json``, which is created where it is missing.
 
     Raises:
-        DatasetError: the file cannot be read or written, or has the id already.
+        DatasetError: The file cannot be read or written, or has the id already.
     """
     file = project_root / PROJECT_REGISTRY
     if entry.id in of_project(project_root):
         raise DatasetError(
-            f"{file} has a dataset {entry.id!r} already. Choose another id, or take that entry out."
+            f"{file} already has a dataset {entry.id!r}. Choose another id, or remove that entry."
         )
     content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"datasets": []}
     content["datasets"].append(entry.model_dump(exclude_none=True, exclude_defaults=True))
     try:
-        _write(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_atomically(file, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
-        raise DatasetError(f"Cannot write {file}: {error.strerror}.") from error
-
-
-def _write(file: Path, text: str) -> None:
-    """Write beside the file, then rename: a crash leaves the old registry, never half of a new one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes a file that only its owner may read; a registry is shared as its folder is.
-        Path(temporary).chmod(file.stat().st_mode if file.exists() else 0o644)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        raise DatasetError(f"{file} {error.strerror}.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from codecstudy.errors import ImageError
+from codecstudy.files import sha256_of
 from codecstudy.images import readers
 from codecstudy.images.geometry import Pixels, fitted_size, resize
 from codecstudy.images.header import dimensions, version
@@ -88,5 +88,4 @@ def _reason(error: Exception | Warning | str) -> str:
 
 def content_hash(path: Path) -> str:
     """SHA-256 of the file's bytes, in hexadecimal: the identity of a source."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from codecstudy.files import write_atomically
 from codecstudy.types import Setting
 
 _LETTERS = {"quality": "q", "chroma_subsampling": "", "speed": "s", "effort": "e", "method": "m", "crop": "c"}
@@ -71,15 +69,5 @@ def location(setting: Setting, stem: str, suffix: str, extension: str) -> PurePo
 
 
 def keep(path: Path, data: bytes) -> None:
-    """Write an encoded file: to a temporary file beside it, then renamed, so that no torn file is left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
+    """Write an encoded file. It is not flushed: a file lost in a power failure is encoded again."""
+    write_atomically(path, data, fsync=False)

@@ -1,6 +1,6 @@
 """One task to one outcome: encode, decode once, score everything.
 
-A :class:`Bench` lives in a worker process. It keeps the source that it has open (decoded once), the size that
+A :class:`Measurer` lives in a worker process. It keeps the source that it has open (decoded once), the size that
 is in work (resized or cropped once) and the metrics' reference sides (prepared once), so that tasks that come
 in the study's order pay for their own encode, decode and scores alone.
 """
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class BenchConfig:
+class MeasurerConfig:
     """What all tasks of a run share; crosses the process boundary once per worker."""
 
     folder: str
@@ -57,13 +57,13 @@ class BenchConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One task as a worker gets it."""
+class MeasureRequest:
+    """One task, as an executor sends it to a worker."""
 
     image: str
     """Path of the source, relative to the dataset's folder."""
     setting: int
-    """Index into :attr:`BenchConfig.settings`."""
+    """Index into :attr:`MeasurerConfig.settings`."""
     artifact: str | None = None
     """Where to keep the encoded file, or None."""
     sha256: str | None = None
@@ -77,7 +77,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What it cost to make the source ready for this task, where that was not done already."""
+    """What it cost to open the source for this task, if it was not open already."""
 
     seconds: float
     cpu_seconds: float
@@ -85,7 +85,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker says of one task."""
+    """The answer to a request."""
 
     outcome: Outcome
     opening: Opening | None = None
@@ -113,10 +113,10 @@ class _FailedError(Exception):
         self.kind: FailureKind = kind
 
 
-class Bench:
-    """Takes jobs one after the other and gives a report for each; never raises for what a job does."""
+class Measurer:
+    """Takes requests one after the other and returns a report for each; no request makes it raise."""
 
-    def __init__(self, config: BenchConfig) -> None:
+    def __init__(self, config: MeasurerConfig) -> None:
         for reference in config.plugins:
             codecs.register(reference)
         for reference in config.metric_plugins:
@@ -130,31 +130,28 @@ class Bench:
         self._stage: _Stage | None = None
 
     def warm(self) -> None:
-        """Load the metrics' machine code and put each codec to work once, so that no measurement pays for it."""
-        for metric in self._metrics.values():
-            metric.compile()
+        """Put each metric and each codec to work once, so that no measurement pays for loading it."""
+        selftest.check_metrics(self._config.metrics)
         selftest.check_chain(self._codecs)
 
-    def __call__(self, job: Job) -> Report:
-        """Carry out one job."""
-        setting = self._config.settings[job.setting]
-        wanted = [name for name in self._metrics if job.known is None or name not in job.known.scores]
+    def __call__(self, request: MeasureRequest) -> Report:
+        """Measure one task."""
+        setting, known = self._config.settings[request.setting], request.known
+        wanted = [name for name in self._metrics if known is None or name not in known.scores]
         opening: Opening | None = None
         try:
-            stage: _Stage | str | None = self._stage
-            if not (self._image == job.image and self._stage and self._stage.size == _size(setting)):
-                stage = None
-            if stage is None or (isinstance(stage, _Stage) and not stage.prepared.keys() >= set(wanted)):
+            is_open = self._image == request.image and self._stage and self._stage.size == _size(setting)
+            stage: _Stage | str | None = self._stage if is_open else None
+            if not isinstance(stage, _Stage) or not stage.prepared.keys() >= set(wanted):
                 wall, cpu = time.perf_counter(), time.process_time()
-                if stage is None:
-                    stage = self._open(job, setting)
+                stage = stage or self._open(request, setting)
                 if isinstance(stage, _Stage):
                     self._prepare(stage, wanted)
                 opening = Opening(time.perf_counter() - wall, time.process_time() - cpu)
             if isinstance(stage, str):
                 return Report(Skip(stage, self._notes()), opening)
             cpu = time.process_time()
-            outcome = self._measure(stage, setting, job, wanted)
+            outcome = self._measure(stage, setting, request, wanted)
             return Report(outcome, opening, time.process_time() - cpu)
         except _FailedError as failed:
             return Report(Failure(failed.kind, str(failed), self._notes()), opening)
@@ -162,16 +159,16 @@ class Bench:
     def _notes(self) -> tuple[str, ...]:
         return self._source.notes if self._source else ()
 
-    def _open(self, job: Job, setting: Setting) -> _Stage | str:
+    def _open(self, request: MeasureRequest, setting: Setting) -> _Stage | str:
         """The source at the setting's size, or why that size does not apply to it."""
         self._stage = None
-        if job.image != self._image:
-            self._image, self._source, self._refusal = job.image, None, None
-            path = Path(self._config.folder, job.image)
+        if request.image != self._image:
+            self._image, self._source, self._refusal = request.image, None, None
+            path = Path(self._config.folder, request.image)
             try:
                 source = _attempt("source", images.load, path, self._config.max_pixels)
                 # Read after the pixels, so that a change at any time in between is noticed.
-                if job.sha256 not in (None, _attempt("source", images.content_hash, path)):
+                if request.sha256 not in (None, _attempt("source", images.content_hash, path)):
                     raise _FailedError("source", "the file has changed while the run went on; run again")
                 self._source = source
             except _FailedError as refusal:
@@ -203,9 +200,11 @@ class Bench:
             if name not in stage.prepared:
                 stage.prepared[name] = _attempt("metric", self._metrics[name].prepare, stage.reference)
 
-    def _measure(self, stage: _Stage, setting: Setting, job: Job, wanted: list[str]) -> Measurement:
-        codec, known = self._codecs[setting.format], job.known
-        encoded = None if known is None else _saved(job.saved, known)
+    def _measure(
+        self, stage: _Stage, setting: Setting, request: MeasureRequest, wanted: list[str]
+    ) -> Measurement:
+        codec, known = self._codecs[setting.format], request.known
+        encoded = None if known is None else _saved(request.saved, known)
         if known is not None and encoded is not None:
             if not wanted:
                 return known
@@ -241,8 +240,8 @@ class Bench:
                 scores=self._scores(stage, decoded, list(self._metrics)),
                 notes=self._notes(),
             )
-        if job.artifact is not None:
-            _attempt("artifact", artifacts.keep, Path(job.artifact), encoded)
+        if request.artifact is not None:
+            _attempt("artifact", artifacts.keep, Path(request.artifact), encoded)
         return outcome
 
     def _decode(self, codec: Codec, encoded: bytes, pixels: Pixels) -> tuple[Pixels, float, float]:
@@ -295,11 +294,11 @@ def _checked(facts: MetricFacts, given: dict[str, float]) -> dict[str, float]:
     return scores
 
 
-def make_bench(config: BenchConfig) -> Bench:
-    """A bench that is ready to measure: what a worker process runs first."""
-    bench = Bench(config)
-    bench.warm()
-    return bench
+def make_measurer(config: MeasurerConfig) -> Measurer:
+    """A measurer that is ready: the handler that executors run."""
+    measurer = Measurer(config)
+    measurer.warm()
+    return measurer
 
 
 def _size(setting: Setting) -> tuple[int | None, int | None]:
@@ -312,7 +311,7 @@ def _too_small(pixels: Pixels, edge: int) -> str:
 
 
 def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T:
-    """Call ``step``; whatever it raises becomes a failure of this kind, in words."""
+    """Call ``step``; whatever it raises becomes a failure of this kind."""
     try:
         return step(*arguments)
     except MemoryError:
@@ -320,10 +319,10 @@ def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T
     except CodecstudyError as error:
         raise _FailedError(kind, str(error)) from None
     except Exception as error:
-        raise _FailedError(kind, f"{type(error).__name__}: {_words(error)}") from None
+        raise _FailedError(kind, f"{type(error).__name__}: {_message(error)}") from None
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     # An exception's own __str__ may fail, too; a failure must still end as a record.
     try:
         return " ".join(str(error).split())[:500]

@@ -1,18 +1,19 @@
-"""The chain's self-test: a study does not run where colours, alpha, 16 bits or a round trip come out wrong.
+"""The self-test: a study does not run where colours, alpha, 16 bits, a round trip or a score come out wrong.
 
-It takes a few milliseconds and guards against a library that was built or updated badly: the kind of fault that
-would otherwise make every number of a study wrong without one error.
+It takes a few milliseconds and guards against a library that was built or updated badly, and against damaged
+machine code of a metric: faults that would otherwise make every number of a study wrong without one error.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from codecstudy import codecs, images
+from codecstudy import codecs, images, metrics
 from codecstudy.codecs.base import Pixels
 from codecstudy.errors import CodecstudyError
 from codecstudy.types import Setting
@@ -46,11 +47,44 @@ def check_chain(formats: Iterable[str]) -> None:
     """
     faults = [fault for fmt in formats if (fault := _codec_fault(fmt))]
     faults += _image_faults()
+    _raise_for(faults)
+
+
+def check_metrics(names: Iterable[str]) -> None:
+    """Raise :class:`codecstudy.errors.CodecstudyError`, naming what is wrong, unless these metrics work.
+
+    Each scores two images, which loads all its machine code, or compiles it where it is not on disk.
+    """
+    _raise_for([fault for name in names if (fault := _metric_fault(name))])
+
+
+def _raise_for(faults: list[str]) -> None:
     if faults:
         raise CodecstudyError(
             f"The self-test failed: {'; '.join(faults)}. Numbers from this installation would be wrong: install "
             "codecstudy and its dependencies afresh, and report it if that does not help."
         )
+
+
+def _metric_fault(name: str) -> str | None:
+    """What is wrong with a metric that does not find an image more like itself than like a noisy copy."""
+    # Noise everywhere, so that no metric can pool it away; 64 pixels leave several scales to all of them.
+    random = np.random.default_rng(0)
+    picture = random.integers(64, 192, (64, 64, 3), np.uint8)
+    noisy = picture + random.integers(0, 64, picture.shape, np.uint8)
+    try:
+        metric = metrics.get(name)
+        metric.compile()
+        prepared = metric.prepare(picture)
+        best, worse = prepared.scores(picture), prepared.scores(noisy)
+    except Exception as error:
+        return f"{name}: {type(error).__name__}: {error}"
+    for column in metric.facts.columns:
+        high, low = (best, worse) if column.higher_is_better else (worse, best)
+        name = column.name
+        if not (high[name] > low[name] and math.isfinite(worse[name])):
+            return f"{name}: {best[name]:g} for identical images and {worse[name]:g} for a noisy one"
+    return None
 
 
 def _codec_fault(fmt: str) -> str | None:

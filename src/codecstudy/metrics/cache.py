@@ -1,11 +1,38 @@
-"""Where the machine code of metric kernels is kept.
+"""Where the machine code of metric kernels is kept, and which folders are trusted to keep it.
+
+numba's cache is a set of pickles: whoever can write to its folder can execute code in every process that
+reads it. So a folder is used only where these rules hold; no other folder is read, and none is created inside
+one that fails:
+
+- The folder belongs to this process's effective user (root's are trusted, but cannot be written to). Neither
+  its group nor others can write to it.
+- Every folder on the way to it, from the root, belongs to this user, to root or to the owner of ``/`` (who
+  controls the interpreter anyway; in a user namespace root's folders show another owner). Neither its group
+  nor others can write to it, unless it is sticky, as ``/tmp`` is: there nobody can replace what belongs to
+  another user. Symbolic links are followed: the folders on both sides are checked, and each link's owner.
+- Everything in the folder belongs to this user or to root, and is no symbolic link.
+
+Folders are created with mode 0700, and a trusted folder is set to that mode, so nobody else can reach the
+files in it, whatever the umask. Root running with the HOME of another user therefore leaves that user's cache
+alone. The candidates, in this order:
+
+1. the folder that the environment variable ``CODECSTUDY_KERNEL_CACHE`` names: a run tells its workers and the
+   processes that compile for it which folder it has chosen, as their HOME or TMPDIR may differ;
+2. ``__pycache__/kernels`` in this package, which goes when the package goes;
+3. the user's cache folder;
+4. ``codecstudy-kernels-<uid>`` among the temporary files, which later runs find again;
+5. a new temporary folder, removed when the process that made it exits.
+
+A candidate that fails is passed over, and :func:`cache_note` says why.
 
 numba itself recognises another CPU, another numba and a changed file; that a kernel's *other* files have
-changed it does not see. Hence one folder per metric and state of its sources.
+changed it does not see. Hence one subfolder per metric and state of its sources.
 """
 
 from __future__ import annotations
 
+import atexit
+import errno
 import hashlib
 import itertools
 import os
@@ -15,64 +42,209 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import platformdirs
 
+from codecstudy.errors import CodecstudyError
+
 METRICS = Path(__file__).parent
+FOLDER_VARIABLE = "CODECSTUDY_KERNEL_CACHE"
+"""Environment variable that names the folder to try first."""
 _SHARED = ("kernels", "srgb", "vector")
 """Modules that the kernels of several metrics use."""
 _STALE_SECONDS = 24 * 3600
+_MAX_LINKS = 40
+"""Symbolic links in one path, as Linux has it (path_resolution(7))."""
+
+
+class _UntrustedError(Exception):
+    """A folder that somebody else may have put code into; the message says why."""
 
 
 def cache_folder() -> Path:
-    """The folder that holds the compiled kernels on this machine."""
+    """The folder that holds the compiled kernels on this machine.
+
+    Raises:
+        CodecstudyError: No folder can be trusted.
+    """
     return _cache()[0]
 
 
 def cache_note() -> str | None:
-    """A plain sentence for the user where the kernels can only be kept in a temporary folder, else None."""
+    """Why the kernels are not kept where they should be, as a sentence for the user, or None."""
     return _cache()[1]
+
+
+def cache_environment() -> dict[str, str]:
+    """Environment variables that make another process use this process's folder."""
+    return {FOLDER_VARIABLE: str(cache_folder())}
 
 
 @cache
 def _cache() -> tuple[Path, str | None]:
-    """The first folder that can be written to, and the note.
-
-    The package's own folder comes first: it goes when the package goes.
-    """
-    wanted = (
+    """The first candidate that is trusted and can be written to, and the note."""
+    # Absolute, as other processes are told which it is.
+    named = [Path.cwd() / name for name in [os.environ.get(FOLDER_VARIABLE)] if name]
+    lasting = [
+        *named,
         METRICS / "__pycache__" / "kernels",
-        Path(platformdirs.user_cache_dir("codecstudy", appauthor=False)) / "kernels",
-    )
-    for folder in wanted:
-        if _can_write(folder):
-            return folder, None
-    folder = Path(tempfile.gettempdir()) / f"codecstudy-kernels-{os.getuid()}"
-    if not (_can_write(folder) and _is_private(folder)):
-        folder = Path(tempfile.mkdtemp(prefix="codecstudy-kernels-"))
-    return folder, (
-        f"compiled metric kernels are kept in {folder} and may have to be compiled again later: "
-        f"neither {wanted[0]} nor {wanted[1]} can be written to"
-    )
+        Path.cwd() / platformdirs.user_cache_dir("codecstudy", appauthor=False) / "kernels",
+    ]
+    passed_over: list[str] = []
+    worth_a_note = False
+    for folder in chain(lasting, _temporary_folder()):
+        try:
+            _open(folder)
+        except _UntrustedError as error:
+            passed_over.append(f"{folder} is not trusted, because {error}")
+            worth_a_note = True
+        except OSError as error:
+            passed_over.append(f"{folder} cannot be written to ({error.strerror or error})")
+            worth_a_note |= folder in named
+        else:
+            break
+    else:
+        folder = _new_temporary_folder(passed_over)
+    if folder not in lasting:
+        note = f"compiled metric kernels are kept in {folder} and may have to be compiled again later"
+    elif worth_a_note:
+        note = f"compiled metric kernels are kept in {folder}"
+    else:
+        return folder, None
+    return folder, f"{note}: {'; '.join(passed_over)}"
 
 
-def _can_write(folder: Path) -> bool:
+def _temporary_folder() -> Iterator[Path]:
+    """The one that later runs find again; a generator, since looking for a place fails where there is none."""
+    yield Path(tempfile.gettempdir()) / f"codecstudy-kernels-{os.geteuid()}"
+
+
+def _new_temporary_folder(passed_over: list[str]) -> Path:
+    """A private folder for this process and the processes that it starts."""
+    folder = Path(tempfile.mkdtemp(prefix="codecstudy-kernels-"))
+    maker = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == maker:  # a forked process has this function, too
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
+        _open(folder)
+    except _UntrustedError as error:
+        reasons = "; ".join([*passed_over, f"{folder} is not trusted, because {error}"])
+        raise CodecstudyError(
+            f"There is no safe place for compiled metric kernels: {reasons}. Set {FOLDER_VARIABLE} to a folder "
+            "that neither it nor any folder above it lets other users write to."
+        ) from None
+    return folder
 
 
-def _is_private(folder: Path) -> bool:
-    """Whether nobody else could have put machine code into ``folder``, which others know the name of."""
-    facts = folder.lstat()
-    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid() and not facts.st_mode & 0o022
+def _open(folder: Path) -> None:
+    """Create ``folder`` where it is missing, and make sure that it is trusted and can be written to.
+
+    Raises:
+        _UntrustedError: Somebody else may have written, or may yet write, to it.
+        OSError: This user cannot write to it.
+    """
+    user, root = os.geteuid(), Path("/").stat().st_uid
+    for step in _way_to(folder):
+        try:
+            facts = step.lstat()
+        except FileNotFoundError:
+            step.mkdir(mode=0o700, exist_ok=True)
+            facts = step.lstat()
+        _trust(step, distrust(facts.st_mode, facts.st_uid, {user, 0, root}, parent=True))
+    facts = folder.stat()
+    _trust(folder, distrust(facts.st_mode, facts.st_uid, {user, 0}))
+    if facts.st_uid != user:  # root's, from a run of the same installation
+        raise _no_permission(folder)
+    closed = not facts.st_mode & 0o077
+    for entry in _contents(folder):
+        try:
+            facts = entry.lstat()
+        except FileNotFoundError:  # another process has replaced or removed it
+            continue
+        if stat.S_ISLNK(facts.st_mode):
+            raise _UntrustedError(f"{entry} is a symbolic link")
+        # Behind a closed door, permissions of the files themselves mean nothing.
+        mode = facts.st_mode & ~0o022 if closed else facts.st_mode
+        _trust(entry, distrust(mode, facts.st_uid, {user, 0}))
+        if stat.S_ISDIR(facts.st_mode) and not os.access(entry, os.W_OK | os.X_OK):
+            raise _no_permission(entry)
+    if not closed:
+        folder.chmod(0o700)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _no_permission(path: Path) -> OSError:
+    return PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def _way_to(path: Path) -> Iterator[Path]:
+    """Every folder and symbolic link that the system passes to reach ``path``, from the root, and its end.
+
+    A step is yielded before it is looked at, so the caller may create it.
+    """
+    here = Path("/")
+    yield here
+    left = list(reversed((Path.cwd() / path).parts[1:]))
+    links = 0
+    while left:
+        part = left.pop()
+        if part == "..":
+            here = here.parent
+            continue
+        step = here / part
+        yield step
+        if not step.is_symlink():
+            here = step
+            continue
+        links += 1
+        if links > _MAX_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        target = step.readlink()
+        if target.is_absolute():
+            here = Path("/")
+        left += reversed([part for part in target.parts if part != target.anchor])
+
+
+def _contents(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            yield Path(parent, name)
+
+
+def distrust(mode: int, owner: int, trusted: set[int], *, parent: bool = False) -> str | None:
+    """Why what has this mode and owner may be another user's work, or None.
+
+    Args:
+        mode: As ``os.lstat`` gives it.
+        owner: User id.
+        trusted: User ids of possible owners.
+        parent: Whether it is a folder above the cache's, which may be sticky.
+
+    Returns:
+        A phrase that follows the name of the file or folder.
+    """
+    if owner not in trusted:
+        return f"belongs to another user (uid {owner})"
+    if stat.S_ISLNK(mode):  # its permissions mean nothing
+        return None
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not (parent and mode & stat.S_ISVTX):
+        return f"can be written to by other users (mode {stat.S_IMODE(mode):04o})"
+    return None
+
+
+def _trust(path: Path, reason: str | None) -> None:
+    if reason is not None:
+        raise _UntrustedError(f"{path} {reason}")
 
 
 def sources(module: str) -> list[Path]:

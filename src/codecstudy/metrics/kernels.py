@@ -23,6 +23,7 @@ from typing import IO, Any
 from codecstudy.errors import CodecstudyError
 from codecstudy.metrics.cache import (
     METRICS,
+    cache_environment,
     cache_folder,
     cache_note,
     marker,
@@ -35,6 +36,7 @@ __all__ = [
     "Kernel",
     "KernelError",
     "Progress",
+    "cache_environment",
     "cache_folder",
     "cache_note",
     "compile_all",
@@ -105,22 +107,57 @@ class Kernel:
 
     @cached_property
     def _compiled(self) -> Any:
-        import numba
+        from numba.core.errors import NumbaError
 
         module = self._function.__module__.removeprefix(f"{__package__}.")
         folder = sources_folder(module.split(".")[0])
-        # numba reads the folder from its global settings, which belong to the user's own functions.
-        settings: Any = numba.config
-        with _settings_lock:
-            users = settings.CACHE_DIR
-            settings.CACHE_DIR = str(folder)
+        with _settings_lock, _numba_settings(CACHE_DIR=str(folder), CACHE_LOCATOR_CLASSES=_LOCATOR):
             try:
-                return _jit(self._function, self._signature, cache=True)
-            finally:
-                settings.CACHE_DIR = users
+                return self._load_or_compile()
+            except NumbaError:  # of the source, not of the cache
+                raise
+            except Exception:
+                # Most likely a file of the cache was cut short or damaged: unpickling raises almost anything.
+                # Of all processes that find it, one compiles, and the others load what it has made.
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with _lock(folder / "repairing.lock"):
+                    try:
+                        return self._load_or_compile()
+                    except Exception:
+                        self._remove_cached(folder)
+                        return self._load_or_compile()
+
+    def _load_or_compile(self) -> Any:
+        return _jit(self._function, self._signature, cache=True)
+
+    def _remove_cached(self, folder: Path) -> None:
+        """Remove this kernel's index and machine code; files that another process is writing stay."""
+        name = self._function.__qualname__.replace("<", "").replace(">", "")  # as numba spells it
+        for suffix in (".nbi", ".nbc"):
+            for file in folder.glob(f"*/*.{name}-*{suffix}"):
+                file.unlink(missing_ok=True)
 
 
 _settings_lock = threading.Lock()
+_LOCATOR = "UserProvidedCacheLocator"
+"""numba keeps its files in ``CACHE_DIR`` or fails; by default it would try other folders, which nobody has
+checked."""
+
+
+@contextmanager
+def _numba_settings(**values: str) -> Iterator[None]:
+    """Set numba's global settings, which belong to the user's own functions, for a while."""
+    import numba
+
+    settings: Any = numba.config
+    users = {name: getattr(settings, name) for name in values}
+    try:
+        for name, value in values.items():
+            setattr(settings, name, value)
+        yield
+    finally:
+        for name, value in users.items():
+            setattr(settings, name, value)
 
 
 # --- compiling -------------------------------------------------------------------------------------------
@@ -175,7 +212,7 @@ def compile_all(
 
 
 @contextmanager
-def _lock(path: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
+def _lock(path: Path, while_waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock on file ``path``; the system releases it should this process die."""
     import fcntl  # not on Windows, which nothing else here needs to know
 
@@ -219,7 +256,7 @@ def _start_compiling(metric: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     paths = [str(METRICS.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", f"from codecstudy import metrics; metrics.get({metric!r}).compile()"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **cache_environment()},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -9,12 +9,13 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from codecstudy import codecs, metrics
-from codecstudy.datasets import Dataset, order_images
+from codecstudy.datasets import Dataset
 from codecstudy.images.header import dimensions, version
 from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
-from codecstudy.measurement.measurer import Job
+from codecstudy.measurement.measurer import MeasureRequest
 from codecstudy.results import QualityRecord
+from codecstudy.sampling import order_images
 from codecstudy.store import Conditions, Store, canonical
 from codecstudy.study import StudyConfig
 from codecstudy.types import Failure, Measurement, MetricFacts, Outcome, Setting, Skip
@@ -118,11 +119,11 @@ class Plan:
             chosen, name, suffix, codecs.get(chosen.format).extension
         )
 
-    def job(self, source: int, setting: int, known: Measurement | None = None) -> Job:
+    def request(self, source: int, setting: int, known: Measurement | None = None) -> MeasureRequest:
         """One task as a worker gets it; ``known`` is what the store has of it."""
         chosen = self.sources[source]
         path = str(self.artifact(chosen, setting))
-        return Job(
+        return MeasureRequest(
             image=chosen.image,
             setting=setting,
             artifact=path if self.save_artifacts else None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from codecstudy.report.data import Inspector, Options
-from codecstudy.results import QualityResults, write_atomically
+from codecstudy.files import write_atomically
+from codecstudy.report.options import Inspector, Options, PlotFormat
+from codecstudy.results import QualityResults
 
-__all__ = ["Inspector", "Options", "write_plots", "write_report"]
+__all__ = ["Inspector", "Options", "PlotFormat", "write_plots", "write_report"]
 
 
 def write_report(
@@ -32,15 +34,35 @@ def write_report(
     return output
 
 
-def write_plots(results: QualityResults, folder: Path, options: Options | None = None) -> list[Path]:
-    """Write the main plots to ``folder`` as SVG files for print, and return their paths.
+def write_plots(
+    results: QualityResults,
+    folder: Path,
+    options: Options | None = None,
+    formats: Sequence[PlotFormat] = (PlotFormat.SVG,),
+) -> list[Path]:
+    """Write the main plots to ``folder``, for print and for slides, and return their paths.
 
-    Raises as :func:`write_report` does.
+    Needs matplotlib, which the extra ``plots`` installs. The same results give the same bytes.
+
+    Args:
+        results: What to plot.
+        folder: Where the files go; created where it is missing.
+        options: Metric, target and baseline, as for the report.
+        formats: One file of each plot for each of these.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        ResultsError: Nothing was measured, or an option is out of range.
     """
     from codecstudy.report.context import Context
-    from codecstudy.report.svgplots import plots
+    from codecstudy.report.drawing import draw, require_matplotlib
+    from codecstudy.report.figures import plots
 
-    drawn = plots(Context.of(results, options or Options()))
-    for name, text in drawn.items():
-        write_atomically(folder / name, text)
-    return [folder / name for name in drawn]
+    require_matplotlib()
+    written: list[Path] = []
+    for plot in plots(Context.of(results, options or Options())):
+        for format in dict.fromkeys(formats):
+            path = folder / f"{plot.name}.{format}"
+            write_atomically(path, draw(plot, format))
+            written.append(path)
+    return written

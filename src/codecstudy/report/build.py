@@ -1,51 +1,133 @@
-"""From results to everything that the page shows."""
+"""From results to everything that the page shows: its sections, in order."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
-
-from codecstudy.report import provenance, tables, words
-from codecstudy.report.answer import answers
+from codecstudy.report import text
+from codecstudy.report.chart_data import chart_data
 from codecstudy.report.context import Context
-from codecstudy.report.data import Choice, Inspector, Options, Report
-from codecstudy.report.gallery import gallery
-from codecstudy.report.payload import payload
+from codecstudy.report.options import Inspector, Options
+from codecstudy.report.sections import (
+    SectionValues,
+    answer,
+    bd_rate,
+    curves,
+    encode_time,
+    gallery,
+    provenance,
+    quality_numbers,
+    single_images,
+    size,
+    study_axes,
+)
 from codecstudy.results import QualityResults
 
-_AXES = {
-    "quality": "quality setting",
-    "speed": "speed",
-    "effort": "effort",
-    "method": "method",
-    "resolution": "resolution",
-    "crop": "crop",
-    "chroma_subsampling": "chroma subsampling",
-    "format": "format",
-}
-"""What a study's ``analysis`` block may name, in words."""
+
+class SectionModule(Protocol):
+    """A module of :mod:`codecstudy.report.sections`; the template beside it has the same name."""
+
+    __name__: str
+
+    def build(self, context: Context) -> SectionValues | None:
+        """What the section shows; None where it is left out."""
+        ...
 
 
-def build(
-    results: QualityResults, root: Path, options: Options, inspector: Inspector | None = None
-) -> Report:
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry of the page's list of sections."""
+
+    id: str
+    """Of the element in the page: what links lead to."""
+    link: str | None
+    """Text in the navigation; None for a section that is not there."""
+    module: SectionModule
+
+
+SECTIONS = (
+    Section("answer", "Answer", answer),
+    Section("look", "Look at it", gallery),
+    Section("size", "Size", size),
+    Section("curves", "Curves", curves),
+    Section("time", "Time", encode_time),
+    Section("numbers", "Numbers", quality_numbers),
+    Section("images", "Images", single_images),
+    Section("axes", None, study_axes),
+    Section("bdrate", "BD-rate", bd_rate),
+    Section("source", "Sources", provenance),
+)
+"""The page from top to bottom. To add a section, add a module and a template, and a line here."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltSection:
+    """A section that the page has, with what it shows."""
+
+    id: str
+    link: str | None
+    template: str
+    values: Any
+    """The section module's own :class:`codecstudy.report.sections.SectionValues`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several metrics, targets or scopes that a reader may look at."""
+
+    value: str
+    text: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that the page shows: what all sections share, and the sections."""
+
+    title: str
+    summary: str
+    metric: str
+    metric_title: str
+    metric_rises: bool
+    """Whether higher scores are better."""
+    metric_identical: str
+    """Score of an identical image; empty where it is infinite."""
+    baseline_title: str
+    baseline_name: str
+    """Which of its variants, where there are several."""
+    scopes: tuple[Choice, ...]
+    metrics: tuple[Choice, ...]
+    targets: tuple[Choice, ...]
+    coverage: str
+    resamples: int
+    images: int
+    sections: tuple[BuiltSection, ...]
+    chart_data: dict[str, Any]
+    """What the charts and the gallery are drawn from, see :mod:`codecstudy.report.chart_data`."""
+
+
+def build(results: QualityResults, root: Path, options: Options, inspector: Inspector | None = None) -> Page:
     """Everything that the report on ``results`` shows.
 
-    ``root`` is the workspace that the results' paths are relative to; ``inspector`` opens saved files (without
-    one there is no gallery). Raises :class:`codecstudy.errors.ResultsError` where nothing was measured, and for
-    options out of range.
+    Args:
+        results: What to report on.
+        root: Workspace that the results' paths are relative to.
+        options: Metric, target, baseline, and limits on the size of the page.
+        inspector: Opens saved files; without one there are no pictures.
+
+    Raises:
+        ResultsError: Nothing was measured, or an option is out of range.
     """
-    context = Context.of(results, options)
-    found = answers(context)
-    pictures, note = gallery(context, root, inspector)
-    axes = _axes(results)
-    document = payload(context) | {"gallery": pictures, "axes": axes}
-    images = len(context.points.images)
-    return Report(
+    context = Context.of(results, options, root, inspector)
+    sections = tuple(_built_sections(context))
+    charts = chart_data(context)
+    for section in sections:
+        charts |= section.values.chart_data
+    return Page(
         title=results.study_name or results.study_id,
-        description=" ".join(str(results.study.get("description") or "").split()),
         summary=_summary(context),
         metric=context.metric,
         metric_title=context.scale.title,
@@ -55,27 +137,26 @@ def build(
         baseline_name=context.baseline_name(),
         scopes=tuple(Choice(str(k), _scope(s.label), k == 0) for k, s in enumerate(context.scopes)),
         metrics=tuple(Choice(m, context.columns[m].title, m == context.metric) for m in context.metrics),
-        targets=_targets(context, tuple(dict.fromkeys(a.key for a in found))),
-        coverage=words.percent(options.coverage),
+        targets=tuple(
+            Choice(f"{t:g}", text.appearance(t, context.scale)[0].capitalize(), t == context.target)
+            for t in context.offered
+        ),
+        coverage=text.percent(options.coverage),
         resamples=options.resamples,
-        images=images,
-        answers=found,
-        ratios=tables.ratio_tables(context),
-        equivalence=tables.equivalence_tables(context),
-        bd_rates=tables.bd_tables(context),
-        groups=tables.group_tables(context),
-        notes=provenance.notes(context),
-        axes=None if axes is None else (axes["x"]["title"], axes["group"]["title"]),
-        timed=any((~np.isnan(b.times["encode_cpu"])).any() for b in context.points.blocks),
-        gallery=pictures is not None,
-        gallery_note=note,
-        provenance=provenance.facts(context),
-        versions=provenance.versions(context),
-        failures=provenance.failures(context),
-        irregular=provenance.irregular(context),
-        explanations=provenance.explanations(context),
-        payload=document,
+        images=len(context.points.images),
+        sections=sections,
+        chart_data=charts,
     )
+
+
+def _built_sections(context: Context) -> list[BuiltSection]:
+    built = []
+    for section in SECTIONS:
+        values = section.module.build(context)
+        if values is not None:
+            template = section.module.__name__.rpartition(".")[2] + ".html.j2"
+            built.append(BuiltSection(section.id, section.link, template, values))
+    return built
 
 
 def _scope(label: str) -> str:
@@ -87,24 +168,6 @@ def _summary(context: Context) -> str:
     settings = len({r.setting for r in results.measurements})
     day = results.timestamp[:10]
     return (
-        f"{words.count(len(context.points.images), 'image')}, {words.count(settings, 'setting')}, "
-        f"{words.count(context.points.counts.measured, 'measured encode')}, {day}"
+        f"{text.count(len(context.points.images), 'image')}, {text.count(settings, 'setting')}, "
+        f"{text.count(context.points.counts.measured, 'measured encode')}, {day}"
     )
-
-
-def _targets(context: Context, keys: tuple[str, ...]) -> tuple[Choice, ...]:
-    chosen = f"{context.target:g}"
-    return tuple(
-        Choice(key, words.looks(float(key), context.scale)[0].capitalize(), key == chosen) for key in keys
-    )
-
-
-def _axes(results: QualityResults) -> dict[str, dict[str, str]] | None:
-    """The axes that the study's ``analysis`` block asks for, where they are ones that settings have."""
-    block = results.study.get("analysis")
-    if not isinstance(block, dict) or block.get("x_axis") not in _AXES:
-        return None
-    x, group = str(block["x_axis"]), str(block.get("group_by"))
-    if group not in _AXES or group == x:
-        group = "format"
-    return {name: {"key": key, "title": _AXES[key]} for name, key in (("x", x), ("group", group))}

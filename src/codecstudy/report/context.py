@@ -1,8 +1,9 @@
-"""What all parts of one report share: the points, the resamples, and each metric's curves, computed once."""
+"""What all sections of one report share: the points, the resamples, and each metric's curves, computed once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -14,22 +15,22 @@ from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.recommend import Recommendations, recommend
 from codecstudy.analysis.variants import Scope, Variant, split
 from codecstudy.errors import ResultsError
-from codecstudy.report import words
-from codecstudy.report.data import Options
+from codecstudy.report import text
 from codecstudy.report.formats import FormatFacts, facts
+from codecstudy.report.options import Inspector, Options
 from codecstudy.results import QualityResults
 from codecstudy.types import MetricColumn
 
 
 @dataclass(slots=True, eq=False)
 class Context:
-    """One study, looked at with one set of options."""
+    """One study with one set of options."""
 
     results: QualityResults
     options: Options
     points: Points
     metrics: tuple[str, ...]
-    """Those that the results hold, the one that the answer rests on first."""
+    """Columns of the metrics in the results; the one that the answer is based on comes first."""
     draw: Resamples
     formats: dict[str, FormatFacts]
     bases: dict[Scope, int | None]
@@ -37,12 +38,22 @@ class Context:
     targets: tuple[float, ...]
     """Scores that the reader may choose from, worst first."""
     target: float
+    root: Path
+    """Workspace that the results' paths are relative to."""
+    inspector: Inspector | None
+    """Opens saved files; None where nothing is to be opened."""
     _curves: dict[str, CurveSet] = field(default_factory=dict)
     _matched: dict[str, Matched] = field(default_factory=dict)
     _answers: dict[float, Recommendations] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, results: QualityResults, options: Options) -> Context:
+    def of(
+        cls,
+        results: QualityResults,
+        options: Options,
+        root: Path = Path(),
+        inspector: Inspector | None = None,
+    ) -> Context:
         """Raises :class:`ResultsError` where there is nothing to report on, or an option is out of range."""
         points = collect(results)
         scale = points.require(options.metric)
@@ -59,6 +70,8 @@ class Context:
             bases=baselines(points, options.baseline),
             targets=tuple(sorted({*scale.targets, target}, key=scale.goodness)),
             target=target,
+            root=root,
+            inspector=inspector,
         )
 
     @property
@@ -68,7 +81,7 @@ class Context:
 
     @property
     def metric(self) -> str:
-        """The metric that the answer rests on."""
+        """Column of the metric that the answer is based on."""
         return self.metrics[0]
 
     @property
@@ -118,6 +131,15 @@ class Context:
             )
         return self._answers[target]
 
+    @property
+    def offered(self) -> tuple[float, ...]:
+        """Those of :attr:`targets` that any format reaches, and the one asked for."""
+        return tuple(
+            target
+            for target in self.targets
+            if target == self.target or any(i.setting is not None for i in self.answers(target).items)
+        )
+
     def baseline_title(self) -> str:
         """The baseline's format, as people write it."""
         return self.facts_of(self.variants[self._baseline()]).title
@@ -131,10 +153,10 @@ class Context:
         return next(b for b in self.bases.values() if b is not None)
 
     def name(self, variant: Variant) -> str:
-        """The format and what tells ``variant`` apart from the others of its format and scope."""
+        """The format, and what distinguishes ``variant`` from the others of its format and scope."""
         same = [v for v in self.variants if v.format == variant.format and v.scope == variant.scope]
-        shared = set.intersection(*(set(words.parts(v.setting)) for v in same))
-        own = [part for part in words.parts(variant.setting) if part not in shared]
+        shared = set.intersection(*(set(text.parts(v.setting)) for v in same))
+        own = [part for part in text.parts(variant.setting) if part not in shared]
         axis = variant.axis.name if len({v.axis.name for v in same}) > 1 else ""
         return " ".join([self.facts_of(variant).title, ", ".join(own), f"by {axis}" if axis else ""]).strip()
 

@@ -1,4 +1,4 @@
-"""What the report says and shows of each image format: its name, its colour, where it can be seen."""
+"""How the report shows each image format: its name, its colour, and which browsers display it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """One accent, as CSS hexadecimal, for paper and for the dark."""
+    """One colour, as CSS hexadecimal, for light and dark backgrounds."""
 
     light: str
     dark: str
@@ -19,12 +19,12 @@ class FormatFacts:
 
     title: str
     """As people write it."""
-    slot: str
-    """Name of its colour and marker: ``jpeg``, ..., or ``other1`` and so on for an encoder of your own."""
+    style: str
+    """Name of its colour and marker: ``jpeg``, ..., or ``other1`` and so on for a format that is not known here."""
     mime: str | None
-    """What browsers call its files; None where they don't show them, or it is not known that they do."""
+    """What browsers call its files; None where they do not show them, or where that is not known."""
     browsers: str
-    """Where files of it can be seen."""
+    """Which browsers show its files."""
     everywhere: bool
     """Whether all current browsers show it."""
 
@@ -39,8 +39,8 @@ COLOURS = {
     "other3": Colour("#7a5c2e", "#c2a274"),
     "other4": Colour("#55682b", "#a3bd62"),
 }
-"""The four common formats stay apart for the colour-blind, too: tests hold that. JPEG, which the others are
-compared with, has the colour of ink. Markers and dashes tell series apart without any colour."""
+"""The colours of the four common formats can be told apart with any colour vision; tests check that. JPEG, which
+the others are compared with, has the colour of text. Markers and dash patterns distinguish series as well."""
 
 _KNOWN = {
     "jpeg": FormatFacts("JPEG", "jpeg", "image/jpeg", "every browser", True),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from codecstudy.report.data import Pixels
+from codecstudy.report.options import Pixels
 from codecstudy.types import Box
 
 WHOLE_FILE_LIMIT = 200_000
@@ -58,7 +58,7 @@ def lossless_crop(pixels: Pixels, region: Box) -> Picture:
 
 
 def thumbnail(pixels: Pixels) -> Picture:
-    """The whole image, small, as lossy WebP: to choose by, not to judge by."""
+    """The whole image, small, as lossy WebP: for choosing an image, not for judging it."""
     image = Image.fromarray(pixels)
     image.thumbnail(_THUMBNAIL, Image.Resampling.LANCZOS, reducing_gap=2.0)
     return Picture(_webp(np.asarray(image), lossless=False), *image.size, 0, 0)

@@ -1,4 +1,4 @@
-"""Where to look: the part of an image that the codecs damaged most."""
+"""The part of an image with the strongest artifacts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from codecstudy.types import Box
 REGION = (480, 320)
 """Width and height of what is shown, in pixels of the image."""
 _PEAK = 64
-"""Side of the square whose damage decides: smaller than the region, so that a small spot counts."""
+"""Side of the square that is searched for: smaller than the region, so that a small spot counts."""
 
 
 def worst_region(maps: Sequence[NDArray[np.float32]], size: tuple[int, int] = REGION) -> Box:
-    """The window around the square with the largest mean damage over all ``maps``.
+    """The window around the square with the largest mean distance over all ``maps``.
 
     ``maps`` are Butteraugli distances of the same image by several codecs, float32, (height, width). Their cubes
-    are summed, as the 3-norm does: strong damage in one counts more than weak damage in all. The window
+    are summed, as the 3-norm does: strong artifacts in one count more than weak artifacts in all. The window
     has ``size`` (width, height), or that of a smaller image. Of equal squares the first one from the top wins.
     """
     height, width = maps[0].shape

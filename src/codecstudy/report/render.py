@@ -10,9 +10,9 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from codecstudy.report.data import Report
+from codecstudy.report.build import Page
+from codecstudy.report.chart_data import embed
 from codecstudy.report.formats import COLOURS
-from codecstudy.report.payload import embed
 
 _STYLES = ("base.css", "answer.css", "controls.css", "plots.css", "tables.css", "gallery.css", "print.css")
 _SCRIPTS = (
@@ -23,8 +23,8 @@ _EARLY = "early.js"
 """Runs in the head, before anything is drawn: the theme that was chosen last."""
 
 
-def render(report: Report) -> str:
-    """The page of ``report``.
+def render(page: Page) -> str:
+    """``page`` as HTML.
 
     Everything in it is escaped by the templates. Its content security policy allows only the styles and scripts
     below, by their hash, and pictures inside the page: nothing can be fetched, sent or injected.
@@ -44,15 +44,30 @@ def render(report: Report) -> str:
             "form-action 'none'",
         )
     )
-    data = Markup(embed(report.payload))
-    page = _environment().get_template("report.html.j2")
-    return page.render(r=report, policy=policy, style=style, early=early, script=script, data=data)
+    environment = _environment()
+    sections = [
+        Markup(
+            environment.get_template(section.template).render(page=page, id=section.id, values=section.values)
+        )
+        for section in page.sections
+    ]
+    return environment.get_template("page.html.j2").render(
+        page=page,
+        sections=sections,
+        policy=policy,
+        style=style,
+        early=early,
+        script=script,
+        data=Markup(embed(page.chart_data)),
+    )
 
 
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.PackageLoader("codecstudy.report", "templates"),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("codecstudy.report", folder) for folder in ("templates", "sections")]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -76,13 +91,13 @@ def _script() -> str:
 
 def _colours() -> str:
     """The formats' colours as CSS variables, for light and dark."""
-    light = "".join(f"--{slot}:{c.light};" for slot, c in COLOURS.items())
-    dark = "".join(f"--{slot}:{c.dark};" for slot, c in COLOURS.items())
-    slots = "".join(f".f-{slot}{{--c:var(--{slot})}}" for slot in COLOURS)
+    light = "".join(f"--{style}:{c.light};" for style, c in COLOURS.items())
+    dark = "".join(f"--{style}:{c.dark};" for style, c in COLOURS.items())
+    classes = "".join(f".f-{style}{{--c:var(--{style})}}" for style in COLOURS)
     return (
         f":root{{{light}}}\n"
         f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"
-        f":root[data-theme=dark]{{{dark}}}\n{slots}\n"
+        f":root[data-theme=dark]{{{dark}}}\n{classes}\n"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from codecstudy.analysis.sensitivity import ImageRatio, sensitivity
 from codecstudy.analysis.variants import split
-from codecstudy.report import words
+from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.results import QualityRecord
 
@@ -80,7 +80,7 @@ def in_order(context: Context, wanted: dict[str, Any]) -> Iterator[tuple[str, st
                 seen.add(image.image)
                 yield (
                     image.image,
-                    f"{why}: {variant} {words.change(image.ratio)} than {base}".replace(
+                    f"{why}: {variant} {text.change(image.ratio)} than {base}".replace(
                         "the same size than", "the same size as"
                     ),
                 )

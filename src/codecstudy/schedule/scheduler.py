@@ -1,77 +1,90 @@
-"""Which task a free worker takes next. Pure: the time is passed in, and nothing here runs anything.
+"""Which task a free worker runs next. Pure: the time is passed in, and nothing here runs anything.
 
 A free worker is given, in this order:
 
 1. the next task of the source that it has open: sizes in order, and the longest task of a size first, so that the
-   short ones are left to even out who ends when;
-2. a task of a source whose worker has left or died;
-3. a new source, the next in order, if it is expected to end within the budget and its memory has room;
-4. *help*: one task of a source that another worker has open, from the one with most work left per worker,
-   where the helper will have opened the source and done the task before the others would have come to its end.
+   short ones are left to even out when the workers end;
+2. a task of a source whose worker was removed or died;
+3. a new source, the next one in order, if the budget admits it and there is enough memory;
+4. *help*: one task of a source that another worker owns, the one with most work per worker, if the helper would
+   have opened the source and done the task before the others came to its end.
 
-**Budget.** The first batch fills all workers whatever the budget; it is over when the first source is done. After
-it a source is opened only if all that is in flight then, shared by all workers, is expected to end in time. What is
-in flight always completes. The order is kept, so that what was measured is an unbiased sample; only where too much
-of the budget would be lost is a source that does not fit passed over for one of the next few that does
-(:mod:`codecstudy.schedule.allowance`).
+**Budget.** The first batch gives every worker a source whatever the budget; it is over when the first source is
+done. After that a source is opened only if the budget policy admits it (:mod:`codecstudy.schedule.budget`). What
+has been opened always completes. Sources are opened in order; only where a large part of the budget would stay
+unused is a source that does not fit passed over for one of the next few (:mod:`codecstudy.schedule.order`).
 
-**Memory.** A new source without room waits while others overtake it; once as many as there are workers have, the
-next free worker waits for it and claims its room (:mod:`codecstudy.schedule.admission`). So neither do small
-sources wait for a large one, nor does the large one wait for ever. A worker whose own source needs more room than
-there is claims it at once. The limit counts tasks that workers were given, not what idle workers keep.
+**Memory.** A new source for which there is not enough memory is overtaken by others; once as many sources as there
+are workers have overtaken it, the next free worker waits for it and claims the memory
+(:mod:`codecstudy.schedule.memory`). So small sources do not wait for a large one, and the large one does not wait
+forever. A worker whose own source needs more memory than is free claims it at once. The limit counts the tasks
+that workers were given, not what idle workers keep.
 
-**Ahead.** A worker may hold a second task while it runs the first. It gets one only where nobody else would have
-taken it sooner, so that in the finish no task waits behind another while a worker idles.
+**Ahead.** A worker may have a second task while it runs the first. It gets one only where no other worker would
+have taken it sooner, so that at the end of a run no task waits behind another while a worker idles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 
-from codecstudy.schedule.allowance import UNUSED, Allowance
-from codecstudy.schedule.backlog import Backlog
-from codecstudy.schedule.costs import CostModel
-from codecstudy.schedule.flight import Flight
-from codecstudy.schedule.roster import Held, Member, Roster
-from codecstudy.schedule.words import Assignment, Progress, Source, Task
+from codecstudy.schedule.active_sources import ActiveSources, SourceState
+from codecstudy.schedule.budget import BudgetPolicy, Unlimited
+from codecstudy.schedule.cost_model import CostModel
+from codecstudy.schedule.memory import MemoryPolicy, NoMemoryLimit
+from codecstudy.schedule.order import OrderPolicy
+from codecstudy.schedule.pending_sources import PendingSources
+from codecstudy.schedule.types import Dispatch, Progress, SourceWork, Task
+from codecstudy.schedule.worker_states import AssignedTask, Workers, WorkerState
 
-_HOLD = 2
-"""Tasks that one worker holds at most: one running, one ahead."""
-_AHEAD = 0.5
-"""A second task must be expected to end in this part of the time for which all workers have work: what is left for
-the image to turn out dear."""
-_CRASHES = 2
+_MAX_ASSIGNED = 2
+"""Tasks that one worker has at most: one running, one ahead."""
+_AHEAD_SHARE = 0.5
+"""A second task must be expected to end within this part of the time for which all workers have work. The rest is
+a reserve, in case the image turns out to be expensive."""
+_MAX_CRASHES = 2
 """A task that has killed its worker this often is not tried again."""
-_LOOK = 3
-"""How many sources in flight a helper looks at."""
+_HELP_CANDIDATES = 3
+"""Number of active sources that a helper looks at."""
 
 
 class Scheduler:
-    """Hands out every task of ``sources`` exactly once, whatever completes, fails, dies or joins.
+    """Hands out every task of ``sources`` exactly once, whatever completes, fails, dies or is added.
 
-    ``workers`` are names of any hashable kind. ``budget`` is in seconds from ``start``, ``memory_limit`` in
-    bytes, both None for no limit. ``costs`` learns from what :meth:`finished` is told. After every call other
-    than :meth:`next`, ask :meth:`next` first for the worker that the call was about, so that it keeps its room,
-    then for each one that holds nothing. Raises ``ValueError`` for a worker or task that it does not know.
+    After every call other than :meth:`next`, ask :meth:`next` first for the worker that the call was about, so
+    that it keeps its memory, and then for each worker that has no task.
+
+    Args:
+        sources: What is to be done, in the order in which sources are to be opened.
+        costs: Estimates; learns from what :meth:`finished` is told.
+        workers: Names of the workers, any hashable values.
+        budget: When no further source is opened.
+        memory: How much memory the workers may use.
+        order: How strictly the order of sources is kept.
+
+    Raises:
+        ValueError: The sources are inconsistent (see :class:`PendingSources`), or, from the methods, a worker or
+            task is unknown.
     """
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[SourceWork],
         costs: CostModel,
         workers: Sequence[Hashable],
         *,
-        start: float,
-        budget: float | None = None,
-        memory_limit: int | None = None,
+        budget: BudgetPolicy | None = None,
+        memory: MemoryPolicy | None = None,
+        order: OrderPolicy | None = None,
     ) -> None:
         self._costs = costs
-        self._backlog = Backlog(sources, costs)
-        self._roster = Roster(costs, memory_limit)
-        self._board, self._admission = self._roster.board, self._roster.admission
+        self._budget = budget or Unlimited()
+        self._memory = memory or NoMemoryLimit()
+        self._pending = PendingSources(sources, costs, order or OrderPolicy())
+        self._active = ActiveSources(costs)
+        self._workers = Workers(costs, self._memory, self._active)
         for worker in workers:
-            self._roster.add(worker)
-        self._budget = None if budget is None else Allowance(budget, start)
+            self._workers.add(worker)
         self._first_batch = len(workers)
         self._stopped = False
         self._refused = False
@@ -84,36 +97,36 @@ class Scheduler:
 
     # -- decisions
 
-    def next(self, worker: Hashable, now: float) -> Assignment | None:
-        """What ``worker`` does next (or, while it runs a task, after that one); None: nothing for now."""
-        member = self._roster.member(worker)
-        if len(member.held) >= _HOLD:
+    def next(self, worker: Hashable, now: float) -> Dispatch | None:
+        """What ``worker`` runs next (or, while it runs a task, after that one); None: nothing for now."""
+        state = self._workers[worker]
+        if len(state.tasks) >= _MAX_ASSIGNED:
             return None
-        if member.held:
-            return self._ahead(member, now)
-        if not member.own and not member.reserved:
-            self._roster.adopt(member)
-        if member.own:
-            return self._go_on(member, member.own, now)
-        if member.reserved:
-            return self._begin_reserved(member, member.reserved, now)
-        return self._open(member, now) or (None if member.reserved else self._help(member, now))
+        if state.tasks:
+            return self._ahead(state, now)
+        if not state.own and not state.waiting_for:
+            self._workers.adopt(state)
+        if state.own:
+            return self._continue(state, state.own, now)
+        if state.waiting_for:
+            return self._open_waiting(state, state.waiting_for, now)
+        return self._open_next(state, now) or (None if state.waiting_for else self._help(state, now))
 
     def closing(self) -> bool:
-        """Whether no new source is opened any more, as far as can be told."""
-        return self._stopped or self._refused or not len(self._backlog)
+        """Whether no new source will be opened, as far as is known now."""
+        return self._stopped or self._refused or not len(self._pending)
 
     def done(self, now: float) -> bool:
-        """Whether all is over: nothing in flight, and nothing that may still be opened."""
-        if len(self._board):
+        """Whether nothing is open and nothing more may be opened."""
+        if len(self._active):
             return False
         if self._stopped:
             return True
-        reserved = any(member.reserved for member in self._roster.members.values())
-        return not reserved and next(self._affordable(now), None) is None
+        waiting = any(worker.waiting_for for worker in self._workers)
+        return not waiting and next(self._affordable(now), None) is None
 
     def progress(self, now: float) -> Progress:
-        """Counts, and how long the run will still take."""
+        """Counts, and an estimate of the remaining time."""
         return Progress(
             tasks=self._tasks,
             tasks_done=self._tasks_done,
@@ -124,220 +137,228 @@ class Scheduler:
         )
 
     def remaining_seconds(self, now: float) -> float:
-        """Estimated wall seconds until all is over: work left, shared by all workers, or the budget's end."""
-        outlook = self._roster.outlook(now)
-        share = outlook.end(0.0)
+        """Estimated wall seconds until the end: remaining work shared by all workers, at most the budget."""
+        forecast = self._workers.forecast(now)
+        active = forecast.end(0.0)
         if self.closing():
-            return share
-        total = max(share, (outlook.work + self._backlog.work()) / outlook.workers)
-        return total if self._budget is None else max(share, min(total, self._budget.end - now))
+            return active
+        everything = (forecast.work + self._pending.work()) / forecast.workers
+        return max(active, min(everything, self._budget.remaining(now)))
 
     # -- what has happened
 
     def finished(self, worker: Hashable, task: Task, now: float, seconds: float | None = None) -> None:
-        """``worker`` ended ``task``; ``seconds`` (its own, without opening the source) is learned from."""
-        held = self._roster.release(self._roster.member(worker), task, now)
+        """``worker`` has ended ``task``.
+
+        Args:
+            worker: Name of the worker.
+            task: The task.
+            now: The time, in seconds.
+            seconds: What the task itself took, without opening its source. Estimates learn from it; None where it
+                says nothing about the cost.
+        """
+        assigned = self._workers.release(self._workers[worker], task, now)
         if seconds is not None:
-            self._costs.observe(task.setting, held.flight.megapixels(held.position), seconds)
-        self._end(held, seconds)
+            self._costs.observe(task.setting, assigned.source.megapixels(assigned.position), seconds)
+        self._end(assigned, seconds)
 
     def failed(self, worker: Hashable, task: Task, now: float) -> None:
         """``task`` ended as a failure; it counts as done, and nothing is learned from it.
 
-        Where it cost the worker its life (a timeout), :meth:`remove_worker` follows.
+        If the worker was ended with it (a timeout), :meth:`remove_worker` follows.
         """
         self.finished(worker, task, now)
 
     def lost(self, worker: Hashable, running: Task | None, queued: Sequence[Task], now: float) -> Task | None:
-        """``worker`` died while it ran ``running``. Its tasks go back to be run by others.
+        """``worker`` died while it ran ``running``. Its tasks become available to others.
 
-        Returns ``running`` if it has now killed as many workers as a task may: it counts as done and is never
-        given again. The worker is removed; its replacement joins by :meth:`add_worker`.
+        The worker is removed; its replacement is added by :meth:`add_worker`.
+
+        Returns:
+            ``running``, if it has now killed as many workers as a task may: it counts as done and is never given
+            again. Else None.
         """
-        member = self._roster.member(worker)
-        told = [*([] if running is None else [running]), *queued]
-        if [held.task for held in member.held] != told:
-            raise ValueError(f"worker {worker!r} was lost with {told}, but holds {member.held}")
-        quarantined = None
+        state = self._workers[worker]
+        reported = [*([] if running is None else [running]), *queued]
+        if [assigned.task for assigned in state.tasks] != reported:
+            raise ValueError(f"worker {worker!r} was lost with {reported}, but has {state.tasks}")
+        given_up = None
         if running is not None:
             self._crashes[running] = self._crashes.get(running, 0) + 1
-            if self._crashes[running] >= _CRASHES:
-                self._end(self._roster.release(member, running, now), None)
-                quarantined = running
+            if self._crashes[running] >= _MAX_CRASHES:
+                self._end(self._workers.release(state, running, now), None)
+                given_up = running
         self.remove_worker(worker, now)
-        return quarantined
+        return given_up
 
     def add_worker(self, worker: Hashable) -> None:
-        """``worker`` is there and holds nothing."""
-        self._roster.add(worker)
+        """Add a worker that has no task."""
+        self._workers.add(worker)
 
     def remove_worker(self, worker: Hashable, now: float) -> None:
-        """``worker`` is gone; what it held and did not end goes back, and nothing counts as a crash."""
-        member = self._roster.member(worker)
-        self._unreserve(member)
-        self._roster.remove(member, now)
+        """Remove a worker; tasks it has not ended become available, and none of them counts as a crash."""
+        state = self._workers[worker]
+        self._stop_waiting(state)
+        self._workers.remove(state, now)
 
     def stop(self) -> None:
-        """From now on as if the budget were spent: nothing new is opened, what is in flight completes."""
+        """Open nothing more, as if the budget were spent; what has been opened completes."""
         self._stopped = True
-        for member in self._roster.members.values():
-            self._unreserve(member)
+        for worker in self._workers:
+            self._stop_waiting(worker)
 
     # -- steps of a decision
 
-    def _go_on(self, member: Member, flight: Flight, now: float) -> Assignment | None:
-        """The next task of a source that is the worker's own."""
-        self._roster.join(member, flight, own=True)
-        position = flight.longest_at(member.size)
-        if not self._roster.has_room(member, flight, position):
-            self._admission.claim(member.name, self._roster.memory(member, flight, position))
+    def _continue(self, worker: WorkerState, source: SourceState, now: float) -> Dispatch | None:
+        """The next task of the worker's own source."""
+        self._workers.join(worker, source, own=True)
+        position = source.longest_at(worker.size)
+        if not self._workers.has_room(worker, source, position):
+            self._memory.claim(worker.name, self._workers.memory(worker, source, position))
             return None
-        return self._roster.give(member, flight, position, now)
+        return self._workers.assign(worker, source, position, now)
 
-    def _begin_reserved(self, member: Member, source: Source, now: float) -> Assignment | None:
-        """The first task of the source that the worker waits for room for."""
+    def _open_waiting(self, worker: WorkerState, source: SourceWork, now: float) -> Dispatch | None:
+        """The first task of the source that the worker waits to open."""
         memory = self._opening_memory(source)
-        if not self._admission.fits(member.name, memory):
-            self._admission.claim(member.name, memory)
+        if not self._memory.fits(worker.name, memory):
+            self._memory.claim(worker.name, memory)
             return None
-        self._unreserve(member)
-        return self._begin(member, source, now)
+        self._stop_waiting(worker)
+        return self._open(worker, source, now)
 
-    def _open(self, member: Member, now: float) -> Assignment | None:
-        """The first task of a new source; or None, perhaps with a source reserved that needs room."""
+    def _open_next(self, worker: WorkerState, now: float) -> Dispatch | None:
+        """The first task of a new source; or None, and the worker may now wait for a source that needs memory."""
         if not self._may_look():
             return None
         self._refused = True
         for source in self._affordable(now):
             self._refused = False
             memory = self._opening_memory(source)
-            if self._admission.fits(member.name, memory):
-                return self._begin(member, source, now)
+            if self._memory.fits(worker.name, memory):
+                return self._open(worker, source, now)
             overtaken = self._opened - self._blocked_at.setdefault(source.index, self._opened)
-            if overtaken >= len(self._roster):
-                self._backlog.take(source)
-                member.reserved = source
-                self._admission.claim(member.name, memory)
+            if overtaken >= len(self._workers):
+                self._pending.take(source)
+                worker.waiting_for = source
+                self._memory.claim(worker.name, memory)
                 return None
         if self._refused:
-            # Nothing changes before more work has ended; a thousand idle workers need not each look again.
-            self._refused_until = self._tasks_done + max(1, len(self._roster) // 16)
+            # Nothing changes before more work has ended, so a thousand idle workers need not all look again.
+            self._refused_until = self._tasks_done + max(1, len(self._workers) // 16)
         return None
 
-    def _help(self, member: Member, now: float) -> Assignment | None:
-        """A task of a source that another worker owns, of the one that is already open if that has any left."""
-        here = member.flight if member.flight is not None and member.flight.left else None
-        if here is not None and (assignment := self._help_with(member, here, now)):
-            return assignment
-        for flight in self._board.neediest(_LOOK):
-            if flight is not here and (assignment := self._help_with(member, flight, now)):
-                return assignment
+    def _help(self, worker: WorkerState, now: float) -> Dispatch | None:
+        """A task of a source that another worker owns; first choice is the one that this worker has open."""
+        here = worker.source if worker.source is not None and worker.source.unassigned else None
+        if here is not None and (dispatch := self._help_with(worker, here, now)):
+            return dispatch
+        for source in self._active.most_work_per_worker(_HELP_CANDIDATES):
+            if source is not here and (dispatch := self._help_with(worker, source, now)):
+                return dispatch
         return None
 
-    def _help_with(self, member: Member, flight: Flight, now: float) -> Assignment | None:
-        """The longest task that the helper would have done before the others could have come to its end."""
-        here = flight is member.flight
-        size = member.size if here and member.size is not None else flight.last_size()
-        opening = 0.0 if here else self._costs.open_seconds(flight.source.megapixels[size])
-        others = flight.crew - here
-        ceiling = self._board.work_of(flight) / others - opening if others else float("inf")
-        position = flight.longest_within(ceiling, size)
-        if position is None or not self._roster.has_room(member, flight, position):
+    def _help_with(self, worker: WorkerState, source: SourceState, now: float) -> Dispatch | None:
+        """The longest task that the helper would have done before the others come to the source's end."""
+        here = source is worker.source
+        size = worker.size if here and worker.size is not None else source.last_size()
+        opening = 0.0 if here else self._costs.open_seconds(source.source.megapixels[size])
+        others = source.workers - here
+        ceiling = source.work() / others - opening if others else float("inf")
+        position = source.longest_within(ceiling, size)
+        if position is None or not self._workers.has_room(worker, source, position):
             return None
-        self._roster.join(member, flight, own=False)
-        return self._roster.give(member, flight, position, now)
+        self._workers.join(worker, source, own=False)
+        return self._workers.assign(worker, source, position, now)
 
-    def _ahead(self, member: Member, now: float) -> Assignment | None:
+    def _ahead(self, worker: WorkerState, now: float) -> Dispatch | None:
         """A second task for a worker that runs one."""
-        flight = member.flight
-        if flight is None:
+        source = worker.source
+        if source is None:
             return None
-        if not flight.left:
-            return self._open_ahead(member, now)
-        if member.helping and not self.closing():
+        if not source.unassigned:
+            return self._open_ahead(worker, now)
+        if worker.helping and not self.closing():
             return None
-        position = flight.longest_at(member.size)
-        if self._wanted_sooner(member, flight.seconds(position), now):
+        position = source.longest_at(worker.size)
+        if self._wanted_sooner(worker, source.seconds(position), now):
             return None
-        if not self._roster.has_room(member, flight, position):
+        if not self._workers.has_room(worker, source, position):
             return None
-        return self._roster.give(member, flight, position, now)
+        return self._workers.assign(worker, source, position, now)
 
-    def _wanted_sooner(self, member: Member, seconds: float, now: float) -> bool:
-        """Whether others might idle before the worker had ended a second task so long."""
-        if len(self._roster) == 1:
+    def _wanted_sooner(self, worker: WorkerState, seconds: float, now: float) -> bool:
+        """Whether others might idle before the worker has ended a second task of ``seconds``."""
+        if len(self._workers) == 1:
             return False
-        lasts = (self._board.work() - self._roster.held_seconds) / len(self._roster)
+        lasts = (self._active.work() - self._workers.assigned_seconds) / len(self._workers)
         if not self.closing():
-            lasts += self._backlog.work() / len(self._roster)
-            if self._budget is not None:
-                lasts = min(lasts, self._budget.end - now)
-        return member.held[0].seconds + seconds > _AHEAD * lasts
+            lasts += self._pending.work() / len(self._workers)
+            lasts = min(lasts, self._budget.remaining(now))
+        return worker.tasks[0].seconds + seconds > _AHEAD_SHARE * lasts
 
-    def _open_ahead(self, member: Member, now: float) -> Assignment | None:
-        """Open the next source early, where there is no doubt that it will be opened and by no other worker."""
-        if self.closing() or len(self._backlog) <= len(self._roster) or self._in_first_batch():
+    def _open_ahead(self, worker: WorkerState, now: float) -> Dispatch | None:
+        """Open the next source early, if it will certainly be opened and no other worker would open it."""
+        if self.closing() or len(self._pending) <= len(self._workers) or self._in_first_batch():
             return None
-        source = self._backlog.window[0]
-        if self._clearly_affordable(source, now) and self._admission.fits(
-            member.name, self._opening_memory(source)
+        source = self._pending.window[0]
+        if self._clearly_affordable(source, now) and self._memory.fits(
+            worker.name, self._opening_memory(source)
         ):
-            return self._begin(member, source, now)
+            return self._open(worker, source, now)
         return None
 
-    def _begin(self, member: Member, source: Source, now: float) -> Assignment:
-        self._backlog.take(source)
+    def _open(self, worker: WorkerState, source: SourceWork, now: float) -> Dispatch:
+        self._pending.take(source)
         self._blocked_at.pop(source.index, None)
         self._opened += 1
-        flight = self._board.open(source, self._costs)
-        self._roster.join(member, flight, own=True)
-        return self._roster.give(member, flight, flight.longest_at(None), now)
+        state = self._active.open(source)
+        self._workers.join(worker, state, own=True)
+        return self._workers.assign(worker, state, state.longest_at(None), now)
 
     # -- the budget
 
     def _may_look(self) -> bool:
-        if self._stopped or not len(self._backlog):
+        """Whether to look for a source to open: not again soon after all of them were refused."""
+        if self._stopped or not len(self._pending):
             return False
-        return not (self._refused and len(self._board) and self._tasks_done < self._refused_until)
+        return not (self._refused and len(self._active) and self._tasks_done < self._refused_until)
 
-    def _affordable(self, now: float) -> Iterator[Source]:
+    def _affordable(self, now: float) -> Iterator[SourceWork]:
         """The sources that may be opened, in order."""
-        outlook = None
-        for source in list(self._backlog.window):
+        forecast = None
+        for source in list(self._pending.window):
             if self._in_first_batch() or self._clearly_affordable(source, now):
                 yield source
                 continue
-            assert self._budget is not None
-            outlook = outlook or self._roster.outlook(now)
-            if self._budget.admits(outlook, *self._backlog.price(source), now):
+            forecast = forecast or self._workers.forecast(now)
+            if self._budget.admits(forecast, *self._pending.estimate(source), now):
                 yield source
-            elif self._budget.unused(outlook, now) <= UNUSED:
+            elif not self._budget.may_pass_over(forecast, now):
                 return
 
     def _in_first_batch(self) -> bool:
         # Where memory lets only some workers begin, the rest of the batch must not come after the budget.
         return self._opened < self._first_batch and not self._sources_done
 
-    def _clearly_affordable(self, source: Source, now: float) -> bool:
-        return self._budget is None or self._budget.clearly_admits(
-            self._roster.full_outlook(), *self._backlog.price(source), now
-        )
+    def _clearly_affordable(self, source: SourceWork, now: float) -> bool:
+        estimate = self._pending.estimate(source)
+        return self._budget.clearly_admits(self._workers.full_forecast(), *estimate, now)
 
     # -- bookkeeping
 
-    def _end(self, held: Held, seconds: float | None) -> None:
-        held.flight.end(held.position, seconds)
-        self._board.renew(held.flight)
+    def _end(self, assigned: AssignedTask, seconds: float | None) -> None:
+        assigned.source.end(assigned.position, seconds)
         self._tasks_done += 1
-        self._sources_done += not held.flight.undone
+        self._sources_done += not assigned.source.undone
 
-    def _unreserve(self, member: Member) -> None:
-        if member.reserved:
-            self._backlog.give_back(member.reserved)
-            self._admission.drop_claim(member.name)
-            member.reserved = None
+    def _stop_waiting(self, worker: WorkerState) -> None:
+        if worker.waiting_for:
+            self._pending.give_back(worker.waiting_for)
+            self._memory.drop_claim(worker.name)
+            worker.waiting_for = None
 
-    def _opening_memory(self, source: Source) -> int:
-        if self._admission.limit is None:
+    def _opening_memory(self, source: SourceWork) -> int:
+        if not self._memory.limited:
             return 0
-        return self._roster.memory_of(source, self._backlog.first_setting(source), opens=True)
+        return self._workers.memory_of(source, self._pending.first_setting(source), opens=True)

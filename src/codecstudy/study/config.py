@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from codecstudy import metrics
 from codecstudy.errors import MetricError, StudyError
+from codecstudy.sampling import Order
 from codecstudy.study.encoders import EncoderConfig, read_encoders
 from codecstudy.study.files import read_study_file
 from codecstudy.study.problems import (
@@ -46,7 +47,7 @@ class DatasetConfig(Part):
     max_images: int | None = Field(
         None, ge=1, description="At most this many images; all of them without it."
     )
-    order: Literal["hashed", "name"] = Field(
+    order: Order = Field(
         "hashed", description="hashed: a random sample, stable while the dataset grows; name: sorted by path."
     )
     seed: int = Field(0, description="Another seed gives another sample; used with order hashed.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,11 +10,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from codecstudy.errors import did_you_mean
+
 Place = tuple[str | int, ...]
 """Keys and list positions that lead to a part of a study: ``("encoders", 1, "speed")``."""
 
 _LONGEST_VALUE = 60
-_NEAR_ENOUGH = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +111,7 @@ def kind(value: object) -> str:
 def unknown_key(key: object, known: Iterable[str]) -> str:
     """Message for a key that nobody knows: the nearest known one first, then all of them."""
     names = list(known)
-    near = nearest(str(key), names)
-    hint = f"; did you mean {near}?" if near else "."
-    return f"unknown key {show(key)}{hint} Known here: {', '.join(names)}"
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like ``name``, or None where none resembles it."""
-    by_folded = {candidate.casefold(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=_NEAR_ENOUGH)
-    return by_folded[found[0]] if found else None
+    return f"unknown key {show(key)}{did_you_mean(str(key), names)} Known here: {', '.join(names)}"
 
 
 def translate(error: ValidationError, model: type[BaseModel]) -> list[Problem]:

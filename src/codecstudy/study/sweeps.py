@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codecstudy.codecs.base import Codec, Parameter
+from codecstudy.errors import did_you_mean
 from codecstudy.study.problems import (
     Part,
     Problem,
@@ -19,7 +20,6 @@ from codecstudy.study.problems import (
     fail,
     is_text,
     kind,
-    nearest,
     show,
     unknown_key,
 )
@@ -187,8 +187,7 @@ def _unknown_extra(name: object, value: object, codec: Codec) -> str:
     if codec.parameter(str(name)) is not None:
         hint = "; write it beside extra_args, not in it."
     else:
-        near = nearest(str(name), known)
-        hint = f"; did you mean {near}?" if near else "."
+        hint = did_you_mean(str(name), known)
     return f"{codec.title} has no extra argument {show(name)} (given: {show(value)}){hint} {takes(codec)}"
 
 

@@ -143,11 +143,11 @@ FACTS = MetricFacts(
             minimum=0.0,
             quality_words=QualityWords(
                 steps=(
-                    (0.5, "visually lossless", "no difference can be seen"),
-                    (1.0, "excellent", "differences are just at the threshold of seeing"),
-                    (1.5, "very good", "differences are seen only by looking for them"),
-                    (2.0, "good", "small differences can be seen"),
-                    (3.0, "fair", "differences can be seen"),
+                    (0.5, "visually lossless", "no difference is visible"),
+                    (1.0, "excellent", "differences are at the threshold of visibility"),
+                    (1.5, "very good", "differences are visible only when looking for them"),
+                    (2.0, "good", "small differences are visible"),
+                    (3.0, "fair", "differences are visible"),
                 ),
                 worse=("poor", "differences are obvious"),
                 source="the words are ours; cjxl --help calls 1.0 visually lossless and recommends 0.5 to 3.0",
@@ -166,8 +166,8 @@ FACTS = MetricFacts(
         ),
     ),
     citation="Alakuijala et al.: Guetzli: Perceptually guided JPEG encoder, 2017; libjxl, lib/jxl/butteraugli",
-    explanation="a distance: 0 is the original, below 1 differences are hardly visible. Its maximum tells of the "
-    "worst spot, its 3-norm of the whole picture.",
+    explanation="a distance: 0 is the original, below 1 differences are hardly visible. Its maximum describes "
+    "the worst spot, its 3-norm the whole image.",
 )
 
 METRIC = Metric(FACTS, prepare, stream.compile)

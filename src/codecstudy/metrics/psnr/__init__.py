@@ -89,8 +89,8 @@ FACTS = MetricFacts(
     ),
     citation="Huynh-Thu, Ghanbari: Scope of validity of PSNR in image/video quality assessment. "
     "Electronics Letters 44(13), 2008",
-    explanation="an older measure of error, in decibels; it follows what people see less well, and is here to "
-    "compare with other work.",
+    explanation="an older measure of error, in decibels; it agrees less with what people see, and is given for "
+    "comparison with other work.",
 )
 
 METRIC = Metric(FACTS, prepare, sum_of_squared_differences.compile)

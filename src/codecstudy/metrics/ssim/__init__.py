@@ -231,8 +231,8 @@ FACTS = MetricFacts(
     ),
     citation="Wang, Bovik, Sheikh, Simoncelli: Image quality assessment: from error visibility to structural "
     "similarity. IEEE TIP 13(4), 2004",
-    explanation="an older measure of error in brightness, at most 1; it follows what people see less well, and is "
-    "here to compare with other work.",
+    explanation="an older measure of error in brightness, at most 1; it agrees less with what people see, and is "
+    "given for comparison with other work.",
 )
 
 METRIC = Metric(FACTS, prepare, _compile)

@@ -138,36 +138,31 @@ FACTS = MetricFacts(
             maximum=100.0,
             quality_words=QualityWords(
                 steps=(
-                    (
-                        90.0,
-                        "visually lossless",
-                        "not told from the original even when flickering between the two",
-                    ),
-                    (85.0, "excellent", "not told from the original when flipping between the two"),
-                    (80.0, "very good", "not told from the original side by side"),
+                    (90.0, "visually lossless", "indistinguishable from the original even in a flicker test"),
+                    (85.0, "excellent", "indistinguishable from the original when switching between the two"),
+                    (80.0, "very good", "indistinguishable from the original side by side"),
                     (
                         70.0,
                         "good",
-                        "differences barely seen side by side, and not noticed without the original",
+                        "differences are hardly visible side by side, and not noticed without the original",
                     ),
                     (
                         60.0,
                         "decent",
-                        "differences seen side by side, seldom noticed without the original",
+                        "differences are visible side by side, but rarely noticed without the original",
                     ),
-                    (50.0, "fair", "damage can be seen, and annoys a little"),
-                    (30.0, "poor", "damage is obvious and annoys"),
+                    (50.0, "fair", "artifacts are visible and slightly annoying"),
+                    (30.0, "poor", "artifacts are obvious and annoying"),
                 ),
-                worse=("very poor", "damage is extreme"),
+                worse=("very poor", "artifacts are extreme"),
                 source="cloudinary/ssimulacra2, README.md, which gives 30, 50, 70, 80, 85 and 90; 60 lies between",
             ),
         ),
     ),
     citation="Sneyers: SSIMULACRA2, Structural similarity unveiling local and compression-related artifacts, 2022 "
     "(github.com/cloudinary/ssimulacra2)",
-    explanation="predicts how people judge a picture next to its original. 100 is the original. At 90 people "
-    "cannot tell the two apart even when flickering between them, at 80 not side by side; 70 is good, 50 fair, "
-    "30 poor.",
+    explanation="predicts how people judge an image next to its original: 100 is the original; at 90 it is "
+    "indistinguishable from the original even in a flicker test, at 80 side by side; 70 is good, 50 fair, 30 poor.",
 )
 
 METRIC = Metric(FACTS, prepare, scale.pass_over_scale.compile)

@@ -1,97 +1,211 @@
 // The plots: what each draws from the data, and what its points say.
 const TIP_HINT = "Enter or click: the command";
-const levelText = (variant, level) => (variant.axis ? `${variant.axis} ${plain(level)}` : variant.details);
-const plain = (level, digits = 5) => String(Number(level.toPrecision(digits)));
-const short = (tick) => String(Number(tick.toPrecision(3)));
-const place = (variant, level) => (level === null ? 0 : variant.levels.indexOf(level));
 
-// `named`: its points are named in the plot itself, so that it needs no legend and always shows them all.
+/** @param {number} level */
+const plain = (level, digits = 5) => String(Number(level.toPrecision(digits)));
+
+/** @param {number} tick */
+const short = (tick) => plain(tick, 3);
+
+/** @param {number} tick */
+const fine = (tick) => plain(tick, 4);
+
+/**
+ * @param {Variant} variant
+ * @param {number | null} level
+ */
+const levelText = (variant, level) => (variant.axis && level !== null ? `${variant.axis} ${plain(level)}` : variant.details);
+
+/**
+ * Index of a level among the measured ones; a variant that was not swept has one without a number.
+ * @param {Variant} variant
+ * @param {number | null} level
+ */
+const levelIndex = (variant, level) => (level === null ? 0 : variant.levels.indexOf(level));
+
+/**
+ * The outline of the area between `low` and `high`; points without either are left out.
+ * @template T
+ * @param {T[]} points
+ * @param {(point: T) => [x: number, low: number | null, high: number | null]} ends
+ * @returns {Point[]}
+ */
+function outline(points, ends) {
+  /** @type {Point[]} */
+  const there = [];
+  /** @type {Point[]} */
+  const back = [];
+  for (const point of points) {
+    const [x, low, high] = ends(point);
+    if (low === null || high === null) continue;
+    there.push([x, low]);
+    back.unshift([x, high]);
+  }
+  return [...there, ...back];
+}
+
+/**
+ * @param {Dot[]} dots
+ * @returns {Point[]}
+ */
+const lineThrough = (dots) => dots.map((dot) => [dot.x, dot.y]);
+
+/**
+ * Draws a plot into the page, and again at each change of what it depends on.
+ * @template {Dot} D
+ * @param {string} id
+ * @param {string} label
+ * @param {(keyof State)[]} keys
+ * @param {(inspector: Inspector) => ChartSpec<D>} spec
+ * @param {boolean} named Its points are named in the plot itself, so that it needs no legend and always shows them all.
+ */
 function chart(id, label, keys, spec, named = false) {
-  const host = document.getElementById(id);
+  const host = byId(id, HTMLElement);
   if (!host) return;
   if (!named) legend(host);
-  const plot = new Plot(host, label);
+  /** @type {Plot<D>} */
+  const plot = new Plot(host, label, () => inspector.close());
   const inspector = new Inspector(host);
-  watch([...keys, "scope", ...(named ? [] : ["hidden"])], () => {
+  watch([...keys, "scope", ...(named ? [] : /** @type {const} */ (["hidden"]))], () => {
     inspector.close();
-    plot.draw({ close: () => inspector.close(), ...spec(inspector) });
+    plot.draw(spec(inspector));
   });
 }
 
-// Facts and commands of one variant at one measured level.
+/**
+ * Facts and commands of one variant at one measured level.
+ * @param {Inspector} inspector
+ * @param {number} v
+ * @param {number} k
+ * @param {string} metric
+ */
 function openLevel(inspector, v, k, metric) {
   const variant = data.variants[v];
   const mean = data.mean[metric][v];
+  if (!mean) return;
+  const [p5, , p95] = mean.spread[k];
+  const [bpp] = mean.bpp[k];
   inspector.open({
-    slot: variant.slot,
+    style: variant.style,
     title: `${variant.title} ${levelText(variant, mean.level[k])}${variant.details && variant.axis ? ", " + variant.details : ""}`,
     rows: [
       [data.metrics[metric].title, `${score(mean.score[k][0], metric)} (95 % interval ${range(mean.score[k], (x) => score(x, metric)) || "none"})`],
-      ["Single images", `${score(mean.spread[k][0], metric)} to ${score(mean.spread[k][2], metric)} (p5 to p95)`],
-      ["Bits per pixel", `${number(mean.bpp[k][0])} (${range(mean.bpp[k], number) || "no interval"})`],
-      ["A megapixel", bytes(mean.bpp[k][0] * 125000)],
+      ["Single images", `${score(p5, metric)} to ${score(p95, metric)} (p5 to p95)`],
+      ["Bits per pixel", `${number(bpp)} (${range(mean.bpp[k], number) || "no interval"})`],
+      bpp !== null && ["A megapixel", megapixel(bpp)],
       mean.encode[k][0] !== null && ["Encoding", `${seconds(mean.encode[k][0])} per megapixel, one core`],
       mean.decode[k][0] !== null && ["Decoding", `${seconds(mean.decode[k][0])} per megapixel, one core`],
       ["Images", String(mean.images)],
       mean.lossless[k] > 0 && ["Lossless", `${mean.lossless[k]} images, left out of the mean`],
     ],
-    tools: toolsOf(variant, place(variant, mean.level[k])),
+    tools: toolsOf(variant, levelIndex(variant, mean.level[k])),
   });
 }
+
+// The chosen target in a plot of the metric that it belongs to ----------------------------------------------------
+/**
+ * @param {"x" | "y"} axis
+ * @param {string} text
+ * @returns {Mark[]}
+ */
+const targetMark = (axis, text) => (state.metric === data.metric ? [{ axis, at: Number(state.target), text }] : []);
 
 // Quality against size ------------------------------------------------------------------------------------------
 const curvesView = { image: "", every: false };
 
+/** @typedef {Dot & { level: number | null, k: number }} LevelDot */
+
+/**
+ * @param {Inspector} inspector
+ * @returns {ChartSpec<LevelDot>}
+ */
 function curvesSpec(inspector) {
   const metric = state.metric;
   const { title, up } = data.metrics[metric];
   const one = curvesView.image === "" ? null : Number(curvesView.image);
   const series = visible().map(({ variant, v }) => (one === null ? meanSeries(variant, v, metric) : imageSeries(variant, v, metric, one)));
-  const xs = series.flatMap((e) => [...(e.line ?? []), ...(e.faint ?? []).flat(), ...(e.strong ? e.band ?? [] : [])].map((p) => p[0]));
-  const ys = series.flatMap((e) => [...(e.line ?? []), ...(e.faint ?? []).flat()].map((p) => p[1]));
-  const yDomain = extent(ys, 0.05);
+  const lines = series.flatMap((e) => [...(e.line ?? []), ...(e.faint ?? []).flat()]);
+  const bands = series.flatMap((e) => (e.strong ? e.band ?? [] : []));
+  const yDomain = extent(lines.map(([, y]) => y), 0.05);
   if (!up) yDomain.reverse();
+  const look = data.looks[state.target];
   return {
-    x: { title: "Bits per pixel", hint: "\u2190 smaller files", log: true, domain: extent(xs, 0.03, true), format: short },
-    y: { title, hint: up ? "higher is better" : "lower is better, drawn upwards", domain: yDomain, format: (t) => String(Number(t.toPrecision(4))) },
-    marks: metric === data.metric ? [{ axis: "y", at: Number(state.target), text: `${title} ${state.target}${data.looks[state.target] ? ": " + data.looks[state.target] : ""}` }] : [],
+    x: { title: "Bits per pixel", hint: "\u2190 smaller files", log: true, domain: extent([...lines, ...bands].map(([x]) => x), 0.03, true), format: short },
+    y: { title, hint: up ? "higher is better" : "lower is better, drawn upwards", domain: yDomain, format: fine },
+    marks: targetMark("y", `${title} ${state.target}${look ? ": " + look : ""}`),
     series,
     tip: (dot, { v }) => ({
       title: `${data.variants[v].title} ${levelText(data.variants[v], dot.level)}`,
-      rows: [[title, score(dot.y, metric)], ["Bits per pixel", number(dot.x)], ["A megapixel", bytes(dot.x * 125000)]],
+      rows: [[title, score(dot.y, metric)], ["Bits per pixel", number(dot.x)], ["A megapixel", megapixel(dot.x)]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => (one === null ? openLevel(inspector, v, dot.k, metric) : openImage(inspector, v, dot, one)),
   };
 }
 
+/**
+ * The measured levels that have both a size and a score.
+ * @param {(number | null)[]} levels
+ * @param {(number | null)[]} xs
+ * @param {(number | null)[]} ys
+ * @returns {LevelDot[]}
+ */
+function levelDots(levels, xs, ys) {
+  return levels.flatMap((level, k) => {
+    const [x, y] = [xs[k], ys[k]];
+    return x === null || y === null ? [] : [{ x, y, level, k }];
+  });
+}
+
+/**
+ * @param {Variant} variant
+ * @param {number} v
+ * @param {string} metric
+ * @returns {Series<LevelDot>}
+ */
 function meanSeries(variant, v, metric) {
   const mean = data.mean[metric][v];
-  if (!mean) return { v, slot: variant.slot, dots: [] };
+  if (!mean) return { v, style: variant.style };
   const [scores, bits, low, high] = mean.line;
+  /** @type {Point[]} */
   const line = scores.map((y, k) => [bits[k], y]);
-  const banded = low.length && low[0] !== null && !curvesView.every;
-  const band = banded ? [...scores.map((y, k) => [low[k], y]), ...scores.map((y, k) => [high[k], y]).reverse()] : [];
-  const dots = mean.level.map((level, k) => ({ x: mean.bpp[k][0], y: mean.score[k][0], level, k })).filter((d) => d.y !== null);
+  // Along the scores: the interval is one of sizes.
+  const band = curvesView.every ? [] : outline([...scores.keys()], (k) => [scores[k], low[k], high[k]]).map(([y, x]) => /** @type {Point} */ ([x, y]));
+  const dots = levelDots(mean.level, mean.bpp.map(([x]) => x), mean.score.map(([y]) => y));
   const faint = curvesView.every
-    ? variant.bpp.map((row, i) => row.map((x, k) => [x, variant.scores[metric][i][k]]).filter(([x, y]) => x !== null && y !== null)).filter((l) => l.length > 1)
+    ? variant.bpp.map((row, i) => lineThrough(levelDots(variant.levels, row, variant.scores[metric][i]))).filter((l) => l.length > 1)
     : [];
-  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, line: line.length ? line : dots.map((d) => [d.x, d.y]), band, dots, faint };
+  return { v, style: variant.style, dash: variant.dash, strong: variant.pick, line: line.length ? line : lineThrough(dots), band, dots, faint };
 }
 
+/**
+ * @param {Variant} variant
+ * @param {number} v
+ * @param {string} metric
+ * @param {number} image
+ * @returns {Series<LevelDot>}
+ */
 function imageSeries(variant, v, metric, image) {
-  const dots = variant.levels.map((level, k) => ({ x: variant.bpp[image][k], y: variant.scores[metric][image][k], level, k }))
-    .filter((dot) => dot.x !== null && dot.y !== null);
-  return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, line: dots.map((d) => [d.x, d.y]), dots };
+  const dots = levelDots(variant.levels, variant.bpp[image], variant.scores[metric][image]);
+  return { v, style: variant.style, dash: variant.dash, strong: variant.pick, line: lineThrough(dots), dots };
 }
 
+/**
+ * @param {Inspector} inspector
+ * @param {number} v
+ * @param {LevelDot} dot
+ * @param {number} image
+ */
 function openImage(inspector, v, dot, image) {
   const variant = data.variants[v];
   inspector.open({
-    slot: variant.slot,
+    style: variant.style,
     title: `${data.images[image]}: ${variant.title} ${levelText(variant, dot.level)}`,
     rows: [
-      ...Object.keys(data.metrics).map((m) => [data.metrics[m].title, variant.scores[m][image][dot.k] === null ? "lossless or not measured" : score(variant.scores[m][image][dot.k], m)]),
+      ...Object.keys(data.metrics).map((m) => {
+        const value = variant.scores[m][image][dot.k];
+        return /** @type {Row} */ ([data.metrics[m].title, value === null ? "lossless or not measured" : score(value, m)]);
+      }),
       ["Bits per pixel", number(dot.x)],
     ],
     tools: toolsOf(variant, dot.k),
@@ -99,9 +213,9 @@ function openImage(inspector, v, dot, image) {
 }
 
 function bindCurves() {
-  const menu = document.getElementById("curve-image");
-  const every = document.getElementById("curve-every");
-  if (!menu) return;
+  const menu = byId("curve-image", HTMLSelectElement);
+  const every = byId("curve-every", HTMLInputElement);
+  if (!menu || !every) return;
   data.images.forEach((name, k) => menu.append(h("option", { value: k }, name)));
   menu.addEventListener("change", () => { curvesView.image = menu.value; every.disabled = menu.value !== ""; set("metric", state.metric); });
   every.addEventListener("change", () => { curvesView.every = every.checked; set("metric", state.metric); });
@@ -109,42 +223,69 @@ function bindCurves() {
 }
 
 // Size at the same quality ----------------------------------------------------------------------------------------
+/** @typedef {Dot & { ends: Estimate, images: number, level: number | null, bpp: number | null }} RatioDot */
+
+/**
+ * @param {Ratios} ratios
+ * @param {number} v
+ * @returns {RatioDot[]}
+ */
+function ratioDots(ratios, v) {
+  const entry = ratios.series[v];
+  if (!entry) return [];
+  return ratios.at.flatMap((x, k) => {
+    const ends = entry.ratio[k];
+    const [y] = ends;
+    return y === null ? [] : [{ x, y, ends, images: entry.images[k], level: entry.level[k], bpp: entry.bpp[k], bare: true }];
+  });
+}
+
+/**
+ * @param {Inspector} inspector
+ * @returns {ChartSpec<RatioDot>}
+ */
 function ratioSpec(inspector) {
   const metric = state.metric;
   const { title, up } = data.metrics[metric];
-  const { at, series: all } = data.ratio[metric];
   const series = visible().map(({ variant, v }) => {
-    const entry = all[v];
-    const dots = entry ? at.map((x, k) => ({ x, k, y: entry.ratio[k][0], ends: entry.ratio[k], images: entry.images[k], level: entry.level[k], bpp: entry.bpp[k], bare: true })).filter((d) => d.y !== null) : [];
-    const ends = dots.filter((d) => d.ends[1] !== null);
+    const dots = ratioDots(data.ratio[metric], v);
     return {
-      v, slot: variant.slot, dash: variant.dash, strong: variant.pick, label: nameOf(variant), dots,
-      line: dots.map((d) => [d.x, d.y]),
-      band: variant.base ? [] : [...ends.map((d) => [d.x, d.ends[1]]), ...ends.map((d) => [d.x, d.ends[2]]).reverse()],
+      v, style: variant.style, dash: variant.dash, strong: variant.pick, label: variant.name, dots,
+      line: lineThrough(dots),
+      band: variant.base ? [] : outline(dots, (d) => [d.x, d.ends[1], d.ends[2]]),
     };
   });
-  const ys = series.flatMap((e) => e.dots.map((d) => d.y));
-  const xs = series.flatMap((e) => e.dots.map((d) => d.x));
-  const xDomain = extent(xs, 0.01);
+  const dots = series.flatMap((e) => e.dots);
+  const xDomain = extent(dots.map((d) => d.x), 0.01);
   if (!up) xDomain.reverse();
+  /** @param {RatioDot} dot @param {Variant} variant */
+  const heading = (dot, variant) => `${variant.name} at ${title} ${score(dot.x, metric)}`;
   return {
-    x: { title, hint: "better quality \u2192", domain: xDomain, format: (t) => String(Number(t.toPrecision(4))) },
-    y: { title: `Size compared with ${data.baseline}`, hint: "lower is smaller", domain: extent([...ys, 1], 0.08), format: (t) => signed(t) },
-    marks: metric === data.metric ? [{ axis: "x", at: Number(state.target), text: data.looks[state.target] || state.target }] : [],
+    x: { title, hint: "better quality \u2192", domain: xDomain, format: fine },
+    y: { title: `Size compared with ${data.baseline}`, hint: "lower is smaller", domain: extent([...dots.map((d) => d.y), 1], 0.08), format: signed },
+    marks: targetMark("x", data.looks[state.target] || state.target),
     series,
-    tip: (dot, { v }) => ({
-      title: `${nameOf(data.variants[v])} at ${title} ${score(dot.x, metric)}`,
-      rows: [["Files", data.variants[v].base ? "the yardstick" : change(dot.y)], !data.variants[v].base && dot.ends[1] !== null && ["95 % interval", range(dot.ends, signed)], dot.level !== null && ["Median " + data.variants[v].axis, plain(dot.level, 3)], ["Images", String(dot.images)]],
-      hint: TIP_HINT,
-    }),
+    tip: (dot, { v }) => {
+      const variant = data.variants[v];
+      return {
+        title: heading(dot, variant),
+        rows: [
+          ["Files", variant.base ? "the baseline" : change(dot.y)],
+          !variant.base && dot.ends[1] !== null && ["95 % interval", range(dot.ends, signed)],
+          dot.level !== null && [`Median ${variant.axis}`, plain(dot.level, 3)],
+          ["Images", String(dot.images)],
+        ],
+        hint: TIP_HINT,
+      };
+    },
     open: (dot, { v }) => {
       const variant = data.variants[v];
-      const near = dot.level === null ? -1 : nearestLevel(variant, dot.level);
+      const near = dot.level === null ? -1 : nearest(variant.levels, dot.level);
       inspector.open({
-        slot: variant.slot,
-        title: `${nameOf(variant)} at ${title} ${score(dot.x, metric)}`,
+        style: variant.style,
+        title: heading(dot, variant),
         rows: [
-          ["Files", variant.base ? "the yardstick" : `${change(dot.y)} (${range(dot.ends, signed) || "no interval"})`],
+          ["Files", variant.base ? "the baseline" : `${change(dot.y)} (${range(dot.ends, signed) || "no interval"})`],
           ["Bits per pixel", number(dot.bpp)],
           dot.level !== null && [`Median ${variant.axis}`, plain(dot.level, 3)],
           ["Images", String(dot.images)],
@@ -157,43 +298,64 @@ function ratioSpec(inspector) {
 }
 
 // Encode time -----------------------------------------------------------------------------------------------------
+/** @typedef {Dot & { p: FrontPoint }} FrontDot */
+
+/** @returns {Front} */
+const chosenFront = () => data.pareto[state.target]?.[state.scope] ?? { images: 0, reason: null, left: {}, points: [] };
+
+/**
+ * The front as a line of steps.
+ * @param {FrontPoint[]} points
+ * @returns {Point[]}
+ */
+const stepsThrough = (points) => points.flatMap((p, k) => {
+  /** @type {Point} */
+  const corner = [p.seconds[0], p.bpp[0]];
+  /** @type {Point[]} */
+  const steps = k ? [[p.seconds[0], points[k - 1].bpp[0]], corner] : [corner];
+  return steps;
+});
+
+/**
+ * @param {Inspector} inspector
+ * @returns {ChartSpec<FrontDot>}
+ */
 function timeSpec(inspector) {
-  const front = data.pareto[state.target]?.[state.scope] ?? { points: [], reason: null };
+  const front = chosenFront();
   const points = front.points;
   const title = data.metrics[data.metric].title;
-  const on = points.filter((p) => p.front);
-  const steps = on.flatMap((p, k) => (k ? [[p.seconds[0], on[k - 1].bpp[0]], [p.seconds[0], p.bpp[0]]] : [[p.seconds[0], p.bpp[0]]]));
+  /** @type {Series<FrontDot>[]} */
   const series = points.map((p) => ({
-    v: p.v, slot: data.variants[p.v].slot, strong: true, label: null,
-    dots: [{ x: p.seconds[0], y: p.bpp[0], x1: p.seconds[1], x2: p.seconds[2], y1: p.bpp[1], y2: p.bpp[2], hollow: !p.front, r: 5.5, text: nameOf(data.variants[p.v]), p }],
+    v: p.v, style: data.variants[p.v].style, strong: true,
+    dots: [{ x: p.seconds[0], y: p.bpp[0], x1: p.seconds[1], x2: p.seconds[2], y1: p.bpp[1], y2: p.bpp[2], hollow: !p.front, r: 5.5, text: data.variants[p.v].name, p }],
   }));
-  if (steps.length > 1) series.unshift({ v: -1, slot: "front", line: steps, dots: [] });
-  const xs = points.flatMap((p) => p.seconds);
-  const ys = points.flatMap((p) => p.bpp);
+  const steps = stepsThrough(points.filter((p) => p.front));
+  if (steps.length > 1) series.unshift({ v: -1, style: "front", line: steps });
   return {
-    x: { title: "Encode CPU seconds per megapixel", hint: "\u2190 faster", log: true, domain: extent(xs, 0.08, true), format: short },
-    y: { title: `Bits per pixel at ${title} ${state.target}`, hint: "lower is smaller", domain: extent(ys, 0.1), format: short },
+    x: { title: "Encode CPU seconds per megapixel", hint: "\u2190 faster", log: true, domain: extent(points.flatMap((p) => p.seconds), 0.08, true), format: short },
+    y: { title: `Bits per pixel at ${title} ${state.target}`, hint: "lower is smaller", domain: extent(points.flatMap((p) => p.bpp), 0.1), format: short },
     series,
-    empty: front.reason ? front.reason : "Nothing to draw for this choice.",
+    empty: front.reason || "Nothing to draw for this choice.",
     tip: (dot, { v }) => ({
-      title: `${nameOf(data.variants[v])}`,
-      rows: [["Encoding", seconds(dot.x) + " per megapixel"], ["Bits per pixel", number(dot.y)], ["A megapixel", bytes(dot.y * 125000)], ["On the front", dot.p.share === null ? (dot.p.front ? "yes" : "no") : `in ${percent(dot.p.share)} of resamples`]],
+      title: data.variants[v].name,
+      rows: [["Encoding", seconds(dot.x) + " per megapixel"], ["Bits per pixel", number(dot.y)], ["A megapixel", megapixel(dot.y)], ["On the front", dot.p.share === null ? (dot.p.front ? "yes" : "no") : `in ${percent(dot.p.share)} of resamples`]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => {
       const variant = data.variants[v];
       const mean = data.mean[data.metric][v];
-      const best = mean ? mean.score.reduce((a, s2, k) => (s2[0] !== null && (a < 0 || Math.abs(s2[0] - state.target) < Math.abs(mean.score[a][0] - state.target)) ? k : a), -1) : -1;
+      const best = mean ? nearest(mean.score.map(([value]) => value), Number(state.target)) : -1;
+      const level = mean && best >= 0 ? mean.level[best] : null;
       inspector.open({
-        slot: variant.slot,
-        title: `${nameOf(variant)} at ${title} ${state.target}`,
+        style: variant.style,
+        title: `${variant.name} at ${title} ${state.target}`,
         rows: [
           ["Encoding", `${seconds(dot.x)} per megapixel (${range(dot.p.seconds, seconds) || "no interval"})`],
           ["Bits per pixel", `${number(dot.y)} (${range(dot.p.bpp, number) || "no interval"})`],
           ["Images", String(front.images)],
         ],
-        tools: toolsOf(variant, best < 0 ? -1 : place(variant, mean.level[best])),
-        notes: best >= 0 ? [`The commands are for the measured setting whose mean score is nearest, ${levelText(variant, mean.level[best])}.`] : [],
+        tools: toolsOf(variant, best < 0 ? -1 : levelIndex(variant, level)),
+        notes: best >= 0 ? [`The commands are for the measured setting whose mean score is nearest, ${levelText(variant, level)}.`] : [],
       });
     },
   };
@@ -201,15 +363,31 @@ function timeSpec(inspector) {
 
 function bindTime() {
   chart("plot-time", "Size against encode time", ["target"], timeSpec, true);
-  const left = document.getElementById("time-left");
+  const left = byId("time-left", HTMLElement);
   if (left) watch(["target", "scope"], () => {
-    const front = data.pareto[state.target]?.[state.scope];
-    const entries = Object.entries(front?.left ?? {});
+    const entries = Object.entries(chosenFront().left);
     left.textContent = entries.length ? "Not drawn: " + entries.map(([name, why]) => `${name} (${why})`).join("; ") + "." : "";
   });
 }
 
 // What the quality numbers mean ---------------------------------------------------------------------------------------
+/** @typedef {Dot & { k: number, low: number | null, high: number | null, images: number }} SpreadDot */
+
+/**
+ * @param {MeanCurve | null} mean
+ * @returns {SpreadDot[]}
+ */
+function spreadDots(mean) {
+  return (mean?.level ?? []).flatMap((x, k) => {
+    const [low, y, high] = mean?.spread[k] ?? [null, null, null];
+    return mean && x !== null && y !== null ? [{ x, y, k, low, high, images: mean.images }] : [];
+  });
+}
+
+/**
+ * @param {Inspector} inspector
+ * @returns {ChartSpec<SpreadDot>}
+ */
 function numbersSpec(inspector) {
   const metric = state.metric;
   const { title, up } = data.metrics[metric];
@@ -217,20 +395,19 @@ function numbersSpec(inspector) {
   const axes = shown.map((e) => e.variant.axis).filter(Boolean);
   const axis = axes.includes("quality") ? "quality" : axes[0];
   const series = shown.filter((e) => e.variant.axis === axis).map(({ variant, v }) => {
-    const mean = data.mean[metric][v];
-    const dots = mean ? mean.level.map((x, k) => ({ x, k, y: mean.spread[k][1], low: mean.spread[k][0], high: mean.spread[k][2], images: mean.images })).filter((d) => d.y !== null && d.x !== null) : [];
-    const ends = dots.filter((d) => d.low !== null && d.high !== null);
-    return { v, slot: variant.slot, dash: variant.dash, strong: variant.pick, dots, line: dots.map((d) => [d.x, d.y]), band: [...ends.map((d) => [d.x, d.low]), ...ends.map((d) => [d.x, d.high]).reverse()] };
+    const dots = spreadDots(data.mean[metric][v]);
+    return { v, style: variant.style, dash: variant.dash, strong: variant.pick, dots, line: lineThrough(dots), band: outline(dots, (d) => [d.x, d.low, d.high]) };
   });
-  const yDomain = extent(series.flatMap((e) => e.dots.flatMap((d) => [d.y, d.low, d.high])), 0.04);
+  const dots = series.flatMap((e) => e.dots);
+  const yDomain = extent(dots.flatMap((d) => [d.y, d.low, d.high]), 0.04);
   if (!up) yDomain.reverse();
   return {
-    x: { title: `The encoder's ${axis ?? "setting"}`, domain: extent(series.flatMap((e) => e.dots.map((d) => d.x)), 0.02), format: (t) => String(Number(t.toPrecision(4))) },
-    y: { title, hint: "median and p5 to p95 of the images", domain: yDomain, format: (t) => String(Number(t.toPrecision(4))) },
-    marks: metric === data.metric ? [{ axis: "y", at: Number(state.target), text: data.looks[state.target] || state.target }] : [],
+    x: { title: `The encoder's ${axis ?? "setting"}`, domain: extent(dots.map((d) => d.x), 0.02), format: fine },
+    y: { title, hint: "median and p5 to p95 of the images", domain: yDomain, format: fine },
+    marks: targetMark("y", data.looks[state.target] || state.target),
     series,
     tip: (dot, { v }) => ({
-      title: `${nameOf(data.variants[v])}, ${axis} ${plain(dot.x)}`,
+      title: `${data.variants[v].name}, ${axis} ${plain(dot.x)}`,
       rows: [["Median " + title, score(dot.y, metric)], ["p5 to p95", `${score(dot.low, metric)} to ${score(dot.high, metric)}`], ["Images", String(dot.images)]],
       hint: TIP_HINT,
     }),
@@ -239,34 +416,39 @@ function numbersSpec(inspector) {
 }
 
 // Image by image ------------------------------------------------------------------------------------------------------
+/** @typedef {Dot & { image: number, ratio: number, level: number | null }} ImageDot */
+
+/**
+ * @param {Inspector} inspector
+ * @returns {ChartSpec<ImageDot>}
+ */
 function imagesSpec(inspector) {
   const entries = (data.single[state.target] ?? []).filter((e) => data.variants[e.v].scope === state.scope);
+  const target = `${data.metrics[data.metric].title} ${state.target}`;
   const series = entries.map((entry, row) => {
-    const variant = data.variants[entry.v];
     // A steady scatter within the row, so that equal ratios do not hide each other.
     const dots = entry.image.map((image, k) => ({ x: entry.ratio[k], y: row + (((image * 7919) % 13) / 13 - 0.46) * 0.5, image, ratio: entry.ratio[k], level: entry.level[k], r: 3.6 }));
-    return { v: entry.v, slot: variant.slot, strong: true, dots };
+    return { v: entry.v, style: data.variants[entry.v].style, strong: true, dots };
   });
-  const xs = entries.flatMap((e) => e.ratio);
   return {
     height: Math.max(170, 90 + 52 * entries.length),
-    x: { title: `Size compared with ${data.baseline}`, hint: "\u2190 smaller files", domain: extent([...xs, 1], 0.05), format: (t) => signed(t) },
-    y: { title: `${data.metrics[data.metric].title} ${state.target}, one point an image`, labels: entries.map((e) => ({ text: nameOf(data.variants[e.v]), slot: data.variants[e.v].slot })) },
+    x: { title: `Size compared with ${data.baseline}`, hint: "\u2190 smaller files", domain: extent([...entries.flatMap((e) => e.ratio), 1], 0.05), format: signed },
+    y: { title: `${target}, one point an image`, labels: entries.map((e) => ({ text: data.variants[e.v].name, style: data.variants[e.v].style })) },
     marks: [{ axis: "x", at: 1, text: data.baseline }],
     series,
-    empty: `No image reaches ${data.metrics[data.metric].title} ${state.target} with any codec and ${data.baseline}.`,
+    empty: `No image reaches ${target} with any codec and ${data.baseline}.`,
     tip: (dot, { v }) => ({
       title: data.images[dot.image],
-      rows: [["Files", `${change(dot.ratio)} with ${nameOf(data.variants[v])}`], dot.level !== null && [`At ${data.variants[v].axis}`, plain(dot.level, 3)]],
+      rows: [["Files", `${change(dot.ratio)} with ${data.variants[v].name}`], dot.level !== null && [`At ${data.variants[v].axis}`, plain(dot.level, 3)]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => {
       const variant = data.variants[v];
-      const near = dot.level === null ? -1 : nearestLevel(variant, dot.level);
+      const near = dot.level === null ? -1 : nearest(variant.levels, dot.level);
       inspector.open({
-        slot: variant.slot,
-        title: `${data.images[dot.image]}: ${nameOf(variant)}`,
-        rows: [["Files", `${change(dot.ratio)} at ${data.metrics[data.metric].title} ${state.target}`], dot.level !== null && [`Its ${variant.axis}`, plain(dot.level, 3)]],
+        style: variant.style,
+        title: `${data.images[dot.image]}: ${variant.name}`,
+        rows: [["Files", `${change(dot.ratio)} at ${target}`], dot.level !== null && [`Its ${variant.axis}`, plain(dot.level, 3)]],
         tools: toolsOf(variant, near),
         notes: near >= 0 ? [`The commands are for the nearest measured setting, ${levelText(variant, variant.levels[near])}.`] : [],
       });

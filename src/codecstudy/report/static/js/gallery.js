@@ -1,7 +1,14 @@
-// Look at it: choose an image and two pictures of it; all codecs of it are below, side by side.
+// The gallery: choose an image and two versions of it; below, all codecs are side by side.
+const ZOOMS = [1, 2, 4, 8];
+
 class Gallery {
-  constructor(host) {
-    this.entries = data.gallery.entries;
+  /**
+   * @param {HTMLElement} host
+   * @param {{ pictures: string[], entries: GalleryEntry[] }} gallery
+   */
+  constructor(host, { pictures, entries }) {
+    this.pictures = pictures;
+    this.entries = entries;
     this.at = 0;
     this.look = 0;
     this.left = 0;
@@ -9,29 +16,34 @@ class Gallery {
     this.hot = false;
     this.view = new View();
     const region = () => this.entry.region;
-    this.a = new Pane(this.view, region);
-    this.b = new Pane(this.view, region);
+    this.a = new Pane(this.view, pictures, region);
+    this.b = new Pane(this.view, pictures, region);
     this.thumbs = h("div", { class: "thumbs", role: "group", "aria-label": "Image" });
     this.why = h("p", { class: "why" });
     this.slider = h("input", { type: "range", min: 0, max: 100, step: 0.5, value: 50, class: "divider", "aria-label": "Divider between the two pictures" });
     this.slider.addEventListener("input", () => this.divide());
     this.line = h("div", { class: "divider-line", "aria-hidden": "true" });
-    this.tags = [h("span", { class: "tag left" }), h("span", { class: "tag right" })];
-    this.stage = h("div", { class: "stage" }, this.a.element, this.b.element, this.line, this.slider, ...this.tags);
+    this.leftTag = h("span", { class: "tag left" });
+    this.rightTag = h("span", { class: "tag right" });
+    this.stage = h("div", { class: "stage" }, this.a.element, this.b.element, this.line, this.slider, this.leftTag, this.rightTag);
     this.menus = h("div", { class: "choosers" });
     this.levels = h("div", { class: "segments", role: "group", "aria-label": "Quality" });
     this.labelled = h("div", { class: "labelled" }, h("span", {}, "All at"), this.levels);
-    this.chooser = h("div", { class: "choosers" }, this.menus, this.labelled);
-    this.tools = h("div", { class: "stage-tools" });
+    this.zooms = ZOOMS.map((zoom) => h("button", { type: "button", onclick: () => this.view.set(zoom) }, `${zoom}\u00d7`));
+    this.heat = h("button", { type: "button", "aria-pressed": "false", onclick: () => { this.hot = !this.hot; this.warm(); } }, "Difference map");
+    this.scale = h("span", { class: "heat-scale", hidden: true });
     this.grid = h("div", { class: "sides" });
+    /** @type {Pane[]} */
     this.panes = [];
-    host.append(this.thumbs, this.why, this.chooser, this.stage, this.tools, this.grid);
-    this.controls();
+    host.append(
+      this.thumbs, this.why, h("div", { class: "choosers" }, this.menus, this.labelled), this.stage, this.tools(), this.grid);
+    this.view.listeners.push(() => this.zooms.forEach((b, k) => b.setAttribute("aria-pressed", String(ZOOMS[k] === this.view.zoom))));
+    this.stage.addEventListener("keydown", (event) => this.key(event));
     movable(this.stage, this.view);
     this.stage.addEventListener("pointerdown", (event) => this.grab(event));
-    this.entries.forEach((entry, k) => this.thumbs.append(h("button", {
+    entries.forEach((entry, k) => this.thumbs.append(h("button", {
       type: "button", onclick: () => this.choose(k), title: entry.name, "aria-label": entry.name,
-    }, h("img", { src: data.gallery.pictures[entry.thumbnail.src], alt: "", width: entry.thumbnail.size[0], height: entry.thumbnail.size[1] }))));
+    }, h("img", { src: pictures[entry.thumbnail.src], alt: "", width: entry.thumbnail.size[0], height: entry.thumbnail.size[1] }))));
     // The original against the format with the smallest files.
     const best = this.shots.findIndex((shot) => shot.format === data.best);
     this.right = best < 0 ? 1 : best + 1;
@@ -41,9 +53,13 @@ class Gallery {
   get entry() { return this.entries[this.at]; }
   get shots() { return this.entry.looks[this.look].shots; }
 
-  // Pressing anywhere on the picture moves the divider there, unless it is zoomed: then it moves the picture.
+  /**
+   * Pressing anywhere on the picture moves the divider there, unless it is zoomed: then it moves the picture.
+   * @param {PointerEvent} event
+   */
   grab(event) {
     if (event.target === this.slider || this.view.zoom > 1) return;
+    /** @param {PointerEvent} e */
     const move = (e) => {
       const box = this.stage.getBoundingClientRect();
       this.slider.value = String(((e.clientX - box.left) / box.width) * 100);
@@ -63,39 +79,43 @@ class Gallery {
     this.slider.setAttribute("aria-valuetext", `${Math.round(at)} % ${this.label(this.left)}, the rest ${this.label(this.right)}`);
   }
 
-  controls() {
-    this.zooms = [1, 2, 4, 8].map((zoom) => h("button", { type: "button", onclick: () => this.view.set(zoom) }, `${zoom}\u00d7`));
-    this.heat = h("button", { type: "button", "aria-pressed": "false", onclick: () => { this.hot = !this.hot; this.warm(); } }, "Damage map");
-    this.flip = h("button", { type: "button", onclick: () => {
+  tools() {
+    const flip = h("button", { type: "button", onclick: () => {
       this.slider.value = Number(this.slider.value) > 50 ? "0" : "100";
       this.divide();
     } }, "Flip");
-    this.scale = h("span", { class: "heat-scale", hidden: true });
-    this.tools.append(
-      h("div", { class: "segments", role: "group", "aria-label": "Zoom" }, ...this.zooms), this.flip, this.heat, this.scale,
+    return h("div", { class: "stage-tools" },
+      h("div", { class: "segments", role: "group", "aria-label": "Zoom" }, ...this.zooms), flip, this.heat, this.scale,
       h("span", { class: "hint" }, "Arrow keys move the divider; when zoomed in, drag the picture."));
-    this.view.listeners.push(() => this.zooms.forEach((b, k) => b.setAttribute("aria-pressed", String([1, 2, 4, 8][k] === this.view.zoom))));
-    this.stage.addEventListener("keydown", (event) => {
-      const step = 0.12 / this.view.zoom;
-      const moves = { w: [0, -step], s: [0, step], a: [-step, 0], d: [step, 0] };
-      if (event.key === "+" || event.key === "=") this.view.set(this.view.zoom * 2);
-      else if (event.key === "-") this.view.set(this.view.zoom / 2);
-      else if (moves[event.key]) this.view.set(this.view.zoom, this.view.x + moves[event.key][0], this.view.y + moves[event.key][1]);
-      else return;
-      event.preventDefault();
-    });
   }
 
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const { view } = this;
+    const step = 0.12 / view.zoom;
+    switch (event.key) {
+      case "+": case "=": view.set(view.zoom * 2); break;
+      case "-": view.set(view.zoom / 2); break;
+      case "w": view.set(view.zoom, view.x, view.y - step); break;
+      case "s": view.set(view.zoom, view.x, view.y + step); break;
+      case "a": view.set(view.zoom, view.x - step, view.y); break;
+      case "d": view.set(view.zoom, view.x + step, view.y); break;
+      default: return;
+    }
+    event.preventDefault();
+  }
+
+  /** @param {number} k */
   choose(k) {
     this.at = k;
     this.look = Math.min(this.look, this.entry.looks.length - 1);
-    all("button", this.thumbs).forEach((b, n) => b.setAttribute("aria-pressed", String(n === k)));
+    all("button", HTMLElement, this.thumbs).forEach((b, n) => b.setAttribute("aria-pressed", String(n === k)));
     const { name, why, size } = this.entry;
     this.why.replaceChildren(h("strong", {}, name), ` ${size[0]} \u00d7 ${size[1]}`, why ? ` \u2013 ${why}` : "");
     this.levels.replaceChildren(...this.entry.looks.map((look, n) => h("button", {
       type: "button", "aria-pressed": String(n === this.look), onclick: () => {
         this.look = n;
-        all("button", this.levels).forEach((b, at) => b.setAttribute("aria-pressed", String(at === n)));
+        all("button", HTMLElement, this.levels).forEach((b, at) => b.setAttribute("aria-pressed", String(at === n)));
         this.refresh();
       },
     }, `${data.metrics[data.metric].title} ${look.target}`)));
@@ -109,12 +129,18 @@ class Gallery {
     this.pick();
   }
 
-  // 0 is the original, 1 the first codec, and so on.
+  /**
+   * @param {number} which 0 is the original, 1 the first codec, and so on
+   */
   label(which) {
     return which === 0 ? "Original" : this.shots[which - 1].title;
   }
 
   choosers() {
+    /**
+     * @param {"left" | "right"} side
+     * @param {string} text
+     */
     const menu = (side, text) => {
       const select = h("select", { "aria-label": text, onchange: () => { this[side] = Number(select.value); this.pick(); } },
         ["Original", ...this.shots.map((shot) => `${shot.title} ${shot.setting}`)].map((name, k) => h("option", { value: k }, name)));
@@ -127,6 +153,10 @@ class Gallery {
   }
 
   pick() {
+    /**
+     * @param {Pane} pane
+     * @param {number} which
+     */
     const put = (pane, which) => {
       if (which === 0) pane.show(this.entry.original, `Original of ${this.entry.name}, worst region`, null);
       else {
@@ -136,9 +166,10 @@ class Gallery {
     };
     put(this.a, this.left);
     put(this.b, this.right);
+    /** @param {number} which */
     const tag = (which) => `${this.label(which)} ${bytes(which ? this.shots[which - 1].bytes : this.entry.bytes)}`;
-    this.tags[0].textContent = tag(this.left);
-    this.tags[1].textContent = tag(this.right);
+    this.leftTag.textContent = tag(this.left);
+    this.rightTag.textContent = tag(this.right);
     this.warm();
     this.divide();
   }
@@ -152,20 +183,29 @@ class Gallery {
 
   sides() {
     this.view.listeners.length = 3; // the stage's two panes and the zoom buttons stay
-    this.panes = [];
-    const figure = (which) => {
-      const pane = new Pane(this.view, () => this.entry.region);
-      this.panes.push(pane);
-      const shot = which ? this.shots[which - 1] : null;
-      pane.show(shot ? shot.picture : this.entry.original, `${this.label(which)} of ${this.entry.name}`, shot?.heat);
-      movable(pane.element, this.view);
-      return h("figure", { class: shot ? `f-${shot.slot}` : "" }, pane.element, h("figcaption", {}, shot ? caption(shot) : [
-        h("strong", {}, "Original"), h("span", { class: "size" }, bytes(this.entry.bytes)), h("span", { class: "quiet" }, "this part of it, kept without loss as WebP")]));
+    /**
+     * @param {Picture} picture
+     * @param {string} name
+     * @param {Picture | null} heat
+     */
+    const pane = (picture, name, heat) => {
+      const made = new Pane(this.view, this.pictures, () => this.entry.region);
+      made.show(picture, `${name} of ${this.entry.name}`, heat);
+      movable(made.element, this.view);
+      return made;
     };
-    this.grid.replaceChildren(...[0, ...this.shots.map((_, k) => k + 1)].map(figure));
+    const original = pane(this.entry.original, "Original", null);
+    const encoded = this.shots.map((shot) => pane(shot.picture, shot.title, shot.heat));
+    this.panes = [original, ...encoded];
+    this.grid.replaceChildren(
+      h("figure", {}, original.element, h("figcaption", {},
+        h("strong", {}, "Original"), h("span", { class: "size" }, bytes(this.entry.bytes)),
+        h("span", { class: "quiet" }, "this part of it, as lossless WebP"))),
+      ...this.shots.map((shot, k) => h("figure", { class: `f-${shot.style}` }, encoded[k].element, h("figcaption", {}, caption(shot)))));
   }
 }
 
+/** @param {Shot} shot */
 function caption(shot) {
   return [
     h("strong", {}, `${shot.title} ${shot.setting}`),
@@ -175,4 +215,9 @@ function caption(shot) {
     h("span", { class: "quiet" }, [shot.details, shot.shown].filter(Boolean).join("; ")),
     shot.measure ? h("details", {}, h("summary", {}, "Score it again"), codeLine(shot.measure)) : "",
   ];
+}
+
+function bindGallery() {
+  const host = byId("gallery", HTMLElement);
+  if (data.gallery && host) new Gallery(host, data.gallery);
 }

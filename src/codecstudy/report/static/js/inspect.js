@@ -1,5 +1,13 @@
-// Below each plot: one of its points in full, and the commands that make it again.
+// Below each plot: one of its points in full, with the commands that reproduce it.
+/**
+ * The lines of a definition list.
+ * @param {Row[]} rows
+ */
+const facts = (rows) => rows.filter((row) => row !== false)
+  .flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]);
+
 class Inspector {
+  /** @param {HTMLElement} host */
   constructor(host) {
     this.panel = h("div", { class: "inspect", hidden: true, tabindex: "-1", role: "region", "aria-label": "The chosen point" });
     host.append(this.panel);
@@ -9,36 +17,44 @@ class Inspector {
     this.panel.hidden = true;
   }
 
-  open({ slot, title, rows, tools, notes }) {
-    const close = h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.close() }, "\u00d7");
+  /** @param {Inspection} what */
+  open({ style, title, rows, tools, notes = [] }) {
     this.panel.replaceChildren(
-      close,
-      h("h3", { class: `f-${slot}` }, title),
-      h("dl", { class: "facts" }, rows.filter(Boolean).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
-      h("h4", {}, "How to make it"),
+      h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => this.close() }, "\u00d7"),
+      h("h3", { class: `f-${style}` }, title),
+      h("dl", { class: "facts" }, facts(rows)),
+      h("h4", {}, "How to reproduce it"),
       h("dl", { class: "tools" }, tools.flatMap(([name, text, note]) => [
         h("dt", {}, name),
         h("dd", {}, text ? codeLine(text) : "", note ? h("span", { class: "note" }, note) : ""),
       ])),
-      ...(notes ?? []).map((note) => h("p", { class: "note" }, note)));
+      ...notes.map((note) => h("p", { class: "note" }, note)));
     this.panel.hidden = false;
     this.panel.scrollIntoView({ block: "nearest" });
   }
 }
 
-// The commands of one variant at one measured level (its place among the levels), and of the whole study.
-function toolsOf(variant, place) {
+/**
+ * The commands of one variant at one measured level, and of the whole study.
+ * @param {Variant} variant
+ * @param {number} k index among the levels; negative for none
+ * @returns {Tool[]}
+ */
+function toolsOf(variant, k) {
+  /** @type {Tool} */
   const again = ["Measure again", data.again, null];
-  if (place === null || place < 0) return [again];
-  const tools = variant.tools[place].filter((tool) => tool[1] !== null);
-  return [...tools, again];
+  return k < 0 ? [again] : [...variant.tools[k].filter(([, command]) => command !== null), again];
 }
 
-// The measured level next to a value between levels.
-function nearestLevel(variant, level) {
-  let best = -1;
-  variant.levels.forEach((value, k) => {
-    if (value !== null && (best < 0 || Math.abs(value - level) < Math.abs(variant.levels[best] - level))) best = k;
-  });
+/**
+ * Index of the value nearest to another; -1 where there is none.
+ * @param {(number | null)[]} values
+ * @param {number} to
+ */
+function nearest(values, to) {
+  let [best, least] = [-1, Infinity];
+  for (const [k, value] of values.entries()) {
+    if (value !== null && Math.abs(value - to) < least) [best, least] = [k, Math.abs(value - to)];
+  }
   return best;
 }

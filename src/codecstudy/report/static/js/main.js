@@ -1,11 +1,11 @@
 // Everything is in place: bind the controls and draw.
 function bindCopies() {
-  for (const code of all("code[data-copy]")) code.after(copyButton(code.textContent, code));
+  for (const code of all("code[data-copy]", HTMLElement)) code.after(copyButton(code.textContent ?? "", code));
 }
 
 // The section in view is marked in the navigation.
 function bindNavigation() {
-  const links = new Map(all("nav a[href^='#']").map((a) => [a.getAttribute("href").slice(1), a]));
+  const links = new Map(all("nav a[href^='#']", HTMLAnchorElement).map((a) => [a.hash.slice(1), a]));
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
@@ -33,5 +33,5 @@ bindTime();
 chart("plot-numbers", "What the quality numbers mean", ["metric", "target"], numbersSpec);
 chart("plot-images", "Image by image", ["target"], imagesSpec, true);
 bindAxes();
-if (data.gallery) new Gallery(document.getElementById("gallery"));
+bindGallery();
 document.documentElement.dataset.ready = "true";

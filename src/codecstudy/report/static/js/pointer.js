@@ -1,9 +1,12 @@
-// Pointing at a plot, by mouse, finger or keyboard: the nearest point tells what it is.
+// Pointing at a plot, by mouse, finger or keyboard: the nearest point is described.
 const NEAR = 42;
 
+/** @template {Dot} D */
 class Pointer {
+  /** @param {Plot<D>} plot */
   constructor(plot) {
     this.plot = plot;
+    /** The point that is shown. @type {{ series: Series<D>, dot: D, k: number, n: number } | null} */
     this.current = null;
     const frame = plot.frame;
     frame.addEventListener("pointermove", (event) => this.#hover(event));
@@ -22,20 +25,26 @@ class Pointer {
   clear() {
     this.#light(null);
     this.reset();
-    this.plot.focusMark?.setAttribute("d", "");
+    this.plot.focusMark.setAttribute("d", "");
   }
 
-  // The series that is pointed at stands out, with its band.
+  /**
+   * The series that is pointed at stands out, with its band.
+   * @param {number | null} v
+   */
   #light(v) {
-    for (const g of all(".series", this.plot.frame)) g.classList.toggle("lit", v !== null && g.dataset.v === String(v));
+    for (const g of all(".series", SVGElement, this.plot.frame)) {
+      g.classList.toggle("lit", v !== null && g.dataset.v === String(v));
+    }
   }
 
   #places() {
     const { plot } = this;
-    return plot.spec.series.flatMap((series, k) =>
+    return (plot.spec?.series ?? []).flatMap((series, k) =>
       (series.dots ?? []).map((dot, n) => ({ series, dot, k, n, x: plot.x.at(dot.x), y: plot.y.at(dot.y) })));
   }
 
+  /** @param {MouseEvent} event */
   #hover(event) {
     const box = this.plot.frame.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
@@ -49,15 +58,16 @@ class Pointer {
     else this.clear();
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     const places = this.#places();
     if (!places.length) return;
     const { key } = event;
-    if (key === "Escape") { this.clear(); this.plot.spec.close?.(); return; }
+    if (key === "Escape") { this.clear(); this.plot.close(); return; }
     if (key === "Enter" || key === " ") { event.preventDefault(); this.#open(); return; }
     if (!key.startsWith("Arrow") && key !== "Home" && key !== "End") return;
     event.preventDefault();
-    const now = this.current;
+    const now = places.find(({ k, n }) => k === this.current?.k && n === this.current.n);
     if (!now) { this.#show(places[0]); return; }
     const rows = [...new Set(places.map((p) => p.k))];
     if (key === "ArrowUp" || key === "ArrowDown") {
@@ -68,22 +78,23 @@ class Pointer {
     }
     const row = places.filter((p) => p.k === now.k).sort((a, b) => a.x - b.x);
     const at = row.findIndex((p) => p.n === now.n);
-    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: row.length - 1 }[key];
+    const to = key === "Home" ? 0 : key === "End" ? row.length - 1 : key === "ArrowLeft" ? at - 1 : at + 1;
     this.#show(row[Math.max(0, Math.min(row.length - 1, to))]);
   }
 
   #open() {
-    if (this.current) this.plot.spec.open?.(this.current.dot, this.current.series);
+    if (this.current) this.plot.spec?.open(this.current.dot, this.current.series);
   }
 
+  /** @param {{ series: Series<D>, dot: D, k: number, n: number, x: number, y: number }} place */
   #show(place) {
     const { plot } = this;
-    if (this.current && this.current.k === place.k && this.current.n === place.n) return;
+    if (!plot.spec || (this.current?.k === place.k && this.current.n === place.n)) return;
     this.current = place;
     const { title, rows, hint } = plot.spec.tip(place.dot, place.series);
     plot.tip.replaceChildren(
-      h("strong", { class: `f-${place.series.slot}` }, title),
-      h("dl", {}, rows.filter(Boolean).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)])),
+      h("strong", { class: `f-${place.series.style}` }, title),
+      h("dl", {}, facts(rows)),
       hint ? h("span", { class: "tip-hint" }, hint) : "");
     plot.tip.classList.add("shown");
     const width = plot.tip.offsetWidth;
@@ -93,8 +104,8 @@ class Pointer {
     const y = Math.max(0, place.y - height - 12);
     plot.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
     this.#light(place.series.v);
-    plot.focusMark.setAttribute("class", `focus-mark f-${place.series.slot}`);
-    plot.focusMark.setAttribute("d", marker(place.series.slot, 7.5));
+    plot.focusMark.setAttribute("class", `focus-mark f-${place.series.style}`);
+    plot.focusMark.setAttribute("d", marker(place.series.style, 7.5));
     plot.focusMark.setAttribute("transform", `translate(${place.x.toFixed(1)} ${place.y.toFixed(1)})`);
   }
 }

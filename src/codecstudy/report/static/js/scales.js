@@ -1,32 +1,48 @@
 // Places on an axis, and the ticks that fit it.
+/**
+ * @param {[number, number]} domain
+ * @param {number} from
+ * @param {number} to
+ * @returns {Scale}
+ */
 function linearScale(domain, from, to) {
   const span = domain[1] - domain[0] || 1;
-  const at = (value) => from + ((value - domain[0]) / span) * (to - from);
-  return { at, invert: (place) => domain[0] + ((place - from) / (to - from)) * span };
+  return { at: (value) => from + ((value - domain[0]) / span) * (to - from) };
 }
 
+/**
+ * @param {[number, number]} domain
+ * @param {number} from
+ * @param {number} to
+ * @returns {Scale}
+ */
 function logScale(domain, from, to) {
   const low = Math.log(domain[0]);
   const span = Math.log(domain[1]) - low || 1;
-  return {
-    at: (value) => from + ((Math.log(value) - low) / span) * (to - from),
-    invert: (place) => Math.exp(low + ((place - from) / (to - from)) * span),
-  };
+  return { at: (value) => from + ((Math.log(value) - low) / span) * (to - from) };
 }
 
+/**
+ * @param {[number, number]} domain
+ * @param {number} most
+ */
 function linearTicks(domain, most) {
-  const span = domain[1] - domain[0];
-  if (!(span > 0)) return [domain[0]];
-  const rough = span / Math.max(1, most);
+  const [low, high] = domain[0] <= domain[1] ? domain : [domain[1], domain[0]];
+  if (low === high) return [low];
+  const rough = (high - low) / Math.max(1, most);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= rough * 0.999);
+  const step = ([1, 2, 2.5, 5].find((m) => m * power >= rough * 0.999) ?? 10) * power;
   const ticks = [];
-  for (let k = Math.ceil(domain[0] / step - 1e-9); k * step <= domain[1] + step * 1e-9; k++) {
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) {
     ticks.push(Number((k * step).toPrecision(12)));
   }
   return ticks;
 }
 
+/**
+ * @param {[number, number]} domain
+ * @param {number} most
+ */
 function logTicks(domain, most) {
   const candidates = [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]];
   for (const steps of candidates) {
@@ -42,11 +58,18 @@ function logTicks(domain, most) {
   return [];
 }
 
+/**
+ * The range of the values, with some room around them.
+ * @param {(number | null)[]} values
+ * @param {number} room share of the range
+ * @param {boolean} log
+ * @returns {[number, number]}
+ */
 function extent(values, room = 0, log = false) {
-  const known = values.filter((v) => v !== null && Number.isFinite(v) && (!log || v > 0));
+  const known = values.filter((v) => v !== null).filter((v) => Number.isFinite(v) && (!log || v > 0));
   if (!known.length) return log ? [0.1, 10] : [0, 1];
-  let low = Math.min(...known);
-  let high = Math.max(...known);
+  const low = Math.min(...known);
+  const high = Math.max(...known);
   if (low === high) {
     const by = log ? 1.5 : Math.abs(low) * 0.1 || 1;
     return log ? [low / by, high * by] : [low - by, high + by];

@@ -1,12 +1,14 @@
-// One region of an image on a stage: any two pictures with a slider between them, zoomed and moved alike.
+// One region of an image: two versions with a divider between them, zoomed and moved together.
 class View {
   constructor() {
     this.zoom = 1;
     this.x = 0.5;
     this.y = 0.5;
+    /** @type {(() => void)[]} */
     this.listeners = [];
   }
 
+  /** @param {number} zoom */
   set(zoom, x = this.x, y = this.y) {
     this.zoom = Math.max(1, Math.min(8, zoom));
     const margin = 0.5 / this.zoom;
@@ -18,25 +20,41 @@ class View {
 
 // A picture of which the region is shown, filling its frame at the view's zoom.
 class Pane {
-  constructor(view, region) {
+  /**
+   * @param {View} view
+   * @param {string[]} pictures
+   * @param {() => Region} region
+   */
+  constructor(view, pictures, region) {
     this.view = view;
+    this.pictures = pictures;
     this.region = region;
     this.image = h("img", { alt: "", draggable: "false" });
     this.heat = h("img", { alt: "", draggable: "false", class: "heat", hidden: true });
     this.element = h("div", { class: "pane" }, this.image, this.heat);
+    /** @type {Picture | null} */
+    this.picture = null;
+    /** @type {Picture | null} */
+    this.heatPicture = null;
     view.listeners.push(() => this.layout());
     new ResizeObserver(() => this.layout()).observe(this.element);
   }
 
+  /**
+   * @param {Picture} picture
+   * @param {string} alt
+   * @param {Picture | null} heat
+   */
   show(picture, alt, heat) {
     this.picture = picture;
-    this.image.src = data.gallery.pictures[picture.src];
+    this.image.src = this.pictures[picture.src];
     this.image.alt = alt;
-    if (heat) this.heat.src = data.gallery.pictures[heat.src];
+    if (heat) this.heat.src = this.pictures[heat.src];
     this.heatPicture = heat;
     this.layout();
   }
 
+  /** @param {boolean} on */
   warm(on) {
     this.heat.hidden = !(on && this.heatPicture);
   }
@@ -49,29 +67,39 @@ class Pane {
     const height = width * (regionHeight / regionWidth);
     const left = width / 2 - this.view.x * regionWidth * scale;
     const top = height / 2 - this.view.y * regionHeight * scale;
-    const fit = (image, size, at, by) => {
-      image.style.width = `${size[0] * by}px`;
-      image.style.height = `${size[1] * by}px`;
-      image.style.transform = `translate(${left - at[0] * by}px, ${top - at[1] * by}px)`;
+    /**
+     * @param {HTMLImageElement} image
+     * @param {[number, number]} size
+     * @param {[number, number]} at
+     */
+    const fit = (image, size, at) => {
+      image.style.width = `${size[0] * scale}px`;
+      image.style.height = `${size[1] * scale}px`;
+      image.style.transform = `translate(${left - at[0] * scale}px, ${top - at[1] * scale}px)`;
     };
     this.element.style.height = `${height}px`;
-    fit(this.image, this.picture.size, this.picture.at, scale);
-    if (this.heatPicture) fit(this.heat, [regionWidth, regionHeight], [0, 0], scale);
+    fit(this.image, this.picture.size, this.picture.at);
+    if (this.heatPicture) fit(this.heat, [regionWidth, regionHeight], [0, 0]);
     this.image.classList.toggle("pixels", scale * (devicePixelRatio || 1) >= 3);
   }
 }
 
-// Dragging moves the view; the wheel is left to the page, keys and buttons zoom.
+/**
+ * Dragging moves the view; the wheel is left to the page, keys and buttons zoom.
+ * @param {HTMLElement} element
+ * @param {View} view
+ */
 function movable(element, view) {
+  /** @type {{ clientX: number, clientY: number, x: number, y: number } | null} */
   let from = null;
-  element.addEventListener("pointerdown", (event) => {
-    if (view.zoom > 1 && event.target.tagName !== "INPUT") from = [event.clientX, event.clientY, view.x, view.y];
+  element.addEventListener("pointerdown", ({ clientX, clientY, target }) => {
+    if (view.zoom > 1 && !(target instanceof HTMLInputElement)) from = { clientX, clientY, x: view.x, y: view.y };
   });
   addEventListener("pointermove", (event) => {
     if (!from) return;
     const width = element.clientWidth * view.zoom;
     const height = element.clientHeight * view.zoom;
-    view.set(view.zoom, from[2] - (event.clientX - from[0]) / width, from[3] - (event.clientY - from[1]) / height);
+    view.set(view.zoom, from.x - (event.clientX - from.clientX) / width, from.y - (event.clientY - from.clientY) / height);
   });
   addEventListener("pointerup", () => { from = null; });
   addEventListener("pointercancel", () => { from = null; });

@@ -1,0 +1,268 @@
+"""What the charts are drawn from, as compact JSON: columns, rounded numbers, null for what is not there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.analysis.bootstrap import Estimate
+from codecstudy.analysis.commands import commands
+from codecstudy.analysis.matched import log_ratios, match
+from codecstudy.analysis.meancurve import mean_curves
+from codecstudy.analysis.pareto import ParetoFront, pareto
+from codecstudy.analysis.points import VariantPoints
+from codecstudy.analysis.sensitivity import sensitivity
+from codecstudy.analysis.sweep import LevelSummary, level_summaries
+from codecstudy.report import text
+from codecstudy.report.context import Context
+from codecstudy.types import MetricColumn
+
+Floats = NDArray[np.float64]
+
+RATIO_PLACES = 28
+"""Scores at which the size relative to the baseline is drawn."""
+RATIO_SHARE = 0.75
+"""Share of a scope's images that a place of that curve must rest on: with fewer it would show other images."""
+
+
+def significant(value: float | None, digits: int = 4) -> float | int | None:
+    """``value`` rounded to significant digits, for JSON: None where it is missing or infinite."""
+    if value is None or not math.isfinite(value):
+        return None
+    if value == 0:
+        return 0
+    rounded = round(float(value), digits - 1 - math.floor(math.log10(abs(value))))
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def column(values: Iterable[float | None], digits: int = 4) -> list[float | int | None]:
+    """Many of :func:`significant`."""
+    return [significant(v, digits) for v in values]
+
+
+def chart_data(context: Context) -> dict[str, Any]:
+    """Everything that the page's charts need; ``static/js/types.d.ts`` describes it.
+
+    ``gallery`` and ``axes`` are None: the sections of these names provide them.
+    """
+    scale = context.scale
+    return {
+        "metric": context.metric,
+        "target": context.target,
+        "metrics": {m: _metric(context.columns[m]) for m in context.metrics},
+        "scopes": [scope.label for scope in context.scopes],
+        "images": list(context.points.images),
+        "baseline": context.baseline_name(),
+        "best": _best(context),
+        "variants": _variants(context),
+        "mean": {m: _mean(context, m) for m in context.metrics},
+        "ratio": {m: _ratios(context, m) for m in context.metrics},
+        "pareto": {f"{t:g}": _fronts(context, t) for t in context.targets},
+        "single": {f"{t:g}": _single(context, t) for t in context.targets},
+        "looks": {f"{t:g}": text.appearance(t, scale)[0] for t in context.targets},
+        "again": again(context),
+        "gallery": None,
+        "axes": None,
+    }
+
+
+def again(context: Context) -> str:
+    """The command that measured all this."""
+    run = context.results.run
+    if run.command:
+        return run.command
+    study = (run.study_file or context.results.study_id).removeprefix("built-in ")
+    return f"codecstudy run {study}"
+
+
+def _best(context: Context) -> str | None:
+    """The format of the smallest files at the chosen target."""
+    items = context.answers(context.target).items
+    return next((i.format for i in items if i.setting is not None), None)
+
+
+def _metric(scale: MetricColumn) -> dict[str, Any]:
+    return {"title": scale.title, "up": scale.higher_is_better, "digits": scale.digits}
+
+
+def _variants(context: Context) -> list[dict[str, Any]]:
+    picks = context.picks()
+    rank: dict[tuple[str, object], int] = {}
+    found: list[dict[str, Any]] = []
+    for block, variant in zip(context.points.blocks, context.variants, strict=True):
+        dash = rank.setdefault((variant.format, variant.scope), 0)
+        rank[variant.format, variant.scope] += 1
+        facts = context.facts_of(variant)
+        found.append(
+            {
+                "title": facts.title,
+                "name": context.name(variant),
+                "details": text.details(variant.setting),
+                "style": facts.style,
+                "format": variant.format,
+                "dash": dash,
+                "scope": context.scopes.index(variant.scope),
+                "axis": variant.axis.name,
+                "base": context.bases[variant.scope] == len(found),
+                "pick": variant.key in picks,
+                "parameters": _parameters(block),
+                "levels": column(block.levels.tolist(), 6),
+                "tools": [_tools(block, level) for level in block.levels.tolist()],
+                "bpp": _rows(block.size * 8e-6 / block.megapixels[:, None]),
+                "scores": {m: _rows(block.scores[m], 5) for m in context.metrics},
+            }
+        )
+    return found
+
+
+def _parameters(block: VariantPoints) -> dict[str, Any]:
+    setting = block.variant.setting
+    names = ("format", "chroma_subsampling", "speed", "effort", "method", "resolution", "crop")
+    plain = {name: getattr(setting, name) for name in names}
+    return {name: value for name, value in plain.items() if value is not None} | dict(setting.extra_args)
+
+
+def _tools(block: VariantPoints, level: float) -> list[list[str | None]]:
+    setting = block.variant.at(level)
+    return [[c.tool, c.text, c.note] for c in commands(setting)]
+
+
+def _rows(values: Floats, digits: int = 4) -> list[list[float | int | None]]:
+    return [column(row, digits) for row in values.tolist()]
+
+
+def _ends(estimate: Estimate | None, digits: int = 4) -> list[float | int | None]:
+    if estimate is None:
+        return [None, None, None]
+    return column([estimate.value, estimate.low, estimate.high], digits)
+
+
+def _mean(context: Context, metric: str) -> list[dict[str, Any] | None]:
+    levels: dict[str, list[LevelSummary]] = {}
+    for summary in level_summaries(context.points, metric, context.draw):
+        levels.setdefault(summary.variant.key, []).append(summary)
+    found: list[dict[str, Any] | None] = []
+    for curve in mean_curves(context.points, metric, context.draw):
+        mine = levels.get(curve.variant.key)
+        if mine is None:
+            found.append(None)
+            continue
+        found.append(
+            {
+                "images": curve.images,
+                "line": [
+                    column(part.tolist(), 5)
+                    for part in (curve.score, curve.bits_per_pixel, curve.low, curve.high)
+                ],
+                "level": column([s.level for s in mine], 6),
+                "score": [_ends(s.score, 5) for s in mine],
+                "spread": [column([s.score_p5, s.score_median, s.score_p95], 5) for s in mine],
+                "bpp": [_ends(s.bits_per_pixel) for s in mine],
+                "encode": [_ends(s.encode_seconds_per_mp, 3) for s in mine],
+                "decode": [_ends(s.decode_seconds_per_mp, 3) for s in mine],
+                "lossless": [s.lossless for s in mine],
+            }
+        )
+    return found
+
+
+def _ratios(context: Context, metric: str) -> dict[str, Any]:
+    curves = context.curves(metric)
+    places = _places(context, metric)
+    if len(places) < 2:
+        return {"at": [], "series": [None] * len(context.variants)}
+    matched = match(curves, [curves.scale.score(g) for g in places])
+    series: list[dict[str, Any] | None] = []
+    for v, variant in enumerate(context.variants):
+        base = context.bases[variant.scope]
+        if base is None:
+            series.append(None)
+            continue
+        logs = log_ratios(matched, v, base)
+        images = int((~np.isnan(matched.megapixels[v])).sum())
+        logs[:, (~np.isnan(logs)).sum(axis=0) < max(1.0, RATIO_SHARE * images)] = np.nan
+        estimates = context.draw.mean_estimates(logs, np.exp)
+        values = [_ends(e) for e in estimates]
+        series.append(
+            {
+                "ratio": values,
+                "images": [0 if e is None else e.images for e in estimates],
+                "bpp": column(_mean_bits(matched.bits_per_pixel[v], logs)),
+                "level": column(_medians(matched.level[v], logs)),
+            }
+        )
+    return {"at": column(matched.targets, 5), "series": series}
+
+
+def _places(context: Context, metric: str) -> Floats:
+    """Goodness from where half of the images of any variant begin to where half of them end."""
+    curves = context.curves(metric)
+    ends = [curves.ends(v) for v in range(len(context.variants))]
+    known = [(low, high) for low, high in ends if not np.isnan(low).all()]
+    if not known:
+        return np.empty(0)
+    low = min(float(np.nanmedian(low)) for low, _ in known)
+    high = max(float(np.nanmedian(high)) for _, high in known)
+    return np.linspace(low, high, RATIO_PLACES) if high > low else np.empty(0)
+
+
+def _mean_bits(bits: Floats, logs: Floats) -> list[float]:
+    used = np.where(np.isnan(logs), np.nan, np.log(bits))
+    return [float(np.exp(np.nanmean(c))) if not np.isnan(c).all() else float("nan") for c in used.T]
+
+
+def _medians(values: Floats, logs: Floats) -> list[float]:
+    used = np.where(np.isnan(logs), np.nan, values)
+    return [float(np.nanmedian(c)) if not np.isnan(c).all() else float("nan") for c in used.T]
+
+
+def _fronts(context: Context, target: float) -> list[dict[str, Any]]:
+    matched = context.matched(context.metric)
+    fronts = [pareto(matched, target, context.draw, scope) for scope in context.scopes]
+    return [_front(context, front) for front in fronts]
+
+
+def _front(context: Context, front: ParetoFront) -> dict[str, Any]:
+    index = {v: k for k, v in enumerate(context.variants)}
+    return {
+        "images": front.images,
+        "reason": front.reason,
+        "left": front.left_out,
+        "points": [
+            {
+                "v": index[p.variant],
+                "bpp": _ends(p.bits_per_pixel),
+                "seconds": _ends(p.seconds_per_mp, 3),
+                "front": p.on_front,
+                "share": significant(p.front_share, 3),
+            }
+            for p in front.points
+        ],
+    }
+
+
+def _single(context: Context, target: float) -> list[dict[str, Any]]:
+    """Each image's size relative to the baseline, for every variant but the baselines."""
+    index = {v: k for k, v in enumerate(context.variants)}
+    image = {name: k for k, name in enumerate(context.points.images)}
+    return [
+        {
+            "v": index[entry.variant],
+            "image": [image[i.image] for i in entry.images],
+            "ratio": column([i.ratio for i in entry.images]),
+            "level": column([i.level for i in entry.images]),
+        }
+        for entry in sensitivity(context.matched(context.metric), target, context.options.baseline)
+        if entry.images
+    ]
+
+
+def embed(document: dict[str, Any]) -> str:
+    """JSON that may stand inside a ``script`` element: nothing in it can end the element or open another."""
+    written = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

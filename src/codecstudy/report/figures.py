@@ -1,0 +1,219 @@
+"""What the static plots show: the same numbers as the page's charts, as series of points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codecstudy.report import text
+from codecstudy.report.chart_data import chart_data
+from codecstudy.report.context import Context
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a plot."""
+
+    title: str
+    log: bool = False
+    reversed: bool = False
+    """Whether values decrease to the right or upwards, because lower is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One variant in a plot."""
+
+    name: str
+    style: str
+    """Colour and marker, see :data:`codecstudy.report.formats.COLOURS`."""
+    dash: int = 0
+    """Index of the dash pattern that tells variants of one format apart."""
+    line: Sequence[Point] = ()
+    band: Sequence[tuple[float, float, float]] = ()
+    """Position along the axis that the band runs along, low end, high end."""
+    dots: Sequence[Point] = ()
+    errors: tuple[Point, Point] | None = None
+    """Intervals of the only dot, along x and along y."""
+    hollow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One plot: at least one series, and each has at least one point."""
+
+    name: str
+    """File name without its suffix."""
+    x: Axis
+    y: Axis
+    series: Sequence[Series]
+    note: str
+    """What the bands and points are, for a line below the plot."""
+    band_along_y: bool = False
+    """Whether the bands run along the y axis, and their ends are values of x."""
+    name_points: bool = False
+    """Whether each point is named beside it, instead of in a legend."""
+
+
+def plots(context: Context) -> list[Plot]:
+    """Rate-distortion, size at equal quality and quality numbers for each metric, and encode time against size.
+
+    A plot without a point is left out.
+    """
+    document = chart_data(context)
+    found: list[Plot | None] = []
+    for k, scope in enumerate(document["scopes"]):
+        suffix = "" if k == 0 else "-" + scope.replace(" ", "-")
+        for metric in context.metrics:
+            found += [
+                _rate_distortion(document, metric, k, suffix),
+                _sizes(document, metric, k, suffix),
+                _quality_numbers(document, metric, k, suffix),
+            ]
+        found.append(_encode_time(context, document, k, suffix))
+    return [plot for plot in found if plot is not None]
+
+
+def _variants(document: dict[str, Any], scope: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    return ((v, one) for v, one in enumerate(document["variants"]) if one["scope"] == scope)
+
+
+def _series(variant: dict[str, Any], **parts: Any) -> Series:
+    return Series(variant["name"], variant["style"], variant["dash"], **parts)
+
+
+def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Plot | None:
+    series = []
+    images = 0
+    for v, variant in _variants(document, scope):
+        mean = document["mean"][metric][v]
+        if mean is None or not mean["line"][0]:
+            continue
+        images = max(images, mean["images"])
+        scores, bits, low, high = mean["line"]
+        banded = variant["pick"] and low[0] is not None
+        dots = [
+            (b[0], s[0]) for b, s in zip(mean["bpp"], mean["score"], strict=True) if None not in (b[0], s[0])
+        ]
+        series.append(
+            _series(
+                variant,
+                line=list(zip(bits, scores, strict=True)),
+                band=list(zip(scores, low, high, strict=True)) if banded else (),
+                dots=dots,
+            )
+        )
+    if not series:
+        return None
+    scale = document["metrics"][metric]
+    note = f"Mean of {text.count(images, 'image')}."
+    if any(one.band for one in series):
+        note += " Bands: 95 % interval of the mean, for the recommended settings."
+    return Plot(
+        f"rate-distortion-{metric}{suffix}",
+        Axis("Bits per pixel", log=True),
+        Axis(scale["title"], reversed=not scale["up"]),
+        series,
+        note,
+        band_along_y=True,
+    )
+
+
+def _sizes(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Plot | None:
+    scores = document["ratio"][metric]["at"]
+    series = []
+    for v, variant in _variants(document, scope):
+        entry = document["ratio"][metric]["series"][v]
+        if entry is None:
+            continue
+        known = [(x, *ends) for x, ends in zip(scores, entry["ratio"], strict=True) if ends[0] is not None]
+        banded = variant["pick"] and not variant["base"]
+        band = [(x, _percent(low), _percent(high)) for x, _, low, high in known if banded and low is not None]
+        if known:
+            series.append(_series(variant, line=[(x, _percent(ratio)) for x, ratio, *_ in known], band=band))
+    if not series:
+        return None
+    scale = document["metrics"][metric]
+    note = "Compared image by image at equal score, then averaged."
+    if any(one.band for one in series):
+        note += " Bands: 95 % interval, for the recommended settings."
+    return Plot(
+        f"size-{metric}{suffix}",
+        Axis(scale["title"], reversed=not scale["up"]),
+        Axis(f"Size compared with {document['baseline']} (%)"),
+        series,
+        note,
+    )
+
+
+def _percent(ratio: float) -> float:
+    return 100 * (ratio - 1)
+
+
+def _quality_numbers(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Plot | None:
+    variants = list(_variants(document, scope))
+    axes = [one["axis"] for _, one in variants if one["axis"]]
+    if not axes:
+        return None
+    axis = "quality" if "quality" in axes else axes[0]
+    series = []
+    for v, variant in variants:
+        mean = document["mean"][metric][v]
+        if mean is None or variant["axis"] != axis:
+            continue
+        known = [
+            (level, *ends)
+            for level, ends in zip(mean["level"], mean["spread"], strict=True)
+            if None not in ends
+        ]
+        if known:
+            line = [(x, median) for x, _, median, _ in known]
+            band = [(x, low, high) for x, low, _, high in known] if variant["pick"] else ()
+            series.append(_series(variant, line=line, dots=line, band=band))
+    if not series:
+        return None
+    scale = document["metrics"][metric]
+    note = "Median over the images."
+    if any(one.band for one in series):
+        note += " Bands: 5th to 95th percentile of the images, for the recommended settings."
+    return Plot(
+        f"quality-{metric}{suffix}",
+        Axis(f"Encoder's {axis}"),
+        Axis(f"{scale['title']}, median and p5 to p95", reversed=not scale["up"]),
+        series,
+        note,
+    )
+
+
+def _encode_time(context: Context, document: dict[str, Any], scope: int, suffix: str) -> Plot | None:
+    front = document["pareto"][f"{context.target:g}"][scope]
+    series = []
+    for point in front["points"]:
+        (seconds, *across), (bits, *up) = point["seconds"], point["bpp"]
+        known = None not in across and None not in up
+        series.append(
+            _series(
+                document["variants"][point["v"]],
+                dots=[(seconds, bits)],
+                errors=((across[0], across[1]), (up[0], up[1])) if known else None,
+                hollow=not point["front"],
+            )
+        )
+    if not series:
+        return None
+    note = (
+        f"Mean of {text.count(front['images'], 'image')}. Filled points: nothing is both faster and smaller."
+    )
+    if any(one.errors for one in series):
+        note += " Bars: 95 % intervals."
+    return Plot(
+        f"encode-time{suffix}",
+        Axis("Encode CPU seconds per megapixel", log=True),
+        Axis(f"Bits per pixel at {context.scale.title} {context.target:g}"),
+        series,
+        note,
+        name_points=True,
+    )

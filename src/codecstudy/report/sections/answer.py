@@ -1,0 +1,299 @@
+"""The answer: which format and setting, how much smaller its files are, and how certain that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codecstudy.analysis.bootstrap import FEW_IMAGES
+from codecstudy.analysis.commands import commands
+from codecstudy.analysis.recommend import Recommendation, Recommendations
+from codecstudy.report import text
+from codecstudy.report.context import Context
+from codecstudy.report.sections import SectionValues
+from codecstudy.types import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A command or a line of code to copy."""
+
+    name: str
+    text: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A size ratio to draw, in percent of the drawing's width."""
+
+    value: float
+    low: float | None
+    high: float | None
+    unit: float
+    """Where the baseline's size (ratio 1) lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """One format's line in the answer."""
+
+    style: str
+    """Name of its colour."""
+    title: str
+    number_name: str
+    number: str
+    details: str
+    baseline: bool
+    best: bool
+    change: str
+    """``30 % smaller``."""
+    interval: str | None
+    """``26 to 32 % smaller``."""
+    bar: Bar | None
+    size: str
+    """Bytes per megapixel."""
+    encode: str
+    decode: str
+    reached: str
+    browsers: str
+    everywhere: bool
+    sentence: str
+    note: str | None
+    """A remark on the setting, such as that it lies between two measured ones."""
+    tools: tuple[Tool, ...]
+    reason: str | None = None
+    """Why the format has no setting; the texts above are empty then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer at one target in one scope."""
+
+    key: str
+    scope: int
+    target: str
+    label: str
+    """``very good``; empty where the metric has no such scale."""
+    seen: str
+    """What an average observer sees."""
+    shown: bool
+    best: AnswerRow | None
+    lead: str
+    """One sentence below the headline."""
+    fallback: str | None
+    """What to use where the best format cannot be shown."""
+    rows: tuple[AnswerRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values(SectionValues):
+    """One answer for every target and scope, of which the chosen one is shown."""
+
+    answers: tuple[Answer, ...]
+    notes: tuple[str, ...]
+    """What limits these answers: few images, a run that was cut short, failures."""
+
+
+def build(context: Context) -> Values:
+    """One answer for every offered target in every scope."""
+    found = [
+        _answer(context, context.answers(target), scope)
+        for target in context.offered
+        for scope in range(len(context.scopes))
+    ]
+    return Values(answers=tuple(found), notes=_notes(context))
+
+
+def tools(setting: Setting) -> tuple[Tool, ...]:
+    """How to get ``setting`` from other tools."""
+    return tuple(Tool(c.tool, c.text, c.note) for c in commands(setting))
+
+
+def _answer(context: Context, answer: Recommendations, scope: int) -> Answer:
+    scale = context.scale
+    items = [item for item in answer.items if item.scope == context.scopes[scope]]
+    base = answer.baselines[context.scopes[scope]]
+    widest = _widest(items)
+    chosen = next((item for item in items if item.setting is not None), None)
+    rows = tuple(_row(context, item, base, item is chosen, widest) for item in items)
+    label, seen = text.appearance(answer.target, scale)
+    best = next((row for row in rows if row.best), None)
+    return Answer(
+        key=f"{answer.target:g}",
+        scope=scope,
+        target=f"{answer.target:g}",
+        label=label,
+        seen=seen,
+        shown=answer.target == context.target and scope == 0,
+        best=best,
+        lead=_lead(context, chosen, base, answer.target) + _limit(answer.max_encode_time, chosen),
+        fallback=_fallback(context, items, rows, best),
+        rows=rows,
+    )
+
+
+def _widest(items: list[Recommendation]) -> float:
+    """The largest ratio to draw."""
+    drawn = [i.size_ratio for i in items if i.size_ratio is not None]
+    return max([1.0, *(r.value for r in drawn), *(r.high for r in drawn if r.high is not None)])
+
+
+def _row(
+    context: Context, item: Recommendation, base: Setting | None, best: bool, widest: float
+) -> AnswerRow:
+    facts = context.formats[item.format]
+    reached = f"{item.reached.images_reached} of {item.reached.images}"
+    if item.setting is None:
+        return AnswerRow(
+            style=facts.style, title=facts.title, number_name="", number="", details="", baseline=False,
+            best=False, change="", interval=None, bar=None, size="", encode="", decode="", reached=reached,
+            browsers=facts.browsers, everywhere=facts.everywhere, sentence="", note=None, tools=(),
+            reason=item.reason,
+        )  # fmt: skip
+    name, value = text.swept(item.setting)
+    ratio = item.size_ratio
+    is_base = item.setting == base
+    bar = None
+    if ratio is not None:
+        low, high = (None if end is None else 100 * end / widest for end in (ratio.low, ratio.high))
+        bar = Bar(
+            100 * ratio.value / widest, None if is_base else low, None if is_base else high, 100 / widest
+        )
+    encode, decode = item.encode_seconds_per_mp, item.decode_seconds_per_mp
+    return AnswerRow(
+        style=facts.style,
+        title=facts.title,
+        number_name=name,
+        number=value,
+        details=text.details(item.setting),
+        baseline=is_base,
+        best=best,
+        change="" if ratio is None else "the baseline" if is_base else text.change(ratio.value),
+        interval=None if ratio is None or is_base else text.change_range(ratio),
+        bar=bar,
+        size="" if item.bits_per_pixel is None else text.size(item.bits_per_pixel.value * 1e6 / 8),
+        encode="not measured" if encode is None else text.seconds(encode.value),
+        decode="not measured" if decode is None else text.seconds(decode.value),
+        reached=reached,
+        browsers=facts.browsers,
+        everywhere=facts.everywhere,
+        sentence=_sentence(context, item, is_base),
+        note=None
+        if item.measured
+        else f"{name.capitalize()} {value} lies between two measured settings, "
+        "so its numbers are interpolated, image by image.",
+        tools=tools(item.setting),
+    )
+
+
+def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
+    """What the setting means for the size of a file, in one sentence."""
+    assert item.setting is not None
+    title, base, ratio = context.formats[item.format].title, context.baseline_title(), item.size_ratio
+    if is_base:
+        return f"The baseline: the other formats are compared with {base} at its own best setting."
+    if ratio is None:
+        return f"{base} does not reach this quality, so there is nothing to compare with."
+    sentence = f"1 MB of {base} becomes {text.size(ratio.value * 1e6)} of {title} at this target"
+    if ratio.low is None or ratio.high is None:
+        return sentence + "."
+    sentence += (
+        f"; with {text.CONFIDENCE} confidence {text.size(ratio.low * 1e6)} to {text.size(ratio.high * 1e6)}"
+    )
+    return sentence + (
+        ", so these images do not show which is smaller." if ratio.low < 1 < ratio.high else "."
+    )
+
+
+def _compared(change: str, other: str) -> str:
+    """``30 % smaller than JPEG``, ``the same size as JPEG``."""
+    return f"{change} {'as' if change.startswith('the same') else 'than'} {other}"
+
+
+def _lead(context: Context, best: Recommendation | None, base: Setting | None, target: float) -> str:
+    title = context.scale.title
+    if best is None or best.setting is None:
+        share = text.percent(context.options.coverage)
+        limit = " within the limit on encode time" if context.options.max_encode_time is not None else ""
+        return (
+            f"No measured setting of any format reaches {title} {target:g} on {share} of the images{limit}. "
+            "Choose a lower target, or measure finer settings."
+        )
+    ratio, name = best.size_ratio, context.baseline_title()
+    if best.setting == base:
+        return f"No other format that was measured makes smaller files at this quality than {name}."
+    if ratio is None:
+        return f"It has the smallest files. {name} does not reach this quality, so there is no comparison."
+    interval = text.change_range(ratio)
+    files = f"{name} files at the setting that {name} needs for this target"
+    if interval is None:
+        sure = "One image says nothing about others: measure more of them."
+    elif ratio.high is not None and ratio.high >= 1:
+        return (
+            f"Its files come out {_compared(text.change(ratio.value), files)}, but that is not certain: with "
+            f"{text.CONFIDENCE} confidence, {interval}."
+        )
+    else:
+        sure = f"For other images like these: {interval}, with {text.CONFIDENCE} confidence."
+        if ratio.images < FEW_IMAGES:
+            sure += f" This is based on only {ratio.images} images: measure more of them before you decide."
+    return f"Its files are {_compared(text.change(ratio.value), files)}. {sure}"
+
+
+def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
+    """The limit on encode time; empty without one, and without an answer, whose lead says it already."""
+    if max_encode_time is None or best is None or best.setting is None:
+        return ""
+    return f" Encoders that need more than {text.seconds(max_encode_time)} per megapixel were left out."
+
+
+def _fallback(
+    context: Context, items: list[Recommendation], rows: tuple[AnswerRow, ...], best: AnswerRow | None
+) -> str | None:
+    """The best format that all current browsers show, where the best of all is not one of them."""
+    if best is None or best.everywhere:
+        return None
+    for item, row in zip(items, rows, strict=True):
+        if item.setting is not None and row.everywhere:
+            saving = (
+                f", {_compared(row.change, context.baseline_title())} of equal quality"
+                if not row.baseline
+                else ""
+            )
+            what = text.full_name(item.setting, row.title)
+            return (
+                f"Not all browsers show {best.title}. The best of the formats that all current browsers show: "
+                f"{what}{saving}."
+            )
+    return None
+
+
+def _notes(context: Context) -> tuple[str, ...]:
+    """What limits the answer."""
+    results, images = context.results, len(context.points.images)
+    found = []
+    if images == 1:
+        found.append("One image was measured: it says nothing about others, so there are no intervals.")
+    elif images < FEW_IMAGES:
+        found.append(
+            f"Only {images} images were measured. The intervals account for that; more images would narrow them."
+        )
+    if not results.complete:
+        found.append(f"The run ended early: {results.incomplete_reason or 'no reason was noted'}.")
+    failed = context.points.counts.failed
+    if failed:
+        found.append(f"{text.count(failed, 'measurement')} failed; the end of this page says why.")
+    if len(context.formats) == 1:
+        found.append("One format was measured: there is nothing to compare it with but its own settings.")
+    lacking = [
+        context.scopes[k].label for k, scope in enumerate(context.scopes) if context.bases[scope] is None
+    ]
+    if lacking:
+        found.append(
+            f"{context.baseline_title()} was not measured at {', '.join(lacking)}: no comparison there."
+        )
+    if all(len(b.levels) < 2 for b in context.points.blocks):
+        found.append(
+            "No setting was swept over several qualities, so there are no curves to compare at equal quality."
+        )
+    return tuple(found)

@@ -1,0 +1,11 @@
+"""Quality against size: the rate-distortion curves, which the page's scripts draw."""
+
+from __future__ import annotations
+
+from codecstudy.report.context import Context
+from codecstudy.report.sections import SectionValues
+
+
+def build(context: Context) -> SectionValues:
+    """Nothing but the plot and its controls."""
+    return SectionValues()

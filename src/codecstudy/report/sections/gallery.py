@@ -1,0 +1,253 @@
+"""The gallery: the same part of an image in every format, at the measured setting nearest to the same score."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy.report import text
+from codecstudy.report.chart_data import again, significant
+from codecstudy.report.context import Context
+from codecstudy.report.options import Inspector, Pixels
+from codecstudy.report.pictures import (
+    WHOLE_FILE_LIMIT,
+    Picture,
+    as_is,
+    heat_map,
+    lossless_crop,
+    thumbnail,
+)
+from codecstudy.report.regions import worst_region
+from codecstudy.report.sections import SectionValues
+from codecstudy.report.selection import candidates, distance, in_order
+from codecstudy.results import QualityRecord
+from codecstudy.types import Box
+
+_LOWER = 2
+"""The first images are shown at a second, lower score, too: lower by as much as the metric's usual target and the
+target this many steps below it differ (20 for SSIMULACRA2). Differences are visible there."""
+_FEATURED = 3
+_MEGAPIXELS = 150.0
+"""No further image is added after distance maps of this many megapixels: about 15 s of one core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why there are no pictures, or which are missing."""
+
+    text: str
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values(SectionValues):
+    """The pictures are in :attr:`chart_data`."""
+
+    note: Note | None
+
+    @property
+    def shown(self) -> bool:
+        """Whether there are any pictures."""
+        return self.chart_data["gallery"] is not None
+
+
+@dataclass(slots=True)
+class _Album:
+    """The pictures of the page, each once, within a limit."""
+
+    limit: int
+    uris: list[str] = field(default_factory=list)
+    used: int = 0
+    _known: dict[object, int] = field(default_factory=dict)
+
+    def add(self, key: object, picture: Picture) -> dict[str, Any]:
+        """A picture's entry: its place among all, its size, and where the region lies in it."""
+        if key not in self._known:
+            self._known[key] = len(self.uris)
+            self.uris.append(picture.uri)
+            self.used += len(picture)
+        return {
+            "src": self._known[key],
+            "size": [picture.width, picture.height],
+            "at": [picture.left, picture.top],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shot:
+    """One encoded file of one image."""
+
+    record: QualityRecord
+    data: bytes
+    pixels: Pixels
+    distances: NDArray[np.float32]
+
+
+def build(context: Context) -> Values:
+    """The pictures, and a note on what is missing; it names the images that cannot be opened."""
+    pictures, note = _gallery(context, context.root, context.inspector)
+    return Values(note=note, chart_data={"gallery": pictures})
+
+
+def _gallery(
+    context: Context, root: Path, inspector: Inspector | None
+) -> tuple[dict[str, Any] | None, Note | None]:
+    """What the page's viewer shows, and a note on what it lacks: images that cannot be opened are named there."""
+    saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
+    if not saved:
+        return None, Note(
+            "The encoded files of this study were not kept, so there are no images to show. Run it again with "
+            "--save-artifacts, which repeats every measurement whose file is missing.",
+            _with_artifacts(context),
+        )
+    wanted = candidates(context, saved, root)
+    if inspector is None or not wanted:
+        return None, Note(
+            "The encoded files of this study, or their originals, are no longer where the results say. Run it "
+            "again with --save-artifacts.",
+            _with_artifacts(context),
+        )
+    album = _Album(context.options.gallery_bytes)
+    entries: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for name, why in in_order(context, wanted):
+        full = album.used >= 0.9 * album.limit or sum(map(_mapped, entries)) >= _MEGAPIXELS
+        if len(entries) >= context.options.gallery_images or full:
+            break
+        targets = [context.target]
+        if len(entries) < _FEATURED:
+            targets += _lower_target(context)
+        try:
+            entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
+        except Exception as error:
+            # Decoders raise anything on a damaged file: the report names it and goes on.
+            broken.append(f"{name}: {str(error) or type(error).__name__}")
+    found = {"pictures": album.uris, "entries": entries} if entries else None
+    return found, _note(len(entries), len(wanted), broken)
+
+
+def _lower_target(context: Context) -> list[float]:
+    """The second score to look at; none for a metric with too few targets."""
+    scale = context.scale
+    usual = scale.targets.index(scale.usual_target) if scale.usual_target in scale.targets else 0
+    if usual < _LOWER:
+        return []
+    return [context.target - (scale.usual_target - scale.targets[usual - _LOWER])]
+
+
+def _shown_columns(context: Context) -> list[str]:
+    """The columns that a caption has room for: the first one of each metric."""
+    first = {metric.columns[0].name for metric in context.results.metrics}
+    return [name for name in context.metrics if name in first]
+
+
+def _mapped(entry: dict[str, Any]) -> float:
+    """Megapixels of the distance maps behind one image, at most."""
+    width, height = entry["size"]
+    return float(width * height * 1e-6 * sum(len(look["shots"]) for look in entry["looks"]))
+
+
+def _note(shown: int, wanted: int, broken: list[str]) -> Note | None:
+    parts = []
+    if shown < wanted:
+        parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
+    if broken:
+        parts.append(f"Could not be opened: {'; '.join(broken)}.")
+    return Note(" ".join(parts)) if parts else None
+
+
+def _with_artifacts(context: Context) -> str:
+    command = again(context)
+    return command if "--save-artifacts" in command else f"{command} --save-artifacts"
+
+
+def _entry(
+    context: Context,
+    root: Path,
+    inspector: Inspector,
+    album: _Album,
+    sets: list[list[QualityRecord]],
+    why: str,
+    targets: list[float],
+) -> dict[str, Any]:
+    first = sets[0][0]
+    path = Path(context.results.dataset.path) / first.source_image
+    original = inspector.original(root / path, first.resolution, first.crop)
+    shots: dict[str, _Shot] = {}
+    by_target = []
+    for target in targets:
+        nearest = [min(records, key=lambda r: distance(context, r, target)) for records in sets]
+        for record in nearest:
+            if record.encoded_path not in shots:
+                shots[str(record.encoded_path)] = _shot(root, inspector, record, original)
+        by_target.append([shots[str(r.encoded_path)] for r in nearest])
+    region = worst_region([shot.distances for shot in by_target[0]])
+    height, width = original.shape[:2]
+    return {
+        "name": first.source_image,
+        "why": why,
+        "size": [width, height],
+        "region": [region.left, region.top, region.width, region.height],
+        "thumbnail": album.add(("thumbnail", first.source_image), thumbnail(original)),
+        "bytes": first.source_file_size,
+        "original": album.add(("original", first.source_image), lossless_crop(original, region)),
+        "looks": [
+            {
+                "target": f"{target:g}",
+                "top": significant(max(float(region.of(s.distances).max()) for s in row), 3),
+                "shots": [_picture(context, album, s, region, path, row) for s in row],
+            }
+            for target, row in zip(targets, by_target, strict=True)
+        ],
+    }
+
+
+def _shot(root: Path, inspector: Inspector, record: QualityRecord, original: Pixels) -> _Shot:
+    data = (root / str(record.encoded_path)).read_bytes()
+    pixels = inspector.decode(record.format, data)
+    return _Shot(record, data, pixels, inspector.distance_map(original, pixels))
+
+
+def _picture(
+    context: Context, album: _Album, shot: _Shot, region: Box, source: Path, row: list[_Shot]
+) -> dict[str, Any]:
+    record = shot.record
+    facts = context.formats[record.format]
+    height, width = shot.pixels.shape[:2]
+    top = max(float(region.of(s.distances).max()) for s in row)
+    if facts.mime is not None and len(shot.data) <= WHOLE_FILE_LIMIT:
+        picture = as_is(shot.data, facts.mime, (width, height), region)
+        shown = f"the {facts.title} file itself"
+    else:
+        picture = lossless_crop(shot.pixels, region)
+        shown = f"this part of the decoded {facts.title} file, as lossless WebP"
+    name, value = text.swept(record.setting)
+    return {
+        "format": record.format,
+        "style": facts.style,
+        "title": facts.title,
+        "setting": f"{name} {value}".strip(),
+        "details": text.details(record.setting),
+        "bytes": record.file_size,
+        "scores": {
+            m: significant(record.score(m), 4) for m in _shown_columns(context) if record.score(m) is not None
+        },
+        "picture": album.add(record.encoded_path, picture),
+        "heat": album.add(
+            ("heat", record.encoded_path, round(top, 3)), heat_map(shot.distances, region, top)
+        ),
+        "shown": shown,
+        "measure": _measure(source, record),
+    }
+
+
+def _measure(source: Path, record: QualityRecord) -> str | None:
+    """How to score this file again; None where it was resized, since no file holds its original."""
+    if record.resolution is not None or record.crop is not None:
+        return None
+    return shlex.join(["codecstudy", "measure", source.as_posix(), str(record.encoded_path)])

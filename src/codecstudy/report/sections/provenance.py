@@ -1,0 +1,147 @@
+"""Where the numbers come from: study, sample, machine, versions, and what could not be measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from codecstudy.report import text
+from codecstudy.report.context import Context
+from codecstudy.report.sections import SectionValues
+
+_SHOWN_IMAGES = 20
+_KINDS = {
+    "score-falls": "a finer setting scores lower",
+    "size-falls": "a finer setting makes a smaller file",
+    "tied": "a larger file scores exactly the same",
+    "infinite": "the result is lossless, so its PSNR is infinite",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the provenance."""
+
+    name: str
+    text: str
+    code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What could not be measured."""
+
+    total: int
+    failed: int
+    skipped: int
+    reasons: tuple[tuple[str, int], ...]
+    without_points: tuple[str, ...]
+    more_images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values(SectionValues):
+    """All of it."""
+
+    description: str
+    facts: tuple[Fact, ...]
+    versions: tuple[Fact, ...]
+    failures: Failures
+    irregular: tuple[str, ...]
+    explanations: tuple[Fact, ...]
+    """What each metric is."""
+
+
+def build(context: Context) -> Values:
+    """Everything that is needed to judge the measurements, and to repeat them."""
+    return Values(
+        description=" ".join(str(context.results.study.get("description") or "").split()),
+        facts=_facts(context),
+        versions=_versions(context),
+        failures=_failures(context),
+        irregular=_irregular(context),
+        explanations=_explanations(context),
+    )
+
+
+def _facts(context: Context) -> tuple[Fact, ...]:
+    """Study, sample, counts, machine, command, date."""
+    results, run = context.results, context.results.run
+    found = [
+        Fact("Study", f"{results.study_name or results.study_id} ({results.study_id})"),
+        Fact("Study file", run.study_file or "not noted", code=run.study_file is not None),
+        Fact("Dataset", f"{results.dataset.id}, {text.count(results.dataset.image_count, 'image')}"),
+        Fact("Folder", results.dataset.path, code=True),
+        Fact("Sample", _sample(context)),
+        Fact("Time budget", "none" if run.time_budget is None else text.duration(run.time_budget)),
+        Fact("Run time", f"{text.duration(run.wall_seconds)} on {text.count(run.workers, 'worker')}"),
+        Fact("Measurements", _counts(context)),
+        Fact("Statistics", _statistics(context)),
+        Fact("Processor", run.cpu),
+        Fact("System", run.os),
+        Fact("Date", results.timestamp.replace("T", " ").removesuffix("+00:00") + " UTC"),
+    ]
+    if run.command:
+        found.append(Fact("Command", run.command, code=True))
+    if context.options.results_path:
+        found.append(Fact("Results", context.options.results_path, code=True))
+    return tuple(found)
+
+
+def _sample(context: Context) -> str:
+    run = context.results.run
+    order = (
+        f"in an order hashed with seed {run.seed}: every prefix is a random sample"
+        if run.order == "hashed"
+        else "in the order of their names: not a random sample"
+    )
+    return f"{run.images_measured:,} of {text.count(run.images_planned, 'planned image')}, {order}"
+
+
+def _counts(context: Context) -> str:
+    counts = context.points.counts
+    settings = len({r.setting for r in context.results.measurements})
+    return (
+        f"{counts.records:,} ({text.count(settings, 'setting')}): {counts.measured:,} measured, "
+        f"{counts.failed:,} failed, {counts.skipped:,} skipped"
+    )
+
+
+def _statistics(context: Context) -> str:
+    o = context.options
+    return (
+        f"paired bootstrap over images, {o.resamples:,} resamples, seed {o.seed}; 95 % intervals, expanded for "
+        "few images"
+    )
+
+
+def _versions(context: Context) -> tuple[Fact, ...]:
+    """Encoders, metrics, and ourselves."""
+    return tuple(Fact(name, version) for name, version in sorted(context.results.tool_versions.items()))
+
+
+def _explanations(context: Context) -> tuple[Fact, ...]:
+    """What each metric is that was measured."""
+    held = [m for m in context.results.metrics if any(c.name in context.columns for c in m.columns)]
+    return tuple(Fact(metric.title, metric.explanation) for metric in held)
+
+
+def _failures(context: Context) -> Failures:
+    """What could not be measured, by reason."""
+    counts = context.points.counts
+    without = counts.images_without_points
+    return Failures(
+        total=counts.failed + counts.skipped,
+        failed=counts.failed,
+        skipped=counts.skipped,
+        reasons=tuple(counts.reasons.items())[:_SHOWN_IMAGES],
+        without_points=without[:_SHOWN_IMAGES],
+        more_images=max(0, len(without) - _SHOWN_IMAGES),
+    )
+
+
+def _irregular(context: Context) -> tuple[str, ...]:
+    """Measured points that break the order of their curve, counted: they are drawn, not hidden."""
+    found = context.curves(context.metric).irregularities
+    kinds = Counter((context.facts_of(i.variant).title, i.kind) for i in found)
+    return tuple(f"{title}: {_KINDS[kind]} ({n} times)" for (title, kind), n in kinds.most_common())

@@ -1,0 +1,60 @@
+"""What the quality numbers mean: scores at each number, and numbers that look the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codecstudy.analysis.equivalence import Equivalent, equivalence
+from codecstudy.report import text
+from codecstudy.report.context import Context
+from codecstudy.report.sections import SectionValues
+from codecstudy.report.tables import Cell, TableData, empty_cell, tone, variant_row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values(SectionValues):
+    """Equivalent quality numbers."""
+
+    tables: tuple[TableData, ...]
+
+
+def build(context: Context) -> Values:
+    """For each scope: the number of every variant that looks like the baseline at the usual numbers."""
+    entries = equivalence(context.curves(context.metric), context.draw, context.options.baseline)
+    by_variant: dict[str, list[Equivalent]] = {}
+    for entry in entries:
+        by_variant.setdefault(entry.variant.key, []).append(entry)
+    tables = []
+    for index, scope in enumerate(context.scopes):
+        variants = [v for v in context.variants if v.scope == scope and v.key in by_variant]
+        if not variants:
+            continue
+        first = by_variant[variants[0].key]
+        kept = [k for k, e in enumerate(first) if e.score is not None]
+        if not kept:
+            continue
+        columns = tuple(Cell(f"{first[k].baseline_level:g}", sub=_score_of(first[k], context)) for k in kept)
+        rows = [variant_row(context, v, [_cell(by_variant[v.key][k]) for k in kept]) for v in variants]
+        base = first[0].baseline
+        name = "" if base is None else f"{context.facts_of(base).title} {text.details(base.setting)}".strip()
+        tables.append(TableData(index, context.metric, index == 0, columns, tuple(rows), name))
+    return Values(tables=tuple(tables))
+
+
+def _score_of(entry: Equivalent, context: Context) -> str:
+    return "" if entry.score is None else text.score(entry.score.value, context.scale)
+
+
+def _cell(entry: Equivalent) -> Cell:
+    level = entry.level
+    if level is None or entry.p5 is None or entry.p95 is None:
+        return empty_cell(entry.reason)
+    decimals = 2 if entry.variant.axis.step < 1 else 0
+    median, low, high = (f"{value:.{decimals}f}" for value in (level.value, entry.p5, entry.p95))
+    title = f"median over {text.count(entry.images, 'image')}; single images {low} to {high} (p5 to p95)"
+    if entry.size_ratio is not None:
+        title += f"; files {text.change(entry.size_ratio.value)}"
+    if entry.left_out:
+        title += f"; {text.count(entry.left_out, 'image')} never at that score"
+    sub = "" if entry.size_ratio is None else text.signed(entry.size_ratio.value)
+    return Cell(median, title, 0 if entry.size_ratio is None else tone(entry.size_ratio.value), sub=sub)

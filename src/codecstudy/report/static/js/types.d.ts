@@ -1,0 +1,261 @@
+// The types of the report's scripts, for `make check`; no part of the page.
+
+// What codecstudy.report.chart_data and codecstudy.report.sections.gallery write into the page -------------------------------
+
+/** A mean, and the ends of its 95 % interval. */
+type Estimate = [value: number | null, low: number | null, high: number | null];
+
+/** Name of the tool, the command, a remark. */
+type Tool = [name: string, command: string | null, note: string | null];
+
+interface Metric {
+  title: string;
+  /** Whether higher is better. */
+  up: boolean;
+  /** Decimals of a score. */
+  digits: number;
+}
+
+interface Variant {
+  /** Of the format. */
+  title: string;
+  /** The title, and what tells the variant apart from the others of its format. */
+  name: string;
+  details: string;
+  /** Name of its colour and marker. */
+  style: string;
+  format: string;
+  /** Index of its dash pattern. */
+  dash: number;
+  /** Index among the scopes. */
+  scope: number;
+  /** The parameter that was swept; empty where there is none. */
+  axis: string;
+  /** Whether sizes are compared with it. */
+  base: boolean;
+  /** Whether it is recommended at the chosen target. */
+  pick: boolean;
+  parameters: Record<string, string | number | boolean | undefined>;
+  levels: (number | null)[];
+  /** For each level. */
+  tools: Tool[][];
+  /** For each image and level. */
+  bpp: (number | null)[][];
+  /** For each metric, image and level. */
+  scores: Record<string, (number | null)[][]>;
+}
+
+/** A variant averaged over the images, at each measured level. */
+interface MeanCurve {
+  images: number;
+  /** Scores, bits per pixel, and the low and high ends of their interval. */
+  line: [score: number[], bpp: number[], low: (number | null)[], high: (number | null)[]];
+  level: (number | null)[];
+  score: Estimate[];
+  /** 5th percentile, median, 95th percentile. */
+  spread: [p5: number | null, median: number | null, p95: number | null][];
+  bpp: Estimate[];
+  encode: Estimate[];
+  decode: Estimate[];
+  lossless: number[];
+}
+
+/** Sizes relative to the baseline, at each of the scores `at`. */
+interface Ratios {
+  at: number[];
+  series: ({ ratio: Estimate[]; images: number[]; bpp: (number | null)[]; level: (number | null)[] } | null)[];
+}
+
+interface FrontPoint {
+  /** Index of the variant. */
+  v: number;
+  bpp: [number, number | null, number | null];
+  seconds: [number, number | null, number | null];
+  /** Whether nothing else is both faster and smaller. */
+  front: boolean;
+  /** Share of resamples in which it is on the front. */
+  share: number | null;
+}
+
+interface Front {
+  images: number;
+  reason: string | null;
+  /** Variants without a point, and why. */
+  left: Record<string, string>;
+  points: FrontPoint[];
+}
+
+/** Each image's size relative to the baseline, with one variant. */
+interface SingleImages {
+  v: number;
+  image: number[];
+  ratio: number[];
+  level: (number | null)[];
+}
+
+interface Picture {
+  /** Index among the pictures. */
+  src: number;
+  size: [width: number, height: number];
+  /** Where the region lies in it. */
+  at: [left: number, top: number];
+}
+
+interface Shot {
+  format: string;
+  style: string;
+  title: string;
+  setting: string;
+  details: string;
+  bytes: number;
+  scores: Record<string, number>;
+  picture: Picture;
+  heat: Picture;
+  /** What is shown: the file itself, or a part of it. */
+  shown: string;
+  /** The command that scores the file. */
+  measure: string | null;
+}
+
+interface GalleryEntry {
+  name: string;
+  why: string;
+  size: [width: number, height: number];
+  region: Region;
+  thumbnail: Picture;
+  bytes: number;
+  original: Picture;
+  looks: { target: string; top: number; shots: Shot[] }[];
+}
+
+type Region = [left: number, top: number, width: number, height: number];
+
+interface ChartData {
+  metric: string;
+  target: number;
+  metrics: Record<string, Metric>;
+  scopes: string[];
+  images: string[];
+  baseline: string;
+  best: string | null;
+  variants: Variant[];
+  mean: Record<string, (MeanCurve | null)[]>;
+  ratio: Record<string, Ratios>;
+  /** For each target and scope. */
+  pareto: Record<string, Front[] | undefined>;
+  /** For each target. */
+  single: Record<string, SingleImages[] | undefined>;
+  /** A word for each target: "very good". */
+  looks: Record<string, string>;
+  /** The command that measures all this again. */
+  again: string;
+  gallery: { pictures: string[]; entries: GalleryEntry[] } | null;
+  axes: { x: AxisChoice; group: AxisChoice } | null;
+}
+
+interface AxisChoice {
+  key: string;
+  title: string;
+}
+
+// What the scripts pass to each other ------------------------------------------------------------------------------
+
+interface State {
+  metric: string;
+  target: string;
+  scope: number;
+  /** Indices of the variants that the reader has switched off. */
+  hidden: Set<number>;
+}
+
+type Child = Node | string | null | undefined | false;
+type Listener = (event: Event) => void;
+type Attributes = Record<string, string | number | boolean | null | undefined | Listener>;
+
+type Point = [x: number, y: number];
+/** A line of a tooltip or of the inspector; false where it does not apply. */
+type Row = [name: string, text: string] | false;
+
+interface Scale {
+  at(value: number): number;
+}
+
+interface Axis {
+  title: string;
+  hint?: string;
+  log?: boolean;
+  domain: [number, number];
+  ticks?: number[];
+  format(tick: number): string;
+}
+
+/** A y axis that has one row for each of its labels, and no numbers. */
+interface RowAxis {
+  title: string;
+  hint?: string;
+  labels: { text: string; style: string }[];
+}
+
+interface Dot {
+  x: number;
+  y: number;
+  /** Ends of its intervals. */
+  x1?: number | null;
+  x2?: number | null;
+  y1?: number | null;
+  y2?: number | null;
+  hollow?: boolean;
+  /** Without a marker; it can be pointed at all the same. */
+  bare?: boolean;
+  /** Radius. */
+  r?: number;
+  /** Name beside it. */
+  text?: string;
+}
+
+interface Series<D extends Dot> {
+  /** Index of the variant; -1 for none. */
+  v: number;
+  style: string;
+  dash?: number;
+  strong?: boolean;
+  label?: string | null;
+  line?: Point[];
+  /** Outline of the area around the line. */
+  band?: Point[];
+  dots?: D[];
+  /** Lines of single images. */
+  faint?: Point[][];
+}
+
+interface Mark {
+  axis: "x" | "y";
+  at: number;
+  text: string;
+}
+
+interface Tip {
+  title: string;
+  rows: Row[];
+  hint: string;
+}
+
+interface ChartSpec<D extends Dot> {
+  height?: number;
+  x: Axis;
+  y: Axis | RowAxis;
+  series: Series<D>[];
+  marks?: Mark[];
+  /** What to say where there is nothing to draw. */
+  empty?: string;
+  tip(dot: D, series: Series<D>): Tip;
+  open(dot: D, series: Series<D>): void;
+}
+
+interface Inspection {
+  style: string;
+  title: string;
+  rows: Row[];
+  tools: Tool[];
+  notes?: string[];
+}

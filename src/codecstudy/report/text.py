@@ -1,0 +1,150 @@
+"""Numbers, settings and qualities as text."""
+
+from __future__ import annotations
+
+import math
+
+from codecstudy.analysis.bootstrap import Estimate
+from codecstudy.analysis.variants import split
+from codecstudy.types import MetricColumn, Setting
+
+MINUS = "\N{MINUS SIGN}"
+NARROW = "\N{NARROW NO-BREAK SPACE}"
+CONFIDENCE = f"95{NARROW}%"
+"""Confidence level of every interval."""
+
+_SUBSAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """``value`` to ``digits`` significant digits, never in powers of ten, with a true minus sign."""
+    if math.isinf(value):
+        return "\N{INFINITY}" if value > 0 else MINUS + "\N{INFINITY}"
+    if value == 0:
+        return "0"
+    # Of the rounded value, since 0.9996 becomes 1.00.
+    magnitude = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    decimals = max(0, digits - 1 - magnitude)
+    return f"{value:.{min(decimals, 6)}f}".replace("-", MINUS)
+
+
+def score(value: float, scale: MetricColumn) -> str:
+    """A score with the metric's number of decimals."""
+    if math.isinf(value):
+        return "lossless"
+    return f"{value:.{scale.digits}f}".replace("-", MINUS)
+
+
+def percent(share: float) -> str:
+    """``0.304`` as ``30 %``; one decimal under 10 %."""
+    value = abs(share) * 100
+    text = f"{value:.1f}" if 0.05 <= value < 9.95 else f"{value:.0f}"
+    return f"{text.removesuffix('.0')}{NARROW}%"
+
+
+def change(ratio: float) -> str:
+    """A size ratio as a difference: ``30 % smaller``, ``8 % larger``, ``the same size``."""
+    if abs(ratio - 1) < 0.0005:
+        return "the same size"
+    return f"{percent(ratio - 1)} {'smaller' if ratio < 1 else 'larger'}"
+
+
+def signed(ratio: float) -> str:
+    """A size ratio as a signed difference: ``-30 %``."""
+    if abs(ratio - 1) < 0.0005:
+        return f"0{NARROW}%"
+    return f"{MINUS if ratio < 1 else '+'}{percent(ratio - 1)}"
+
+
+def change_range(estimate: Estimate) -> str | None:
+    """The interval of a size ratio: ``26 to 32 % smaller``; None where there is none."""
+    low, high = estimate.low, estimate.high
+    if low is None or high is None:
+        return None
+    if change(low) == change(high):
+        return change(low)
+    if high <= 1:
+        return f"{_bare(1 - high)} to {percent(1 - low)} smaller"
+    if low >= 1:
+        return f"{_bare(low - 1)} to {percent(high - 1)} larger"
+    return f"{percent(1 - low)} smaller to {percent(high - 1)} larger"
+
+
+def _bare(share: float) -> str:
+    return percent(share).removesuffix(f"{NARROW}%")
+
+
+def ends(estimate: Estimate, digits: int = 3) -> str | None:
+    """``0.68 to 0.74``; None where there is no interval."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    return f"{number(estimate.low, digits)} to {number(estimate.high, digits)}"
+
+
+def seconds(value: float) -> str:
+    """``26 ms``, ``1.2 s``."""
+    if value < 0.9995:
+        return f"{number(value * 1000, 2)} ms"
+    return f"{number(value, 2)} s"
+
+
+def size(count: float) -> str:
+    """``142 kB``: powers of a thousand, as file managers and networks count."""
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= factor * 0.9995:
+            return f"{number(count / factor, 3)} {unit}"
+    return f"{count:.0f} B"
+
+
+def duration(value: float) -> str:
+    """``2 min 35 s``."""
+    whole = round(value)
+    if whole < 60:
+        return f"{number(value, 2)} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """``1 image``, ``1,200 images``."""
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def swept(setting: Setting) -> tuple[str, str]:
+    """The number that sets the quality and what it is called: ``("quality", "72")``; empty texts without one."""
+    variant, level = split(setting)
+    return ("", "") if level is None else (variant.axis.name, str(variant.axis.plain(level)))
+
+
+def details(setting: Setting) -> str:
+    """All of a setting but its format and the swept number: ``4:2:0, speed 6, progressive``."""
+    return ", ".join(parts(setting))
+
+
+def parts(setting: Setting) -> list[str]:
+    """What :func:`details` puts together."""
+    variant, _ = split(setting)
+    s = variant.setting
+    found = [_SUBSAMPLING.get(s.chroma_subsampling, s.chroma_subsampling)] if s.chroma_subsampling else []
+    found += [
+        f"{name} {value}"
+        for name, value in (("speed", s.speed), ("effort", s.effort), ("method", s.method))
+        if value is not None
+    ]
+    found += [name if value is True else f"{name}={str(value).lower()}" for name, value in s.extra_args]
+    return found
+
+
+def full_name(setting: Setting, title: str) -> str:
+    """``AVIF quality 72 (4:2:0, speed 6)``."""
+    name, value = swept(setting)
+    text = f"{title} {name} {value}".rstrip()
+    extra = details(setting)
+    return f"{text} ({extra})" if extra else text
+
+
+def appearance(target: float, scale: MetricColumn) -> tuple[str, str]:
+    """A label for a quality, and what an average observer sees; both empty where the metric has no such scale."""
+    words = scale.quality_words
+    return ("", "") if words is None else words.at(target, scale.higher_is_better)
