@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
 from codecstudy.files import write_atomically
-from codecstudy.types import SHORT_NAMES, CommandTemplate, EncoderFacts, Scalar, Setting
+from codecstudy.types import (
+    SHORT_NAMES,
+    CommandTemplate,
+    EncoderFacts,
+    MetricColumn,
+    MetricFacts,
+    Scalar,
+    Setting,
+    score_from_json,
+    score_to_json,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,9 +47,9 @@ Status = Literal["measured", "skipped", "failed"]
 class QualityRecord:
     """One row for one task.
 
-    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed;
-    ``measurement_error`` then says why. ``psnr`` of a lossless result is infinite, which JSON files hold as
-    the string ``"inf"``.
+    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed
+    (``measurement_error`` then says why), and where the study did not name their metric. ``psnr`` of a lossless
+    result is infinite, which JSON files hold as the string ``"inf"``.
     """
 
     source_image: str
@@ -88,6 +98,8 @@ class QualityRecord:
     """Id of the encoder; by default that of the format's own."""
     parameters: dict[str, Scalar] = field(default_factory=dict)
     """Declared parameters that have no column above. Files and frames hold a column for each."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Scores that have no column above, by column. Files and frames hold a column for each."""
 
     def __post_init__(self) -> None:
         if not self.encoder:
@@ -110,6 +122,11 @@ class QualityRecord:
             **self.parameters,
         )
 
+    def score(self, column: str) -> float | None:
+        """The score in one column, wherever it is held; None where there is none."""
+        value: float | None = getattr(self, column) if column in SCORE_COLUMNS else self.scores.get(column)
+        return value
+
 
 TIMING_COLUMNS = (
     "encoding_time",
@@ -121,9 +138,15 @@ TIMING_COLUMNS = (
 """Columns that may differ between two runs of the same study; all others are identical."""
 
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
+"""Scores that every record has a column for, measured or not: those of the first edition."""
 
-RECORD_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord) if f.name != "parameters")
-"""Columns of every record. Those of further parameters come after them."""
+USUAL_METRIC = "ssimulacra2"
+"""Column that answers rest on unless another one is asked for, where the study measured it."""
+
+RECORD_COLUMNS = tuple(
+    f.name for f in dataclasses.fields(QualityRecord) if f.name not in ("parameters", "scores")
+)
+"""Columns of every record. Those of further parameters, and then of further scores, come after them."""
 
 
 def parameter_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
@@ -142,6 +165,11 @@ def setting_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
         "extra_args",
         *parameter_columns(records),
     )
+
+
+def score_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """Names of the scores that have no column in every record, in the order in which they occur."""
+    return tuple(dict.fromkeys(name for record in records for name in record.scores))
 
 
 DERIVED_COLUMNS = (
@@ -222,6 +250,9 @@ class QualityResults:
     commands: tuple[CommandTemplate, ...] = ()
     """How to get the settings of these records from other tools."""
 
+    metrics: tuple[MetricFacts, ...] = ()
+    """Facts of the metrics that the study measured; empty in files that were written before these were kept."""
+
     def settings(self) -> tuple[Setting, ...]:
         """Every setting that the records hold, in the order in which they occur."""
         found: dict[tuple[object, ...], Setting] = {}
@@ -231,6 +262,17 @@ class QualityResults:
             if key not in found:
                 found[key] = r.setting
         return tuple(found.values())
+
+    @property
+    def metric_columns(self) -> dict[str, MetricColumn]:
+        """How to read each column of scores, by name, in the order of the metrics."""
+        return {column.name: column for metric in self.metrics for column in metric.columns}
+
+    @property
+    def usual_column(self) -> MetricColumn:
+        """What answers rest on unless another column is asked for: SSIMULACRA2, or the first one without it."""
+        columns = self.metric_columns
+        return columns.get(USUAL_METRIC) or next(iter(columns.values()))
 
     def save(self, path: Path | str) -> None:
         """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.
@@ -243,10 +285,10 @@ class QualityResults:
             value = getattr(self, member.name)
             if member.name == "measurements":
                 # One line each: people can search them, and Python's encoder is five times as fast.
-                further = parameter_columns(value)
-                rows = ",\n  ".join(json.dumps(_row(record, further), allow_nan=False) for record in value)
+                further = parameter_columns(value), score_columns(value)
+                rows = ",\n  ".join(json.dumps(_row(record, *further), allow_nan=False) for record in value)
                 text = f"[\n  {rows}\n ]" if rows else "[]"
-            elif member.name in ("encoders", "commands"):
+            elif member.name in ("encoders", "commands", "metrics"):
                 lines = ",\n  ".join(json.dumps(item.to_dict(), allow_nan=False) for item in value)
                 text = f"[\n  {lines}\n ]" if lines else "[]"
             else:
@@ -284,9 +326,11 @@ class QualityResults:
                 f"{SCHEMA_VERSION}. Run the study again, or use the codecstudy that wrote it."
             )
         try:
-            rows = [_record(row) for row in document.pop("measurements")]
+            metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
+            scores = {column.name for facts in metrics for column in facts.columns} | set(SCORE_COLUMNS)
             return cls(
-                measurements=rows,
+                measurements=[_record(row, scores) for row in document.pop("measurements")],
+                metrics=metrics,
                 dataset=DatasetInfo(**document.pop("dataset")),
                 run=RunInfo(**document.pop("run")),
                 stop_reason=_stop_reason(document),
@@ -300,7 +344,8 @@ class QualityResults:
     def to_frame(self) -> pl.DataFrame:
         """All records as a polars data frame: one row per record, one column per field of QualityRecord.
 
-        ``extra_args`` is canonical JSON text (null where there are none), so that rows can be grouped by it.
+        ``scores`` are columns of their own, after all others. ``extra_args`` is canonical JSON text (null where
+        there are none), so that rows can be grouped by it.
         """
         return records_to_frame(self.measurements)
 
@@ -333,8 +378,14 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
     ]
     frame = pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in RECORD_COLUMNS})
     return frame.with_columns(
-        pl.Series(name, [row.parameters.get(name) for row in rows], dtype=_dtype(rows, name))
-        for name in parameter_columns(rows)
+        *(
+            pl.Series(name, [row.parameters.get(name) for row in rows], dtype=_dtype(rows, name))
+            for name in parameter_columns(rows)
+        ),
+        *(
+            pl.Series(name, [row.scores.get(name) for row in rows], dtype=pl.Float64)
+            for name in score_columns(rows)
+        ),
     )
 
 
@@ -354,16 +405,22 @@ def _unicode(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _row(record: QualityRecord, parameters: Iterable[str]) -> dict[str, Any]:
+def _row(record: QualityRecord, parameters: Iterable[str], scores: Iterable[str]) -> dict[str, Any]:
+    """A record as JSON holds it, with a member for each further parameter and score."""
     row = {name: getattr(record, name) for name in RECORD_COLUMNS}
-    # JSON has no infinity, and only PSNR can be infinite.
-    if row["psnr"] == float("inf"):
-        row["psnr"] = "inf"
-    return row | {name: record.parameters.get(name) for name in parameters}
+    row |= {name: record.parameters.get(name) for name in parameters}
+    row |= {name: record.scores.get(name) for name in scores}
+    return row | {name: score_to_json(row[name]) for name in (*SCORE_COLUMNS, *scores)}
 
 
-def _record(row: dict[str, Any]) -> QualityRecord:
-    if row.get("psnr") == "inf":
-        row["psnr"] = float("inf")
-    further = {name: row.pop(name) for name in [name for name in row if name not in RECORD_COLUMNS]}
-    return QualityRecord(**row, parameters={n: value for n, value in further.items() if value is not None})
+def _record(row: dict[str, Any], scores: set[str]) -> QualityRecord:
+    """The inverse of :func:`_row`; ``scores`` are all columns of scores that the file describes."""
+    held = {name: score_from_json(row.pop(name)) for name in scores if name in row}
+    further = {name: held.pop(name) for name in list(held) if name not in SCORE_COLUMNS}
+    parameters = {name: row.pop(name) for name in [name for name in row if name not in RECORD_COLUMNS]}
+    return QualityRecord(
+        **row,
+        **held,
+        parameters={name: value for name, value in parameters.items() if value is not None},
+        scores={name: value for name, value in further.items() if value is not None},
+    )

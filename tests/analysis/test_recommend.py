@@ -255,7 +255,7 @@ def test_without_cpu_times_a_limit_cannot_be_checked() -> None:
         ({"coverage": 0.0}, "coverage must be above 0"),
         ({"coverage": 95}, "coverage must be above 0 and at most 1"),
         ({"max_encode_time": 0.0}, "max encode time must be above 0"),
-        ({"metric": "vmaf"}, "unknown metric"),
+        ({"metric": "vmaf"}, "hold no vmaf scores"),
         ({"baseline": "gif"}, "baseline 'gif' is not in these results"),
     ],
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from codecstudy import codecs
+from codecstudy import codecs, metrics
 from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.encoders import Encoders
-from codecstudy.analysis.scales import SCALES
 from codecstudy.report import text
 from codecstudy.types import Setting
 
 ENCODERS = Encoders(codecs.get(name).facts for name in codecs.BUILT_IN)
+SCALES = {column.name: column for column in metrics.columns(metrics.BUILT_IN)}
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ id = "full_study-1"
 name = "Full study"
 description = "Every key there is."
 time_budget = "1h30m"
+metrics = ["ssimulacra2", "psnr"]
 analysis_fragment_size = 200
 crop_too_small_strategy = "skip_measurement"
 
@@ -289,6 +290,16 @@ def test_a_study_does_not_change_after_it_was_checked() -> None:
     assert config.analysis == {"a": [1]}
     with pytest.raises(ValueError, match="frozen"):
         config.id = "y"  # type: ignore[misc]
+
+
+def test_a_study_may_name_its_metrics() -> None:
+    encoder = {"format": "jpeg", "quality": 5}
+    plain = StudyConfig.model_validate(study(encoder))
+    assert plain.metric_names == ("ssimulacra2", "butteraugli", "psnr", "ssim")
+    config = StudyConfig.model_validate(study(encoder, metrics=["psnr", "ssimulacra2"]))
+    assert config.metric_names == ("psnr", "ssimulacra2")
+    assert config.to_dict()["metrics"] == ["psnr", "ssimulacra2"]
+    assert "metrics" not in plain.to_dict()
 
 
 def test_a_study_error_is_a_value_error() -> None:

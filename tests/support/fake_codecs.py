@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import resource
 import signal
@@ -109,7 +110,26 @@ def _tell_limit() -> None:
     raise RuntimeError(f"limit {resource.getrlimit(resource.RLIMIT_DATA)[0]}")
 
 
+COUNTER_FILE = "FAKE_CODEC_COUNTER_FILE"
+"""Variable that names a file to which ``COUNTER`` adds a byte for each encode."""
+DRIFT = "FAKE_CODEC_DRIFT"
+"""Variable with the number that ``DRIFTING`` lowers the quality by."""
+
+
+def _counted(image: Pixels, setting: Setting) -> bytes:
+    with open(os.environ[COUNTER_FILE], "a") as file:  # noqa: PTH123
+        file.write(".")
+    return _pack(image, setting)
+
+
+def _drifting(image: Pixels, setting: Setting) -> bytes:
+    quality = (setting.quality or 0) - 10 * int(os.environ[DRIFT])
+    return _pack(image, dataclasses.replace(setting, quality=quality))
+
+
 GOOD = make("fakegood")
+COUNTER = dataclasses.replace(make("fakecounter"), encode=_counted)
+DRIFTING = dataclasses.replace(make("fakedrifting"), encode=_drifting)
 SLOW = make("fakeslow", seconds=0.1)
 SIGKILL = make("fakesigkill", lambda: os.kill(os.getpid(), signal.SIGKILL))
 SEGV = make("fakesegv", lambda: os.kill(os.getpid(), signal.SIGSEGV))

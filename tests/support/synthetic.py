@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from codecstudy import codecs
+from codecstudy import codecs, metrics
 from codecstudy.results import DatasetInfo, QualityRecord, QualityResults, RunInfo
 
 QUALITIES = (10, 30, 50, 70, 90)
@@ -124,6 +124,7 @@ def results_of(records: Sequence[QualityRecord], **changes: Any) -> QualityResul
         "tool_versions": {"jpeg": "libjpeg-turbo 3.1", "avif": "libaom 3.13"},
         "measurements": list(records),
         "run": RunInfo(1, None, 1.0, 3, 3, "name", 0, "a CPU", "an OS"),
+        "metrics": metrics.facts(metrics.BUILT_IN),
     }
     return codecs.describe(QualityResults(**(values | changes)))
 

@@ -168,7 +168,7 @@ def _aggregate(
             BDRate(
                 variants[v],
                 variants[base],
-                curves.scale.column,
+                curves.scale.name,
                 mean,
                 median=None if median is None else median.map(lambda x: float(np.expm1(x) * 100)),
                 p5=p5,
@@ -192,7 +192,7 @@ def _nothing(curves: CurveSet, v: int, base: int | None, reason: str, refused: d
     return BDRate(
         variants[v],
         None if base is None else variants[base],
-        curves.scale.column,
+        curves.scale.name,
         None,
         None,
         None,

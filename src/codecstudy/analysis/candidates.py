@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from codecstudy.analysis.levels import LevelCurves
 from codecstudy.analysis.points import Points, VariantPoints
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
-from codecstudy.types import Floats, RateParameter
+from codecstudy.types import Floats, MetricColumn, RateParameter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +45,7 @@ class Candidate:
 
 
 def candidate(
-    points: Points, block: VariantPoints, scale: Scale, target: float, coverage: float
+    points: Points, block: VariantPoints, scale: MetricColumn, target: float, coverage: float
 ) -> Candidate:
     """The coarsest level at which at least ``coverage`` of the scope's images reach ``target``.
 

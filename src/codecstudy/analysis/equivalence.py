@@ -127,7 +127,7 @@ def _entry(
     return Equivalent(
         variants[v],
         variants[base],
-        scale.column,
+        scale.name,
         level,
         score,
         estimate,
@@ -152,7 +152,7 @@ def _nothing(
     return Equivalent(
         variants[v],
         None if base is None else variants[base],
-        curves.scale.column,
+        curves.scale.name,
         float(level),
         score,
         level=None,

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from codecstudy.analysis.encoders import Encoders
+from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults, setting_columns
 from codecstudy.types import Setting
 
@@ -36,6 +37,15 @@ def derive(results: QualityResults) -> pl.DataFrame:
         .with_columns(_content_class(), (pl.col("width") * pl.col("height") / 1e6).alias("megapixels"))
         .pipe(_rates)
     )
+
+
+def check_described(results: QualityResults) -> None:
+    """Raise :class:`ResultsError` where the results do not say what their scores mean."""
+    if not results.metrics:
+        raise ResultsError(
+            f"study {results.study_id!r}: the results do not say what their scores mean, as files of "
+            "codecstudy 0.1 do not. codecstudy.metrics.describe(results) adds it."
+        )
 
 
 def _variants(frame: pl.DataFrame, columns: tuple[str, ...], encoders: Encoders) -> pl.DataFrame:

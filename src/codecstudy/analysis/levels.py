@@ -8,8 +8,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from codecstudy.analysis.points import VariantPoints
-from codecstudy.analysis.scales import Scale
-from codecstudy.types import Floats
+from codecstudy.types import Floats, MetricColumn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,9 +23,9 @@ class LevelCurves:
     """Images x levels; NaN where there is no score, infinite for a lossless PSNR."""
 
     @classmethod
-    def of(cls, block: VariantPoints, scale: Scale) -> LevelCurves:
+    def of(cls, block: VariantPoints, scale: MetricColumn) -> LevelCurves:
         """The curves of ``block`` for the metric of ``scale``."""
-        score = block.scores[scale.column]
+        score = block.scores[scale.name]
         return cls(block, score if scale.higher_is_better else -score)
 
     @property

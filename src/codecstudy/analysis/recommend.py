@@ -11,11 +11,10 @@ from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
 from codecstudy.analysis.candidates import Candidate, candidate
 from codecstudy.analysis.points import Points, collect
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
-from codecstudy.types import Setting, ToolCommand
+from codecstudy.types import MetricColumn, Setting, ToolCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Recommendations:
 
 def recommend(
     results: QualityResults | Points,
-    metric: str = "ssimulacra2",
+    metric: str | None = None,
     target: float | None = None,
     max_encode_time: float | None = None,
     coverage: float = 0.95,
@@ -94,12 +93,13 @@ def recommend(
 ) -> Recommendations:
     """For each encoder the setting with the smallest files of those that are good enough.
 
-    Good enough: at least ``coverage`` (0 to 1) of the images have a ``metric`` of ``target`` (default: the
-    metric's usual one, SSIMULACRA2 80) or better. For every variant the coarsest such level is found, among
-    the measured ones and the rate parameter's steps between them (integers for a quality, twentieths for a JPEG XL
-    distance): scores between
-    measured levels are interpolated per image, never beyond them, and the level is rounded towards quality;
-    ``measured`` says whether it was measured itself. See :func:`codecstudy.analysis.candidates.candidate`.
+    Good enough: at least ``coverage`` (0 to 1) of the images have a ``metric`` of ``target`` or better. ``metric``
+    is a column of the results (default: SSIMULACRA2, or the first one where that was not measured), ``target`` by
+    default the metric's usual one (SSIMULACRA2 80). For every variant the coarsest such level is found, among the
+    measured ones and the rate parameter's steps between them (integers for a quality, twentieths for a JPEG XL
+    distance): scores between measured levels are interpolated per image, never beyond them, and the level is
+    rounded towards quality; ``measured`` says whether it was measured itself. See
+    :func:`codecstudy.analysis.candidates.candidate`.
     Of the variants of an encoder the one with the smallest geometric mean size at its level wins (on the images
     that all of them have), among those that take at most ``max_encode_time`` CPU seconds per megapixel on
     average.
@@ -131,7 +131,7 @@ def recommend(
             for name in dict.fromkeys(c.variant.encoder for c in found)
         ]
         items += sorted(answers, key=_rank)
-    return Recommendations(metric, target, coverage, max_encode_time, settings, tuple(items))
+    return Recommendations(scale.name, target, coverage, max_encode_time, settings, tuple(items))
 
 
 def _check(target: float, coverage: float, max_encode_time: float | None) -> None:
@@ -168,7 +168,7 @@ def _smallest(candidates: Sequence[Candidate]) -> Candidate | None:
 
 def _answer(
     points: Points,
-    scale: Scale,
+    scale: MetricColumn,
     candidates: Sequence[Candidate],
     base: Candidate | None,
     limit: float | None,
@@ -223,7 +223,7 @@ def _answer(
     )
 
 
-def _reached(points: Points, scale: Scale, found: Candidate) -> Reached:
+def _reached(points: Points, scale: MetricColumn, found: Candidate) -> Reached:
     p5, median = None, None
     if not np.isnan(found.goodness).all():
         p5, median, _ = (scale.score(g) for g in spread(found.goodness))

@@ -99,7 +99,7 @@ def sensitivity(matched: Matched, target: float, baseline: str | None = None) ->
             Sensitivity(
                 variant,
                 None if base is None else points.variants[base],
-                matched.scale.column,
+                matched.scale.name,
                 target,
                 images,
                 None if images else reason,
@@ -176,7 +176,7 @@ def _by_group(
                 GroupRatio(
                     variant,
                     points.variants[base],
-                    matched.scale.column,
+                    matched.scale.name,
                     target,
                     name,
                     ratio,

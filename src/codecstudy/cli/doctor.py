@@ -37,7 +37,15 @@ def doctor() -> None:
         except CodecstudyError as error:
             faults.append(str(error))
             row(name, "cannot be used")
-    row("metrics", ", ".join(f"{name} {metrics.get(name).version}" for name in metrics.names()))
+    loaded = []
+    for name in metrics.names():
+        try:
+            facts = metrics.get(name).facts
+            loaded.append(name)
+            row(facts.title, f"version {facts.version}: {', '.join(column.name for column in facts.columns)}")
+        except CodecstudyError as error:
+            faults.append(str(error))
+            row(name, "cannot be used")
     row("CPU", f"{host.cpu_model()}, {host.usable_cpus()} usable")
     row("memory", f"{host.available_memory() / 2**30:.1f} GiB available")
     try:
@@ -50,7 +58,7 @@ def doctor() -> None:
         row("kernel cache", "cannot be used")
     for name, check, subjects in (
         ("self-test of codecs", selftest.check_chain, codecs.names()),
-        ("self-test of metrics", selftest.check_metrics, metrics.names()),
+        ("self-test of metrics", selftest.check_metrics, tuple(loaded)),
     ):
         try:
             check(subjects)

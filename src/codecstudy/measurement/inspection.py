@@ -6,7 +6,7 @@ them through :class:`InspectionProcess`, which has an :class:`Inspector` in a wo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy import codecs, host, images
+from codecstudy import codecs, host, images, metrics
 from codecstudy.errors import CodecError, CodecstudyError, ImageError
 from codecstudy.execution import Died, HandlerError
 from codecstudy.execution.local import Caller
@@ -34,11 +34,17 @@ DEADLINE_SECONDS = 1800.0
 class Inspector:
     """Opens originals and encoded files, and compares them, in this process.
 
-    ``fragment`` is the side in pixels of the square that all crops of an image share. What was prepared last for
-    an original is kept, because one original after the other is compared with many files.
+    What was prepared last for an original is kept, because one original after the other is compared with many files.
+
+    Args:
+        fragment: Side in pixels of the square that all crops of an image share.
+        metric_names: Metrics that :meth:`scores` computes; default: the built-in ones.
     """
 
-    def __init__(self, fragment: int = DEFAULT_FRAGMENT) -> None:
+    def __init__(
+        self, fragment: int = DEFAULT_FRAGMENT, metric_names: Sequence[str] = metrics.BUILT_IN
+    ) -> None:
+        self._metric_names = metric_names
         self._crops = CropPlan((), fragment, "adjust_aspect_ratio")
         self._mapped: Pixels | None = None
         self._map: butteraugli.Prepared | None = None
@@ -84,7 +90,7 @@ class Inspector:
 
         if self._scored != reference:
             self._scored, self._scoring = None, None
-            self._scoring = Reference(reference)
+            self._scoring = Reference(reference, self._metric_names)
             self._scored = reference
 
     def scores(self, reference: Path, distorted: Path) -> dict[str, float]:
@@ -110,7 +116,9 @@ def is_installed(encoder: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Config:
     fragment: int
+    metric_names: tuple[str, ...]
     plugins: tuple[str, ...]
+    metric_plugins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,9 @@ def make_handler(config: _Config) -> Callable[[tuple[str, tuple[Any, ...]]], obj
     """What the worker process runs: methods of an :class:`Inspector` by name."""
     for reference in config.plugins:
         codecs.register(reference)
-    inspector = Inspector(config.fragment)
+    for reference in config.metric_plugins:
+        metrics.register(reference)
+    inspector = Inspector(config.fragment, config.metric_names)
 
     def handle(call: tuple[str, tuple[Any, ...]]) -> object:
         name, arguments = call
@@ -144,6 +154,7 @@ class InspectionProcess:
 
     Args:
         fragment: As for :class:`Inspector`.
+        metric_names: As for :class:`Inspector`.
         compile_kernels: Called with the names of the metrics that the first call for maps or scores needs, before
             it is made, so that kernels are compiled here, with progress, and not within a deadline.
     """
@@ -151,14 +162,16 @@ class InspectionProcess:
     def __init__(
         self,
         fragment: int = DEFAULT_FRAGMENT,
+        metric_names: Sequence[str] = metrics.BUILT_IN,
         compile_kernels: Callable[[tuple[str, ...]], None] = kernels.compile_all,
     ) -> None:
         self._caller = Caller(
             "codecstudy.measurement.inspection:make_handler",
-            _Config(fragment, codecs.registered()),
+            _Config(fragment, tuple(metric_names), codecs.registered(), metrics.registered()),
             memory_limit=host.worker_limit(host.default_memory()),
             environment=kernels.cache_environment(),
         )
+        self._metric_names = tuple(metric_names)
         self._compile_kernels = compile_kernels
 
     def __enter__(self) -> Self:
@@ -198,9 +211,7 @@ class InspectionProcess:
         return cast("dict[str, float]", self._call(f"reading {distorted}", "scores", reference, distorted))
 
     def _compile_all(self) -> None:
-        from codecstudy import metrics
-
-        self._compile_kernels(metrics.names())
+        self._compile_kernels(self._metric_names)
 
     def _call(self, doing: str, name: str, *arguments: object) -> object:
         value = self._caller.call((name, arguments), DEADLINE_SECONDS)

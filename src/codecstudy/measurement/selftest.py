@@ -68,10 +68,11 @@ def _metric_fault(name: str) -> str | None:
         best, worse = prepared.scores(picture), prepared.scores(noisy)
     except Exception as error:
         return f"{name}: {type(error).__name__}: {error}"
-    for column in metric.columns:
-        high, low = (best, worse) if metric.higher_is_better else (worse, best)
-        if not (high[column] > low[column] and math.isfinite(worse[column])):
-            return f"{column}: {best[column]:g} for identical images and {worse[column]:g} for a noisy one"
+    for column in metric.facts.columns:
+        high, low = (best, worse) if column.higher_is_better else (worse, best)
+        name = column.name
+        if not (high[name] > low[name] and math.isfinite(worse[name])):
+            return f"{name}: {best[name]:g} for identical images and {worse[name]:g} for a noisy one"
     return None
 
 

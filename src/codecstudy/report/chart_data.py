@@ -15,11 +15,11 @@ from codecstudy.analysis.matched import log_ratios, match
 from codecstudy.analysis.meancurve import mean_curves
 from codecstudy.analysis.pareto import ParetoFront, pareto
 from codecstudy.analysis.points import VariantPoints
-from codecstudy.analysis.scales import SCALES, Scale
 from codecstudy.analysis.sensitivity import sensitivity
 from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.report import text
 from codecstudy.report.context import Context
+from codecstudy.types import MetricColumn
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def chart_data(context: Context) -> dict[str, Any]:
     return {
         "metric": context.metric,
         "target": context.target,
-        "metrics": {m: _metric(SCALES[m]) for m in context.metrics},
+        "metrics": {m: _metric(context.columns[m]) for m in context.metrics},
         "scopes": [scope.label for scope in context.scopes],
         "images": list(context.points.images),
         "baseline": context.baseline_name(),
@@ -86,8 +86,8 @@ def _best(context: Context) -> str | None:
     return next((i.encoder for i in items if i.setting is not None), None)
 
 
-def _metric(scale: Scale) -> dict[str, Any]:
-    return {"title": scale.title, "up": scale.higher_is_better, "digits": text.score_decimals(scale)}
+def _metric(scale: MetricColumn) -> dict[str, Any]:
+    return {"title": scale.title, "up": scale.higher_is_better, "digits": scale.digits}
 
 
 def _variants(context: Context) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def _variants(context: Context) -> list[dict[str, Any]]:
                 "levels": column(block.levels.tolist(), 6),
                 "tools": [_tools(context, block, level) for level in block.levels.tolist()],
                 "bpp": _rows(block.size * 8e-6 / block.megapixels[:, None]),
-                "scores": {m: _rows(block.scores[m], 5 if m != "ssim" else 4) for m in context.metrics},
+                "scores": {m: _rows(block.scores[m], 5) for m in context.metrics},
             }
         )
     return found

@@ -14,14 +14,13 @@ from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.recommend import Recommendations, recommend
-from codecstudy.analysis.scales import SCALES, Scale
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.report import text
 from codecstudy.report.options import Inspector, Options
 from codecstudy.report.styles import Style, styles
 from codecstudy.results import QualityResults
-from codecstudy.types import EncoderFacts
+from codecstudy.types import EncoderFacts, MetricColumn
 
 
 @dataclass(slots=True, eq=False)
@@ -59,29 +58,30 @@ class Context:
     ) -> Context:
         """Raises :class:`ResultsError` where there is nothing to report on, or an option is out of range."""
         points = collect(results)
-        held = tuple(m for m in SCALES if any((~np.isnan(b.scores[m])).any() for b in points.blocks))
-        metric = held[0] if options.metric is None else points.require(options.metric).column
-        scale = SCALES[metric]
-        usual = scale.targets
-        default = 80.0 if metric == "ssimulacra2" else usual[len(usual) // 2]
-        target = float(default if options.target is None else options.target)
+        scale = points.require(options.metric)
+        target = float(scale.usual_target if options.target is None else options.target)
         if not np.isfinite(target):
             raise ResultsError(f"target must be a finite score, not {target}")
         return cls(
             results=results,
             options=options,
             points=points,
-            metrics=(metric, *(m for m in held if m != metric)),
+            metrics=(scale.name, *(m for m in points.columns if m != scale.name)),
             draw=Resamples.draw(len(points.images), seed=options.seed, resamples=options.resamples),
             styles=styles(
                 points.encoders.facts(name) for name in dict.fromkeys(v.encoder for v in points.variants)
             ),
             bases=baselines(points, options.baseline),
-            targets=tuple(sorted({*usual, target}, key=scale.goodness)),
+            targets=tuple(sorted({*scale.targets, target}, key=scale.goodness)),
             target=target,
             root=root,
             inspector=inspector,
         )
+
+    @property
+    def columns(self) -> dict[str, MetricColumn]:
+        """How to read each of :attr:`metrics`."""
+        return self.points.columns
 
     @property
     def metric(self) -> str:
@@ -89,9 +89,9 @@ class Context:
         return self.metrics[0]
 
     @property
-    def scale(self) -> Scale:
+    def scale(self) -> MetricColumn:
         """Of :attr:`metric`."""
-        return SCALES[self.metric]
+        return self.columns[self.metric]
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -121,7 +121,7 @@ class Context:
     def matched(self, metric: str) -> Matched:
         """Every image at the scores that tables show: :attr:`targets`, or the usual ones of another metric."""
         if metric not in self._matched:
-            targets = self.targets if metric == self.metric else SCALES[metric].targets
+            targets = self.targets if metric == self.metric else self.columns[metric].targets
             self._matched[metric] = match(self.curves(metric), targets)
         return self._matched[metric]
 

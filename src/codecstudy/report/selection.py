@@ -58,7 +58,7 @@ def _shown_variants(context: Context) -> list[str]:
 
 
 def _score(record: QualityRecord, metric: str) -> float | None:
-    value: float | None = getattr(record, metric)
+    value = record.score(metric)
     return value if value is not None and np.isfinite(value) else None
 
 

@@ -6,8 +6,7 @@ import math
 
 from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.encoders import Encoders
-from codecstudy.analysis.scales import Scale
-from codecstudy.types import Setting, plain
+from codecstudy.types import MetricColumn, Setting, plain
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
@@ -27,16 +26,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{min(decimals, 6)}f}".replace("-", MINUS)
 
 
-def score_decimals(scale: Scale) -> int:
-    """How many decimals a score of a metric is shown with."""
-    return {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
-
-
-def score(value: float, scale: Scale) -> str:
+def score(value: float, scale: MetricColumn) -> str:
     """A score with the metric's number of decimals."""
     if math.isinf(value):
         return "lossless"
-    return f"{value:.{score_decimals(scale)}f}".replace("-", MINUS)
+    return f"{value:.{scale.digits}f}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:
@@ -145,37 +139,7 @@ def full_name(setting: Setting, encoders: Encoders) -> str:
     return f"{text} ({extra})" if extra else text
 
 
-_SSIMULACRA2 = (
-    (90, "visually lossless", "indistinguishable from the original even in a flicker test"),
-    (85, "excellent", "indistinguishable from the original when switching between the two"),
-    (80, "very good", "indistinguishable from the original side by side"),
-    (70, "good", "differences are hardly visible side by side, and not noticed without the original"),
-    (60, "decent", "differences are visible side by side, but rarely noticed without the original"),
-    (50, "fair", "artifacts are visible and slightly annoying"),
-    (30, "poor", "artifacts are obvious and annoying"),
-)
-"""What an average observer sees at a SSIMULACRA2 score: the scale in that metric's own documentation
-(cloudinary/ssimulacra2, README.md), which gives 30, 50, 70, 80, 85 and 90; 60 is in between."""
-
-_BUTTERAUGLI = (
-    (0.5, "visually lossless", "no difference is visible"),
-    (1.0, "excellent", "differences are at the threshold of visibility"),
-    (1.5, "very good", "differences are visible only when looking for them"),
-    (2.0, "good", "small differences are visible"),
-    (3.0, "fair", "differences are visible"),
-)
-
-
-def appearance(target: float, scale: Scale) -> tuple[str, str]:
+def appearance(target: float, scale: MetricColumn) -> tuple[str, str]:
     """A label for a quality, and what an average observer sees; both empty where the metric has no such scale."""
-    if scale.column == "ssimulacra2":
-        return next(
-            ((label, seen) for at, label, seen in _SSIMULACRA2 if target >= at),
-            ("very poor", "artifacts are extreme"),
-        )
-    if scale.column == "butteraugli":
-        return next(
-            ((label, seen) for at, label, seen in _BUTTERAUGLI if target <= at),
-            ("poor", "differences are obvious"),
-        )
-    return "", ""
+    words = scale.quality_words
+    return ("", "") if words is None else words.at(target, scale.higher_is_better)

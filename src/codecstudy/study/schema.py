@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from codecstudy import codecs
+from codecstudy import codecs, metrics
 from codecstudy.codecs.base import Encoder
 from codecstudy.study.config import ID_PATTERN, DatasetConfig, Preprocessing, StudyConfig
 from codecstudy.study.encoders import EncoderConfig
@@ -62,6 +62,17 @@ def json_schema() -> Schema:
                     "anyOf": [_object(Preprocessing, {"resize": _sweep(_LENGTH)}), {"type": "null"}]
                 },
                 "encoders": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/encoder"}},
+                "metrics": {
+                    "anyOf": [
+                        {
+                            "type": "array",
+                            "minItems": 1,
+                            "uniqueItems": True,
+                            "items": {"enum": list(metrics.names())},
+                        },
+                        {"type": "null"},
+                    ]
+                },
                 "analysis": {"type": ["object", "null"]},
                 "comparison": {"type": ["object", "null"]},
                 "analysis_fragment_size": _POSITIVE,

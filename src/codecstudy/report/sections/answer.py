@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codecstudy.analysis.bootstrap import FEW_IMAGES
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
 from codecstudy.types import Setting
-
-FEW_IMAGES = 6
-"""With fewer images, the lead says that more should be measured."""
-
-
-_FEW_TO_NOTE = 10
-"""With fewer images, a note says how few they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +273,7 @@ def _notes(context: Context) -> tuple[str, ...]:
     found = []
     if images == 1:
         found.append("One image was measured: it says nothing about others, so there are no intervals.")
-    elif images < _FEW_TO_NOTE:
+    elif images < FEW_IMAGES:
         found.append(
             f"Only {images} images were measured. The intervals account for that; more images would narrow them."
         )

@@ -28,8 +28,9 @@ from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
 from codecstudy.types import Box, Pixels
 
-_LOWER = 20.0
-"""How far below the target the second SSIMULACRA2 score of the first images is: differences are visible there."""
+_LOWER = 2
+"""The first images are shown at a second, lower score, too: lower by as much as the metric's usual target and the
+target this many steps below it differ (20 for SSIMULACRA2). Differences are visible there."""
 _FEATURED = 3
 _MEGAPIXELS = 150.0
 """No further image is added after distance maps of this many megapixels: about 15 s of one core."""
@@ -124,9 +125,8 @@ def _gallery(
         if len(entries) >= context.options.gallery_images or full:
             break
         targets = [context.target]
-        lower = context.target - _LOWER
-        if len(entries) < _FEATURED and context.metric == "ssimulacra2":
-            targets.append(lower)
+        if len(entries) < _FEATURED:
+            targets += _lower_target(context)
         try:
             entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
         except Exception as error:
@@ -134,6 +134,21 @@ def _gallery(
             broken.append(f"{name}: {str(error) or type(error).__name__}")
     found = {"pictures": album.uris, "entries": entries} if entries else None
     return found, _note(len(entries), len(wanted), broken, titles)
+
+
+def _lower_target(context: Context) -> list[float]:
+    """The second score to look at; none for a metric with too few targets."""
+    scale = context.scale
+    usual = scale.targets.index(scale.usual_target) if scale.usual_target in scale.targets else 0
+    if usual < _LOWER:
+        return []
+    return [context.target - (scale.usual_target - scale.targets[usual - _LOWER])]
+
+
+def _shown_columns(context: Context) -> list[str]:
+    """The columns that a caption has room for: the first one of each metric."""
+    first = {metric.columns[0].name for metric in context.results.metrics}
+    return [name for name in context.metrics if name in first]
 
 
 def _mapped(entry: dict[str, Any]) -> float:
@@ -232,7 +247,7 @@ def _picture(
         "details": text.details(record.setting, context.encoders),
         "bytes": record.file_size,
         "scores": {
-            m: significant(getattr(record, m), 4) for m in context.metrics if getattr(record, m) is not None
+            m: significant(record.score(m), 4) for m in _shown_columns(context) if record.score(m) is not None
         },
         "picture": album.add(record.encoded_path, picture),
         "heat": album.add(

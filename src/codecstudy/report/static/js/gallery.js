@@ -210,7 +210,7 @@ function caption(shot) {
   return [
     h("strong", {}, `${shot.title} ${shot.setting}`),
     h("span", { class: "size" }, bytes(shot.bytes)),
-    h("span", { class: "scores" }, Object.entries(shot.scores).filter(([m]) => m !== "butteraugli_3norm" && m !== "ssim")
+    h("span", { class: "scores" }, Object.entries(shot.scores)
       .map(([m, value]) => h("span", {}, `${data.metrics[m].title.replace(" (dB)", "")} ${score(value, m)}`))),
     h("span", { class: "quiet" }, [shot.details, shot.shown].filter(Boolean).join("; ")),
     shot.measure ? h("details", {}, h("summary", {}, "Score it again"), codeLine(shot.measure)) : "",
