@@ -91,5 +91,5 @@ def write(
     # The plots first: where matplotlib is missing, the command ends before the report takes its time.
     drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
     fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
-    with InspectionProcess(fragment, Kernels(err).ensure) as saved_files:
+    with InspectionProcess(fragment, compile_kernels=Kernels(err).ensure) as saved_files:
         return [write_report(results, root, target, chosen, saved_files), *drawn]

@@ -34,7 +34,7 @@ DEADLINE_SECONDS = 1800.0
 class Inspector:
     """Opens originals and encoded files, and compares them, in this process.
 
-    What was prepared last for an original is kept, because one original after the other is compared with many files.
+    What was prepared last for an original is kept, because each original is compared with many files in turn.
 
     Args:
         fragment: Side in pixels of the square that all crops of an image share.
