@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.matched import log_ratios, match
@@ -20,8 +19,7 @@ from codecstudy.analysis.sensitivity import sensitivity
 from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.report import text
 from codecstudy.report.context import Context
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 RATIO_PLACES = 28
 """Scores at which the size relative to the baseline is drawn."""
