@@ -24,8 +24,8 @@ from codecstudy.metrics import kernels
 
 if TYPE_CHECKING:
     from codecstudy.metrics import butteraugli
+    from codecstudy.metrics.base import Pixels
     from codecstudy.metrics.scoring import Reference
-    from codecstudy.types import Pixels
 
 DEADLINE_SECONDS = 1800.0
 """How long one step may take: many times what the largest image that is read needs on a slow machine."""
@@ -64,11 +64,7 @@ class Inspector:
 
     def decodes(self, encoder: str) -> bool:
         """Whether ``encoder`` is installed here."""
-        try:
-            codecs.get(encoder)
-        except CodecError:
-            return False
-        return True
+        return is_installed(encoder)
 
     def decode(self, encoder: str, data: bytes) -> Pixels:
         """Decode a file that ``encoder`` made."""
@@ -100,6 +96,15 @@ class Inspector:
         self.prepare(reference)
         assert self._scoring is not None
         return self._scoring.scores(distorted)
+
+
+def is_installed(encoder: str) -> bool:
+    """Whether there is an encoder of this id, and it can be loaded."""
+    try:
+        codecs.get(encoder)
+    except CodecError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ class InspectionProcess:
 
     def decodes(self, encoder: str) -> bool:
         """See :meth:`Inspector.decodes`."""
-        return cast("bool", self._call(f"loading the encoder {encoder}", "decodes", encoder))
+        return is_installed(encoder)
 
     def decode(self, encoder: str, data: bytes) -> Pixels:
         """See :meth:`Inspector.decode`."""
