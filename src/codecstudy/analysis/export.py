@@ -138,7 +138,7 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
     fixed = _fixed_parameters(variant)
     constants = {
         "name": (variant.label, "Variant"),
-        "codec": (variant.encoder, "Encoder"),
+        "codec": (variant.format, "Image format"),
         "version": (results.tool_versions.get(variant.encoder, "unknown"), "Encoder library"),
         "time": (results.timestamp, "When the study was run"),
         "study": (results.study_name, "Study"),

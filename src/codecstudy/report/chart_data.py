@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.matched import log_ratios, match
@@ -19,9 +18,7 @@ from codecstudy.analysis.sensitivity import sensitivity
 from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.report import text
 from codecstudy.report.context import Context
-from codecstudy.types import MetricColumn
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats, MetricColumn
 
 RATIO_PLACES = 28
 """Scores at which the size relative to the baseline is drawn."""

@@ -132,11 +132,13 @@ def _object(model: type[BaseModel], properties: Schema) -> Schema:
 
 
 def _encoder(encoder: Encoder) -> Schema:
-    """Schema of an encoder of one format: nothing but the parameters that its codec has."""
+    """Schema of an encoder of one format: nothing but the parameters that it has."""
+    own = encoder.facts
     properties: Schema = {
-        "format": {"const": encoder.facts.format},
+        "format": {"const": own.format},
         "encoder": {
-            "enum": [encoder.facts.id, *([None] if encoder.facts.id == encoder.facts.format else [])]
+            "description": EncoderConfig.model_fields["encoder"].description,
+            "enum": [own.id, *([None] if own.id == own.format else [])],
         },
     }
     rates = [rate.name for rate in encoder.facts.rates if not rate.extra]
