@@ -30,19 +30,19 @@ def measure(
 ) -> None:
     """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM, or a plugin's metric."""
     from codecstudy import metrics
-    from codecstudy.metrics.scoring import Reference
+    from codecstudy.measurement.inspection import InspectionProcess
 
     names = metrics.BUILT_IN if metric is None else tuple(dict.fromkeys(metric))
     columns = [column.name for column in metrics.columns(names)]
-    Kernels(err).ensure(names)
-    prepared = Reference(reference, names)
     scores: dict[Path, dict[str, float]] = {}
     failures: dict[Path, str] = {}
-    for path in distorted:
-        try:
-            scores[path] = prepared.scores(path)
-        except (ImageError, ValueError) as error:
-            failures[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
+    with InspectionProcess(compile_kernels=Kernels(err).ensure) as files:
+        files.prepare(reference, names)
+        for path in distorted:
+            try:
+                scores[path] = files.scores(reference, path, names)
+            except ImageError as error:
+                failures[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
 
     if as_json:
         rows = [{"distorted": str(path), **_json_scores(scores[path])} for path in scores]
