@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.base import Metric, check_image, check_pair
 from codecstudy.types import MetricColumn, MetricFacts, QualityWords
 
 
