@@ -10,7 +10,7 @@ import pytest
 from codecstudy import codecs
 from codecstudy.study import StudyConfig, json_schema
 from codecstudy.study import builtin as studies
-from codecstudy.study.problems import show
+from codecstudy.study.messages import show
 from support.study_documents import ENCODERS, FULL, GOOD, OLDER, STUDIES, with_encoder
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema checks the schema; pip install jsonschema")

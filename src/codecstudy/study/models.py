@@ -8,24 +8,64 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from codecstudy.errors import StudyError
 from codecstudy.sampling import Order
-from codecstudy.study.encoders import EncoderConfig, read_encoders
+from codecstudy.study.encoder_models import EncoderConfig
+from codecstudy.study.expansion import settings_of, wrong_settings
 from codecstudy.study.files import read_study_file
-from codecstudy.study.problems import Part, Text, fail, is_text, kind, report, show, translate
-from codecstudy.study.sweeps import Lengths, read_lengths
+from codecstudy.study.messages import (
+    Part,
+    Problem,
+    ProblemsError,
+    Text,
+    fail,
+    is_text,
+    kind,
+    report,
+    show,
+    translate,
+)
+from codecstudy.study.sweeps import Lengths, worded
 from codecstudy.study.time_budget import parse_time_budget
 from codecstudy.types import Setting
 
 TIME_BUDGETS = 'seconds (3600), or text such as "90s", "30m", "1h30m", "2h15m30s"'
 
-ID_PATTERN = "[a-z0-9][a-z0-9_-]*"
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        return parse_time_budget(value)
+    # The longest time is what a float holds of whole seconds, which also keeps huge integers out.
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and 0 < value < 2**53):
+        raise fail(
+            f"{kind(value)} is not a valid time budget. Allowed: a number of seconds above zero, or text: "
+            f"{TIME_BUDGETS}"
+        )
+    return value
+
+
+_DURATION = r"^[0-9]+(\.[0-9]+)?$|^(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+_SECONDS_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": _DURATION},
+        {"type": "null"},
+    ]
+}
 
 
 class DatasetConfig(Part):
@@ -48,11 +88,6 @@ class Preprocessing(Part):
         None, description="As resolution, for all encoders. Older files have it; write resolution instead."
     )
 
-    @field_validator("resize", mode="before")
-    @classmethod
-    def _read_resize(cls, value: object) -> Any:
-        return read_lengths(value)
-
 
 class StudyConfig(Part):
     """A study, checked. Two ways in, :meth:`load` and :meth:`model_validate`; both raise StudyError."""
@@ -60,17 +95,31 @@ class StudyConfig(Part):
     schema_uri: Text | None = Field(
         None, alias="$schema", description="JSON Schema of study files, for editors; not used here."
     )
-    id: str = Field(description="Short name, used for folders: small letters, digits, _ and -.")
-    name: Text = Field(default=None, validate_default=True, description="Name for people; the id without it.")
+    id: Annotated[
+        str,
+        Field(pattern="^[a-z0-9][a-z0-9_-]*$", description="Short name, used for folders."),
+        worded(
+            lambda value: (
+                f"{show(value)} is not allowed. Allowed: small letters, digits, _ and -, the first "
+                "one a letter or digit"
+                if isinstance(value, str)
+                else f"must be text, not {kind(value)}"
+            )
+        ),
+    ]
+    name: Text = Field(
+        default=None,
+        validate_default=True,
+        description="Name for people; the id without it.",
+        json_schema_extra={"type": ["string", "null"]},
+    )
     description: Text | None = Field(None, description="Which question the study answers.")
-    time_budget: float | None = Field(
-        None,
-        gt=0,
-        description=f"Wall-clock time after which no further image is started: {TIME_BUDGETS}.",
+    time_budget: Annotated[float | None, BeforeValidator(_seconds), WithJsonSchema(_SECONDS_SCHEMA)] = Field(
+        None, description=f"Wall-clock time after which no further image is started: {TIME_BUDGETS}."
     )
     dataset: DatasetConfig = Field(description="Source images.")
     preprocessing: Preprocessing | None = Field(None, description="Of older study files.")
-    encoders: tuple[EncoderConfig, ...] = Field(description="Codecs and their sweeps.")
+    encoders: tuple[SerializeAsAny[EncoderConfig], ...] = Field(description="Encoders and their sweeps.")
     analysis: dict[str, Any] | None = Field(
         None, description="Of older study files: which parameters the plots show (x_axis, group_by)."
     )
@@ -106,41 +155,31 @@ class StudyConfig(Part):
         except ValidationError as error:
             raise StudyError(report(source, translate(error, cls))) from None
 
-    @field_validator("id")
-    @classmethod
-    def _read_id(cls, value: str) -> str:
-        if not re.fullmatch(ID_PATTERN, value):
-            raise fail(
-                f"{show(value)} is not allowed. Allowed: small letters, digits, _ and -, the first one "
-                "a letter or digit"
-            )
-        return value
-
     @field_validator("name", mode="before")
     @classmethod
     def _read_name(cls, value: object, info: ValidationInfo) -> object:
         return info.data.get("id", "") if value is None else value
 
-    @field_validator("time_budget", mode="before")
-    @classmethod
-    def _read_time_budget(cls, value: object) -> object:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return parse_time_budget(value)
-        # Longest span: what a float holds of whole seconds, which also keeps huge integers out.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**53:
-            raise fail(
-                f"{kind(value)} is no time budget. Allowed: a number of seconds above zero, or text: "
-                f"{TIME_BUDGETS}"
-            )
-        return value
-
     @field_validator("encoders", mode="before")
     @classmethod
     def _read_encoders(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, list | tuple):
+            raise fail(f"must be a list of encoders, not {kind(value)}")
+        if not value:
+            raise fail("the list is empty, so that nothing would be measured. Give at least one encoder")
+        # One at a time, so that those that are valid are held against each other, whatever is wrong with others.
+        problems: list[Problem] = []
+        valid: dict[int, EncoderConfig] = {}
+        for i, entry in enumerate(value):
+            try:
+                valid[i] = EncoderConfig.model_validate(entry)
+            except ValidationError as error:
+                problems += (Problem((i, *p.place), p.message) for p in translate(error, EncoderConfig))
         preprocessing = info.data.get("preprocessing")
-        return read_encoders(value, preprocessing.resize if preprocessing else None)
+        problems += wrong_settings(valid, preprocessing.resize if preprocessing else None)
+        if problems:
+            raise ProblemsError(problems)
+        return tuple(valid.values())
 
     @field_validator("analysis", "comparison", mode="before")
     @classmethod
@@ -155,7 +194,7 @@ class StudyConfig(Part):
         the file.
         """
         resize = self.preprocessing.resize if self.preprocessing else None
-        every = itertools.chain.from_iterable(encoder.settings(resize) for encoder in self.encoders)
+        every = itertools.chain.from_iterable(settings_of(encoder, resize) for encoder in self.encoders)
         return tuple(sorted(every, key=lambda s: (s.crop is not None, -(s.crop or s.resolution or math.inf))))
 
     def to_dict(self) -> dict[str, Any]:
