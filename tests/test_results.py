@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from codecstudy.errors import ResultsError
 from codecstudy.results import (
+    RECORD_COLUMNS,
     DatasetInfo,
     QualityRecord,
     QualityResults,
     RunInfo,
     records_to_frame,
 )
+from codecstudy.types import Setting
 
 BASE_COLUMNS = [
     "source_image", "original_image", "encoded_path", "format", "quality", "file_size", "width", "height",
@@ -134,11 +136,27 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_frame_has_one_typed_column_per_field() -> None:
     frame = records_to_frame([make_record(), make_record(quality=None, extra_args=None, psnr=math.inf)])
-    assert frame.columns == [f.name for f in dataclasses.fields(QualityRecord)]
+    assert frame.columns == list(RECORD_COLUMNS)
     assert frame["quality"].to_list() == [60, None]
     assert frame["extra_args"].to_list() == ['{"tune":"ssim"}', None]
     assert records_to_frame([]).schema == frame.schema
     assert frame.schema["ssimulacra2"] == pl.Float64
+
+
+def test_further_parameters_have_columns_of_their_own_after_all_others(tmp_path: Path) -> None:
+    plain = make_record()
+    own = make_record(format="own", encoder="mine", parameters={"dithering": "fine", "bitrate": 2, "x": True})
+    other = make_record(format="own", encoder="own", parameters={"bitrate": 1.5})
+    results = make_results([plain, own, other])
+    results.save(tmp_path / "quality.json")
+    assert QualityResults.load(tmp_path / "quality.json") == results
+    rows = json.loads((tmp_path / "quality.json").read_text())["measurements"]
+    assert list(rows[0]) == [*RECORD_COLUMNS, "dithering", "bitrate", "x"]
+    assert [row["encoder"] for row in rows] == ["avif", "mine", "own"]
+    frame = results.to_frame()
+    assert frame["bitrate"].to_list() == [None, 2.0, 1.5]
+    assert frame["dithering"].to_list() == [None, "fine", None]
+    assert frame["x"].to_list() == [None, True, None]
 
 
 scalars = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "b"]))
@@ -148,6 +166,11 @@ scalars = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "b"
 def test_a_record_knows_its_setting(extra: dict[str, str | int | bool]) -> None:
     setting = make_record(extra_args=extra or None).setting
     assert dict(setting.extra_args) == extra
+    own = make_record(encoder="mine", parameters={"bitrate": 2}, crop=9).setting
+    assert own == Setting.of(
+        "avif", encoder="mine", quality=60, chroma_subsampling="444", speed=6, bitrate=2, crop=9,
+        extra_args={"tune": "ssim"},
+    )  # fmt: skip
     assert setting.canonical() == make_record(extra_args=dict(reversed(extra.items()))).setting.canonical()
 
 

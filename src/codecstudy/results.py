@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
 from codecstudy.files import write_atomically
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import SHORT_NAMES, CommandTemplate, EncoderFacts, Scalar, Setting
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,12 +72,21 @@ class QualityRecord:
     source_sha256: str | None = None
     source_notes: str | None = None
     """What happened to the source on its way to 8-bit sRGB, as ``; ``-separated text."""
+    encoder: str = ""
+    """Id of the encoder; by default that of the format's own."""
+    parameters: dict[str, Scalar] = field(default_factory=dict)
+    """Declared parameters that have no column above. Files and frames hold a column for each."""
+
+    def __post_init__(self) -> None:
+        if not self.encoder:
+            object.__setattr__(self, "encoder", self.format)
 
     @property
     def setting(self) -> Setting:
         """The setting of this record's task."""
-        return Setting(
-            format=self.format,
+        return Setting.of(
+            self.format,
+            encoder=self.encoder,
             quality=self.quality,
             chroma_subsampling=self.chroma_subsampling,
             speed=self.speed,
@@ -85,7 +94,8 @@ class QualityRecord:
             method=self.method,
             resolution=self.resolution,
             crop=self.crop,
-            extra_args=tuple(sorted((self.extra_args or {}).items())),
+            extra_args=self.extra_args or {},
+            **self.parameters,
         )
 
 
@@ -100,7 +110,47 @@ TIMING_COLUMNS = (
 
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
 
-_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord))
+RECORD_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord) if f.name != "parameters")
+"""Columns of every record. Those of further parameters come after them."""
+
+
+def parameter_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """Names of the parameters that have no column in every record, in the order in which they occur."""
+    return tuple(dict.fromkeys(name for record in records for name in record.parameters))
+
+
+def setting_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """The columns that tell one setting from another."""
+    return (
+        "format",
+        "encoder",
+        *SHORT_NAMES,
+        "resolution",
+        "crop",
+        "extra_args",
+        *parameter_columns(records),
+    )
+
+
+DERIVED_COLUMNS = (
+    "variant",
+    "variant_key",
+    "axis",
+    "level",
+    "content_class",
+    "megapixels",
+    "bits_per_pixel",
+    "bytes_per_pixel",
+    "compression_to_source",
+    "compression_to_raw",
+    "encode_mpps_cpu",
+    "encode_mpps_wall",
+    "decode_mpps_cpu",
+    "decode_mpps_wall",
+    "encode_cpu_seconds_per_mp",
+    "decode_cpu_seconds_per_mp",
+)
+"""What :func:`codecstudy.analysis.frame.derive` adds to the columns of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +203,20 @@ class QualityResults:
     complete: bool = True
     incomplete_reason: str | None = None
     schema_version: int = SCHEMA_VERSION
+    encoders: tuple[EncoderFacts, ...] = ()
+    """Facts of the encoders of these records, in their usual order; older files hold none."""
+    commands: tuple[CommandTemplate, ...] = ()
+    """How to get the settings of these records from other tools."""
+
+    def settings(self) -> tuple[Setting, ...]:
+        """Every setting that the records hold, in the order in which they occur."""
+        found: dict[tuple[object, ...], Setting] = {}
+        for r in self.measurements:
+            sizes = (r.resolution, r.crop, tuple((r.extra_args or {}).items()), tuple(r.parameters.items()))
+            key = (r.encoder, r.quality, r.chroma_subsampling, r.speed, r.effort, r.method, *sizes)
+            if key not in found:
+                found[key] = r.setting
+        return tuple(found.values())
 
     def save(self, path: Path | str) -> None:
         """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.
@@ -165,8 +229,12 @@ class QualityResults:
             value = getattr(self, member.name)
             if member.name == "measurements":
                 # One line each: people can search them, and Python's encoder is five times as fast.
-                rows = ",\n  ".join(json.dumps(_finite(record), allow_nan=False) for record in value)
+                further = parameter_columns(value)
+                rows = ",\n  ".join(json.dumps(_row(record, further), allow_nan=False) for record in value)
                 text = f"[\n  {rows}\n ]" if rows else "[]"
+            elif member.name in ("encoders", "commands"):
+                lines = ",\n  ".join(json.dumps(item.to_dict(), allow_nan=False) for item in value)
+                text = f"[\n  {lines}\n ]" if lines else "[]"
             else:
                 plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
                 text = json.dumps(plain, allow_nan=False)
@@ -202,11 +270,13 @@ class QualityResults:
                 f"{SCHEMA_VERSION}. Run the study again, or use the codecstudy that wrote it."
             )
         try:
-            rows = [QualityRecord(**_infinite(row)) for row in document.pop("measurements")]
+            rows = [_record(row) for row in document.pop("measurements")]
             return cls(
                 measurements=rows,
                 dataset=DatasetInfo(**document.pop("dataset")),
                 run=RunInfo(**document.pop("run")),
+                encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
+                commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
                 **document,
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -232,14 +302,29 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
         **dict.fromkeys((*SCORE_COLUMNS, *TIMING_COLUMNS), pl.Float64),
     }
     rows = list(records)
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in RECORD_COLUMNS}
     for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
         columns[name] = [_unicode(value) for value in columns[name]]
     columns["extra_args"] = [
         json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
         for value in columns["extra_args"]
     ]
-    return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in _COLUMNS})
+    frame = pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in RECORD_COLUMNS})
+    return frame.with_columns(
+        pl.Series(name, [row.parameters.get(name) for row in rows], dtype=_dtype(rows, name))
+        for name in parameter_columns(rows)
+    )
+
+
+def _dtype(records: Iterable[QualityRecord], parameter: str) -> Any:
+    """The column type that holds all values of a parameter as they are."""
+    import polars as pl
+
+    kinds = {type(r.parameters[parameter]) for r in records if parameter in r.parameters}
+    for wide, held in ((pl.Boolean, {bool}), (pl.Int64, {int}), (pl.Float64, {int, float})):
+        if kinds <= held:
+            return wide
+    return pl.String
 
 
 def _unicode(text: str | None) -> str | None:
@@ -247,15 +332,16 @@ def _unicode(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _finite(record: QualityRecord) -> dict[str, Any]:
+def _row(record: QualityRecord, parameters: Iterable[str]) -> dict[str, Any]:
+    row = {name: getattr(record, name) for name in RECORD_COLUMNS}
     # JSON has no infinity, and only PSNR can be infinite.
-    row = {name: getattr(record, name) for name in _COLUMNS}
     if row["psnr"] == float("inf"):
         row["psnr"] = "inf"
-    return row
+    return row | {name: record.parameters.get(name) for name in parameters}
 
 
-def _infinite(row: dict[str, Any]) -> dict[str, Any]:
+def _record(row: dict[str, Any]) -> QualityRecord:
     if row.get("psnr") == "inf":
         row["psnr"] = float("inf")
-    return row
+    further = {name: row.pop(name) for name in [name for name in row if name not in RECORD_COLUMNS]}
+    return QualityRecord(**row, parameters={n: value for n, value in further.items() if value is not None})

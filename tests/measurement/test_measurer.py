@@ -20,7 +20,7 @@ from codecstudy.types import Failure, Measurement, Outcome, Setting, Skip
 from conftest import picture
 
 SIZES = (None, 40, 24)
-SETTINGS = tuple(Setting("jpeg", quality=q, resolution=size) for size in SIZES for q in (40, 60, 80))
+SETTINGS = tuple(Setting.of("jpeg", quality=q, resolution=size) for size in SIZES for q in (40, 60, 80))
 
 
 def bench(folder: Path, settings: tuple[Setting, ...] = SETTINGS) -> Bench:
@@ -104,20 +104,20 @@ def test_a_score_that_no_results_file_can_hold_is_a_failure(
 
 
 def test_only_an_identical_image_may_have_infinite_psnr(photos: Path) -> None:
-    outcome = bench(photos, (Setting("jxl", quality=100, effort=1),))(Job("a.png", 0)).outcome
+    outcome = bench(photos, (Setting.of("jxl", quality=100, effort=1),))(Job("a.png", 0)).outcome
     assert isinstance(outcome, Measurement)
     assert outcome.scores == {"psnr": float("inf")}
 
 
 def test_a_size_that_does_not_apply_is_a_skip(photos: Path) -> None:
-    outcome = bench(photos, (Setting("jpeg", quality=50, resolution=4000),))(Job("a.png", 0)).outcome
+    outcome = bench(photos, (Setting.of("jpeg", quality=50, resolution=4000),))(Job("a.png", 0)).outcome
     assert isinstance(outcome, Skip)
 
 
 def test_codecs_are_warm_before_the_first_measurement(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = []
     monkeypatch.setattr(selftest, "check_chain", lambda formats: encoded.extend(formats))
-    make_bench(BenchConfig(str(photos), (*SETTINGS, Setting("webp", quality=50)), ("psnr",)))
+    make_bench(BenchConfig(str(photos), (*SETTINGS, Setting.of("webp", quality=50)), ("psnr",)))
     assert encoded == ["jpeg", "webp"]
 
 
@@ -130,7 +130,7 @@ def test_an_artifact_that_cannot_be_kept_is_a_failure(photos: Path) -> None:
 
 def test_a_bench_knows_registered_codecs(photos: Path) -> None:
     reference = "support.fake_codecs:GOOD"
-    config = BenchConfig(str(photos), (Setting("fakegood", quality=50),), ("psnr",), (reference,))
+    config = BenchConfig(str(photos), (Setting.of("fakegood", quality=50),), ("psnr",), (reference,))
     assert isinstance(Bench(config)(Job("a.png", 0)).outcome, Measurement)
     assert reference in codecs.registered()
 

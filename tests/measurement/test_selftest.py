@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from codecstudy import codecs, images, metrics
 from codecstudy.cli.app import app
-from codecstudy.codecs.base import Pixels
 from codecstudy.errors import CodecstudyError
 from codecstudy.measurement import selftest
 from codecstudy.metrics.base import Metric
 from codecstudy.pipeline import PipelineRunner
 from codecstudy.study import StudyConfig
+from codecstudy.types import Pixels
 
 
 def test_all_is_well() -> None:

@@ -102,7 +102,7 @@ def test_defaults() -> None:
     assert config.name == "x"
     assert (config.dataset.order, config.dataset.seed, config.dataset.max_images) == ("hashed", 0, None)
     assert config.time_budget is None
-    assert config.settings() == (Setting("jpeg", quality=80),)
+    assert config.settings() == (Setting.of("jpeg", quality=80),)
 
 
 def test_null_is_as_good_as_leaving_a_key_out() -> None:
@@ -186,8 +186,8 @@ def test_sizes_stand_together_the_original_first() -> None:
 
 def test_parameters_that_are_not_given_stay_none() -> None:
     (setting,) = settings({"format": "avif", "quality": 50})
-    assert setting == Setting("avif", quality=50)
-    assert (setting.speed, setting.chroma_subsampling, setting.extra_args) == (None, None, ())
+    assert setting == Setting.of("avif", quality=50)
+    assert (setting.get("speed"), setting.get("chroma_subsampling"), setting.extra_args) == (None, None, ())
 
 
 def test_every_extra_argument_reaches_its_settings_sorted_by_name() -> None:

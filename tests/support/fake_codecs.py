@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
-from codecstudy.types import Setting
+from codecstudy.codecs.base import Encoder
+from codecstudy.types import EncoderFacts, Parameter, Pixels, Setting
 
 BAD = 13
 
@@ -37,7 +37,7 @@ def make(
     *,
     decode: Callable[[bytes], Any] = _unpack,
     seconds: float = 0.0,
-) -> Codec:
+) -> Encoder:
     def encode(image: Pixels, setting: Setting) -> bytes:
         if seconds:
             time.sleep(seconds)
@@ -45,14 +45,15 @@ def make(
             return misbehave()
         return _pack(image, setting)
 
-    return Codec(
-        format=name,
-        title=name,
-        extension=f".{name}",
+    return Encoder(
+        EncoderFacts(
+            id=name,
+            format=name,
+            title=name,
+            extension=f".{name}",
+            parameters=(Parameter("quality", "quality", 0, 100),),
+        ),
         version=lambda: "fake 1",
-        parameters=(Parameter("quality", "quality", 0, 100),),
-        extra_parameters=(),
-        check=lambda setting: None,
         encode=encode,
         decode=decode,
         seconds_per_megapixel=lambda setting: 0.05,

@@ -17,8 +17,7 @@ from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import Curve, CurveSet
 from codecstudy.analysis.variants import Scope, Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 MIN_POINTS = 4
 """Measured points that a curve needs: with fewer the interpolation, not the codec, makes the number."""

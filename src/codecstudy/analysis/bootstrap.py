@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
+
 Transform = Callable[[Floats], Floats]
 
 DEFAULT_RESAMPLES = 2000

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from codecstudy.analysis.points import Points, VariantPoints
 from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
+from codecstudy.types import Floats
 
-Floats = NDArray[np.float64]
 Kind = Literal["score-falls", "size-falls", "tied", "infinite"]
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
 from codecstudy.analysis.curves import CurveSet, fit
@@ -19,8 +18,8 @@ from codecstudy.analysis.sensitivity import ImageRatio
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityRecord, QualityResults
+from codecstudy.types import Floats
 
-Floats = NDArray[np.float64]
 Verdict = Literal["worse", "better", "same", "unknown"]
 ProblemKind = Literal["missing", "failed", "source-changed", "not-reached"]
 

@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 import polars as pl
 
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import derive, setting_of
-from codecstudy.analysis.variants import Variant, split
+from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
 from codecstudy.files import write_atomically
-from codecstudy.results import QualityResults
+from codecstudy.results import QualityResults, setting_columns
+from codecstudy.types import Scalar
 
 Format = Literal["csv", "parquet", "codec-compare"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "codec-compare")
@@ -81,9 +83,10 @@ def codec_compare(results: QualityResults) -> dict[str, Any]:
     them all. A column that no record of the variant has is not a field of its batch. Raises
     :class:`ResultsError` where no record was measured.
     """
-    frame = derive(results)
+    frame, columns = derive(results), setting_columns(results.measurements)
     groups = frame.sort("source_image", "level").partition_by("variant_key")
-    variants = [(split(setting_of(g.row(0, named=True)))[0], g) for g in groups]
+    encoders = Encoders.of(results)
+    variants = [(encoders.split(setting_of(g.row(0, named=True), columns))[0], g) for g in groups]
     documents: dict[str, Any] = {}
     for variant, group in sorted(variants, key=lambda pair: pair[0].order):
         if (batch := _batch(results, variant, group)) is not None:
@@ -123,8 +126,8 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
     fixed = _fixed_parameters(variant)
     constants = {
         "name": (variant.label, "Variant"),
-        "codec": (variant.format, "Image format"),
-        "version": (results.tool_versions.get(variant.format, "unknown"), "Encoder library"),
+        "codec": (variant.encoder, "Encoder"),
+        "version": (results.tool_versions.get(variant.encoder, "unknown"), "Encoder library"),
         "time": (results.timestamp, "When the study was run"),
         "study": (results.study_name, "Study"),
         "source_data_set": (results.dataset.id, "Dataset"),
@@ -138,15 +141,15 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
     }
 
 
-def _fixed_parameters(variant: Variant) -> list[tuple[str, str | int, str]]:
+def _fixed_parameters(variant: Variant) -> list[tuple[str, Scalar, str]]:
     """Parameters of the variant as fields that are the same in every row, so that the viewer can show them."""
     setting = variant.setting
     # The viewer takes a higher effort to mean slower, which is so for effort and method, but not for speed.
-    effort = setting.effort if setting.effort is not None else setting.method
-    given: list[tuple[str, str | int | None, str]] = [
+    effort = setting.get("effort", setting.get("method"))
+    given: list[tuple[str, Scalar | None, str]] = [
         ("effort", effort, "Effort or method; higher is slower"),
-        ("speed", setting.speed, "Speed; higher is faster"),
-        ("chroma_subsampling", setting.chroma_subsampling, "Chroma subsampling"),
+        ("speed", setting.get("speed"), "Speed; higher is faster"),
+        ("chroma_subsampling", setting.get("chroma_subsampling"), "Chroma subsampling"),
         ("resolution", setting.resolution, "Longest edge in pixels"),
         ("crop", setting.crop, "Longest edge of the crop in pixels"),
     ]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from codecstudy.analysis.points import VariantPoints
 from codecstudy.analysis.scales import Scale
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

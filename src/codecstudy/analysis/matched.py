@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
@@ -15,8 +14,7 @@ from codecstudy.analysis.points import Points
 from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,8 +19,7 @@ from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.points import Points, VariantPoints
 from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from codecstudy.analysis.bootstrap import Estimate, Resamples
 from codecstudy.analysis.matched import Matched
 from codecstudy.analysis.variants import Scope, Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 MIN_SHARE = 0.5
 """Share of the scope's images on which a variant must reach the score to take part: all who take part are

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import derive, setting_of
 from codecstudy.analysis.scales import SCALES, Scale, scale_of
-from codecstudy.analysis.variants import Scope, Variant, split
+from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
-from codecstudy.results import SCORE_COLUMNS, QualityResults
-
-Floats = NDArray[np.float64]
+from codecstudy.results import SCORE_COLUMNS, QualityResults, setting_columns
+from codecstudy.types import Floats
 
 _TIMES = {
     "encode_cpu": "encoding_cpu_time",
@@ -71,6 +70,7 @@ class Points:
     blocks: tuple[VariantPoints, ...]
     """By :attr:`Variant.order`."""
     counts: Counts
+    encoders: Encoders
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -104,14 +104,19 @@ def collect(results: QualityResults) -> Points:
     Raises :class:`ResultsError` where nothing was measured (it says why, most frequent reason first), and
     where a task has two records.
     """
-    frame = derive(results)
+    frame, encoders = derive(results), Encoders.of(results)
+    columns = setting_columns(results.measurements)
+    variant_of = {
+        row["variant_key"]: encoders.split(setting_of(row, columns))[0]
+        for row in frame.unique("variant_key").iter_rows(named=True)
+    }
     counts = _count(frame)
     measured = frame.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
     # A record that failed in one metric alone still has its size and its other scores.
     measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in SCORE_COLUMNS))
     if measured.is_empty():
         raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
-    _refuse_twins(measured)
+    _refuse_twins(measured, columns)
     sources = (
         measured.group_by("source_image")
         .agg(pl.col("content_class").first(), pl.col("source_file_size").max())
@@ -119,18 +124,21 @@ def collect(results: QualityResults) -> Points:
     )
     images = sources["source_image"].to_list()
     row_of = {name: row for row, name in enumerate(images)}
-    blocks = [_block(group, row_of) for group in measured.partition_by("variant_key")]
+    blocks = [
+        _block(variant_of[key], group, row_of)
+        for (key,), group in measured.partition_by("variant_key", as_dict=True).items()
+    ]
     return Points(
         images=tuple(images),
         content_classes=tuple(sources["content_class"].to_list()),
         source_sizes=sources["source_file_size"].cast(pl.Float64).to_numpy(),
         blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
         counts=counts,
+        encoders=encoders,
     )
 
 
-def _block(group: pl.DataFrame, row_of: dict[str, int]) -> VariantPoints:
-    variant, _ = split(setting_of(group.row(0, named=True)))
+def _block(variant: Variant, group: pl.DataFrame, row_of: dict[str, int]) -> VariantPoints:
     level = group["level"].fill_null(float("nan")).to_numpy()
     levels = np.array(sorted(set(level[~np.isnan(level)].tolist()), key=variant.axis.fineness) or [np.nan])
     column_of = {value: column for column, value in enumerate(levels.tolist())}
@@ -185,12 +193,12 @@ def _nothing_measured(study: str, counts: Counts) -> str:
     )
 
 
-def _refuse_twins(measured: pl.DataFrame) -> None:
+def _refuse_twins(measured: pl.DataFrame, columns: tuple[str, ...]) -> None:
     keys = ["source_image", "variant_key", "level"]
     twins = measured.filter(measured.select(keys).is_duplicated())
     if not twins.is_empty():
         row = twins.row(0, named=True)
         raise ResultsError(
-            f"{row['source_image']}: {setting_of(row).label()} has more than one record. Results hold one for "
-            "each task: keep the records of one run."
+            f"{row['source_image']}: {setting_of(row, columns).label()} has more than one record. Results hold "
+            "one for each task: keep the records of one run."
         )

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.points import Points, VariantPoints
 from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from codecstudy.cli.app import app, err, out, print_json, user_errors
 from codecstudy.cli.display import count
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
+from codecstudy.types import SHORT_NAMES, Setting
 
 if TYPE_CHECKING:
     # Importing the analysis brings SciPy, which other commands need not wait for.
@@ -30,8 +31,13 @@ ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A qual
 
 
 def load_results(path: Path) -> QualityResults:
-    """The results in a file, or in a folder that holds ``quality.json``."""
-    return QualityResults.load(path)
+    """The results in a file, or in a folder that holds ``quality.json``.
+
+    Files of older versions know nothing of their encoders; what is installed here stands in.
+    """
+    from codecstudy import codecs
+
+    return codecs.describe(QualityResults.load(path))
 
 
 def parse_rate(value: str) -> float:
@@ -57,6 +63,10 @@ def percent_interval(ratio: Estimate) -> str:
 
 def plain(value: Any) -> Any:
     """A dataclass as JSON can hold it: no infinity, no NaN, no tuple keys."""
+    if isinstance(value, Setting):
+        sizes = {"resolution": value.resolution, "crop": value.crop, "extra_args": plain(value.extra_args)}
+        given = {"format": value.format, **dict.fromkeys(SHORT_NAMES), **dict(value.parameters), **sizes}
+        return given | {"encoder": value.encoder}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
@@ -83,11 +93,11 @@ def recommend(
         float, typer.Option("--coverage", help="Share of images that must reach the target.")
     ] = 0.95,
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Format or variant that sizes are relative to.")
+        str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Name for each format the cheapest setting that is good enough."""
+    """Name for each encoder the cheapest setting that is good enough."""
     from codecstudy.analysis.recommend import recommend as answer
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
@@ -108,7 +118,7 @@ def default_answer(results: QualityResults) -> Recommendations:
 
 
 def print_answer(found: Recommendations) -> None:
-    """Print which setting of each format is good enough, and how large its files are."""
+    """Print which setting of each encoder is good enough, and how large its files are."""
     from codecstudy.analysis.scales import scale_of
 
     out.print(
@@ -122,7 +132,7 @@ def print_answer(found: Recommendations) -> None:
         out.print(_recommendation_table(found))
     for item in found.items:
         if item.setting is None:
-            out.print(f"{item.format}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"{item.encoder}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
     _note_few(max((item.reached.images for item in found.items), default=0))
 
 

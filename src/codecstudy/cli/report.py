@@ -51,11 +51,11 @@ class SavedFiles:
             pixels = np.ascontiguousarray(cut.window.of(pixels))
         return pixels
 
-    def decode(self, format: str, data: bytes) -> Pixels:
-        """Decode an encoded file of ``format``."""
+    def decode(self, encoder: str, data: bytes) -> Pixels:
+        """Decode a file that ``encoder`` made."""
         from codecstudy import codecs
 
-        return codecs.get(format).decode(data)
+        return codecs.get(encoder).decode(data)
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """Butteraugli distance at each pixel, shape (height, width)."""
@@ -103,7 +103,7 @@ def report(
         str | None, typer.Option("--max-encode-time", help="CPU time per megapixel, as 0.5s/MP.")
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Format or variant that sizes are relative to.")
+        str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
 ) -> None:
     """Write a self-contained HTML report: the answer, the plots, and the pictures at equal quality."""

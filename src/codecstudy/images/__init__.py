@@ -13,10 +13,11 @@ from PIL import Image
 from codecstudy.errors import ImageError
 from codecstudy.files import sha256_of
 from codecstudy.images import readers
-from codecstudy.images.geometry import Pixels, fitted_size, resize
+from codecstudy.images.geometry import fitted_size, resize
 from codecstudy.images.header import dimensions, version
 from codecstudy.images.raster import to_canonical
 from codecstudy.images.sniff import sniff
+from codecstudy.types import Pixels
 
 __all__ = [
     "MAX_PIXELS",

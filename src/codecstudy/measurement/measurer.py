@@ -17,12 +17,12 @@ from typing import TypeVar
 import numpy as np
 
 from codecstudy import codecs, images, metrics
-from codecstudy.codecs.base import Codec, Pixels
+from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecstudyError
 from codecstudy.measurement import artifacts, selftest
 from codecstudy.measurement.crops import CropPlan
 from codecstudy.metrics.base import Prepared
-from codecstudy.types import Box, Failure, FailureKind, Measurement, Outcome, Setting, Skip
+from codecstudy.types import Box, Failure, FailureKind, Measurement, Outcome, Pixels, Setting, Skip
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class Bench:
         for reference in config.plugins:
             codecs.register(reference)
         self._config = config
-        self._codecs: dict[str, Codec] = {s.format: codecs.get(s.format) for s in config.settings}
+        self._encoders: dict[str, Encoder] = {s.encoder: codecs.get(s.encoder) for s in config.settings}
         self._metrics = [metrics.get(name) for name in config.metrics]
         self._image: str | None = None
         self._source: images.Source | None = None
@@ -104,9 +104,9 @@ class Bench:
         self._stage: _Stage | None = None
 
     def warm(self) -> None:
-        """Put each metric and each codec to work once, so that no measurement pays for loading it."""
+        """Put each metric and each encoder to work once, so that no measurement pays for loading it."""
         selftest.check_metrics(self._config.metrics)
-        selftest.check_chain(self._codecs)
+        selftest.check_chain(self._encoders)
 
     def __call__(self, job: Job) -> Report:
         """Carry out one job."""
@@ -166,17 +166,17 @@ class Bench:
         return self._stage
 
     def _measure(self, stage: _Stage, setting: Setting, artifact: str | None) -> Measurement:
-        codec = self._codecs[setting.format]
+        encoder = self._encoders[setting.encoder]
         pixels = stage.pixels
         wall, cpu = time.perf_counter(), time.process_time()
-        encoded = _attempt("encode", codec.encode, pixels, setting)
+        encoded = _attempt("encode", encoder.encode, pixels, setting)
         encoding_time, encoding_cpu_time = time.perf_counter() - wall, time.process_time() - cpu
         if not isinstance(encoded, bytes) or not encoded:
             what = "no bytes" if isinstance(encoded, bytes) else type(encoded).__name__
             raise _FailedError("encode", f"the encoder gave {what} in place of a file")
 
         wall, cpu = time.perf_counter(), time.process_time()
-        decoded = _attempt("decode", codec.decode, encoded)
+        decoded = _attempt("decode", encoder.decode, encoded)
         decoding_time, decoding_cpu_time = time.perf_counter() - wall, time.process_time() - cpu
         shape = getattr(decoded, "shape", None)
         if shape != pixels.shape or decoded.dtype != np.uint8:

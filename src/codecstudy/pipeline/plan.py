@@ -18,7 +18,7 @@ from codecstudy.results import QualityRecord
 from codecstudy.sampling import order_images
 from codecstudy.store import Store, task_key
 from codecstudy.study import StudyConfig
-from codecstudy.types import Failure, Measurement, Outcome, Setting, Skip
+from codecstudy.types import SHORT_NAMES, CommandTemplate, Failure, Measurement, Outcome, Setting, Skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Plan:
     """``data/encoded/<study_id>`` where encoded files are kept, else None."""
     artifact_names: dict[str, str] = field(default_factory=dict)
     artifact_suffixes: tuple[str, ...] = ()
+    commands: tuple[CommandTemplate, ...] = ()
+    """How to get the settings from other tools."""
     _versions: dict[str, str] = field(default_factory=dict)
 
     def tool_versions(self) -> dict[str, str]:
@@ -69,7 +71,7 @@ class Plan:
         return {
             "source": source.sha256,
             "setting": setting.canonical(),
-            "codec": self._versions[setting.format],
+            "codec": self._versions[setting.encoder],
             "metrics": {name: self._versions[name] for name in metrics.names()},
             "images": self._versions["images"],
             "crops": repr(self.crops) if setting.crop is not None else None,
@@ -100,7 +102,7 @@ class Plan:
         chosen = self.settings[setting]
         name, suffix = self.artifact_names[source.image], self.artifact_suffixes[setting]
         return self.artifact_root / artifacts.location(
-            chosen, name, suffix, codecs.get(chosen.format).extension
+            chosen, name, suffix, codecs.get(chosen.encoder).facts.extension
         )
 
     def job(self, source: int, setting: int) -> Job:
@@ -128,7 +130,7 @@ class Plan:
             original_image=source.image,
             encoded_path=artifact.relative_to(root).as_posix() if artifact else None,
             format=setting.format,
-            quality=setting.quality,
+            **{name: setting.get(name) for name in SHORT_NAMES},
             file_size=measured.file_size if measured else None,
             width=measured.width if measured else None,
             height=measured.height if measured else None,
@@ -138,10 +140,6 @@ class Plan:
             ssim=scores.get("ssim"),
             butteraugli=scores.get("butteraugli"),
             encoding_time=measured.encoding_time if measured else None,
-            chroma_subsampling=setting.chroma_subsampling,
-            speed=setting.speed,
-            effort=setting.effort,
-            method=setting.method,
             resolution=setting.resolution,
             extra_args=dict(setting.extra_args) or None,
             measurement_error=None if isinstance(outcome, Measurement) else outcome.reason,
@@ -155,6 +153,8 @@ class Plan:
             failure=outcome.kind if isinstance(outcome, Failure) else None,
             source_sha256=source.sha256,
             source_notes="; ".join(outcome.notes) or None,
+            encoder=setting.encoder,
+            parameters={name: value for name, value in setting.parameters if name not in SHORT_NAMES},
         )
 
 
@@ -176,6 +176,7 @@ def make_plan(
         artifact_root=artifact_root,
         artifact_names=artifacts.stems(dataset.images) if artifact_root else {},
         artifact_suffixes=tuple(artifacts.suffixes(settings)) if artifact_root else (),
+        commands=codecs.commands_of(settings),
         _versions=_versions(settings),
     )
 
@@ -209,6 +210,6 @@ def _versions(settings: Sequence[Setting]) -> dict[str, str]:
     return {
         "codecstudy": installed("codecstudy"),
         "images": version(),
-        **{fmt: codecs.get(fmt).version() for fmt in dict.fromkeys(s.format for s in settings)},
+        **{name: codecs.get(name).version() for name in dict.fromkeys(s.encoder for s in settings)},
         **{name: metrics.get(name).version for name in metrics.names()},
     }

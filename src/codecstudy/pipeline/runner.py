@@ -90,7 +90,9 @@ class PipelineRunner:
         workers = host.usable_cpus() if num_workers is None else num_workers
         _check_options(budget, workers, task_timeout, max_memory)
         dataset = self._dataset(config, images)
-        selftest.check_chain(dict.fromkeys(s.format for s in config.settings()))
+        # Encoders of others run in workers alone, which try them too and where they can do no harm.
+        used = dict.fromkeys(s.encoder for s in config.settings())
+        selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
 
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
             plan = self._plan(config, dataset, store, save_artifacts)
@@ -195,6 +197,8 @@ class PipelineRunner:
             incomplete_reason=_incomplete_reason(
                 measured, planned, stopped, session.interrupts.count, budget
             ),
+            encoders=codecs.facts_of(plan.settings, plan.tool_versions()),
+            commands=plan.commands,
         )
         path = self.results_path(config.id)
         results.save(path)

@@ -24,6 +24,7 @@ from codecstudy.report.sections import (
     size,
     study_axes,
 )
+from codecstudy.report.styles import Style
 from codecstudy.results import QualityResults
 
 
@@ -103,6 +104,8 @@ class Page:
     sections: tuple[BuiltSection, ...]
     chart_data: dict[str, Any]
     """What the charts and the gallery are drawn from, see :mod:`codecstudy.report.chart_data`."""
+    styles: tuple[Style, ...]
+    """Of the encoders in it."""
 
 
 def build(results: QualityResults, root: Path, options: Options, inspector: Inspector | None = None) -> Page:
@@ -140,6 +143,7 @@ def build(results: QualityResults, root: Path, options: Options, inspector: Insp
         images=len(context.points.images),
         sections=sections,
         chart_data=charts,
+        styles=tuple(context.styles.values()),
     )
 
 

@@ -10,6 +10,7 @@ from codecstudy.analysis.scales import SCALES
 from codecstudy.report import text
 from codecstudy.report.chart_data import chart_data
 from codecstudy.report.context import Context
+from codecstudy.report.styles import Style
 
 Point = tuple[float, float]
 
@@ -29,8 +30,7 @@ class Series:
     """One variant in a plot."""
 
     name: str
-    style: str
-    """Colour and marker, see :data:`codecstudy.report.formats.COLOURS`."""
+    style: Style
     dash: int = 0
     """Index of the dash pattern that tells variants of one format apart."""
     line: Sequence[Point] = ()
@@ -65,6 +65,8 @@ def plots(context: Context) -> list[Plot]:
     A plot without a point is left out.
     """
     document = chart_data(context)
+    styles = {style.name: style for style in context.styles.values()}
+    document["variants"] = [{**v, "style": styles[v["style"]]} for v in document["variants"]]
     found: list[Plot | None] = []
     for k, scope in enumerate(document["scopes"]):
         suffix = "" if k == 0 else "-" + scope.replace(" ", "-")

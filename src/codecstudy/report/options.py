@@ -21,8 +21,8 @@ class Inspector(Protocol):
         """The source at ``path`` as it was encoded: resized and cropped as the setting says."""
         ...
 
-    def decode(self, format: str, data: bytes) -> Pixels:
-        """Decode an encoded file of ``format``."""
+    def decode(self, encoder: str, data: bytes) -> Pixels:
+        """Decode a file that ``encoder`` made."""
         ...
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 
 from codecstudy.analysis.bootstrap import Estimate
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.scales import Scale
-from codecstudy.analysis.variants import split
-from codecstudy.types import Setting
+from codecstudy.types import Setting, plain
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 CONFIDENCE = f"95{NARROW}%"
 """Confidence level of every interval."""
-
-_SUBSAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -117,36 +115,33 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
-def swept(setting: Setting) -> tuple[str, str]:
+def swept(setting: Setting, encoders: Encoders) -> tuple[str, str]:
     """The number that sets the quality and what it is called: ``("quality", "72")``; empty texts without one."""
-    variant, level = split(setting)
+    variant, level = encoders.split(setting)
     return ("", "") if level is None else (variant.axis.name, str(variant.axis.plain(level)))
 
 
-def details(setting: Setting) -> str:
-    """All of a setting but its format and the swept number: ``4:2:0, speed 6, progressive``."""
-    return ", ".join(parts(setting))
+def details(setting: Setting, encoders: Encoders) -> str:
+    """All of a setting but its encoder and the swept number: ``4:2:0, speed 6, progressive``."""
+    return ", ".join(parts(setting, encoders))
 
 
-def parts(setting: Setting) -> list[str]:
+def parts(setting: Setting, encoders: Encoders) -> list[str]:
     """What :func:`details` puts together."""
-    variant, _ = split(setting)
-    s = variant.setting
-    found = [_SUBSAMPLING.get(s.chroma_subsampling, s.chroma_subsampling)] if s.chroma_subsampling else []
-    found += [
-        f"{name} {value}"
-        for name, value in (("speed", s.speed), ("effort", s.effort), ("method", s.method))
-        if value is not None
-    ]
-    found += [name if value is True else f"{name}={str(value).lower()}" for name, value in s.extra_args]
-    return found
+    rest, facts = encoders.split(setting)[0].setting, encoders.facts(setting.encoder)
+    found = []
+    for name, value in rest.parameters:
+        parameter = facts.parameter(name)
+        shown = dict(parameter.show).get(value) if parameter else None
+        found.append(shown or f"{name} {plain(value)}")
+    return found + [name if value is True else f"{name}={plain(value)}" for name, value in rest.extra_args]
 
 
-def full_name(setting: Setting, title: str) -> str:
+def full_name(setting: Setting, encoders: Encoders) -> str:
     """``AVIF quality 72 (4:2:0, speed 6)``."""
-    name, value = swept(setting)
-    text = f"{title} {name} {value}".rstrip()
-    extra = details(setting)
+    name, value = swept(setting, encoders)
+    text = f"{encoders.facts(setting.encoder).title} {name} {value}".rstrip()
+    extra = details(setting, encoders)
     return f"{text} ({extra})" if extra else text
 
 

@@ -21,22 +21,11 @@ from pydantic import (
 )
 
 from codecstudy import codecs
-from codecstudy.codecs.base import Codec as Encoder
-from codecstudy.codecs.base import Codec as EncoderFacts
-from codecstudy.codecs.base import Parameter
+from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.study.messages import Part, fail, is_text, kind, show, unknown_extra, unknown_parameter
 from codecstudy.study.sweeps import Lengths, RateRange, sweep_of, value_of, worded
-from codecstudy.types import Scalar, Setting
-
-
-def facts_of(encoder: Encoder) -> EncoderFacts:
-    return encoder
-
-
-def rates_of(facts: EncoderFacts) -> list[str]:
-    """The declared parameters that set the rate: they take a range."""
-    return [p.name for p in facts.parameters if p.name == "quality"]
+from codecstudy.types import EncoderFacts, Parameter, Scalar, Setting
 
 
 class EncoderConfig(Part):
@@ -64,8 +53,8 @@ class EncoderConfig(Part):
         None, description="Further encoder options by name; a list of such objects sweeps over them."
     )
 
-    _made_for: ClassVar[Encoder | None] = None
-    """The encoder of a subclass."""
+    made_for: ClassVar[Encoder]
+    """Of a subclass: its encoder."""
 
     def __new__(cls, **keys: Any) -> Self:
         return super().__new__(model_for(keys) if cls is EncoderConfig else cls)  # type: ignore[return-value]
@@ -96,21 +85,14 @@ class EncoderConfig(Part):
 
     @classmethod
     def _unknown_key(cls, key: object, value: object) -> str:
-        return unknown_parameter(key, value, cls._keys(), facts_of(cls.made_for()))
-
-    @classmethod
-    def made_for(cls) -> Encoder:
-        """The encoder whose entry this is."""
-        assert cls._made_for is not None
-        return cls._made_for
+        return unknown_parameter(key, value, cls._keys(), cls.made_for.facts)
 
     def sweeps(self) -> dict[str, Any]:
         """What is given for each parameter (None: nothing), in declared order, with rate parameters last."""
         fields = {field.alias: name for name, field in type(self).model_fields.items()}
-        facts = facts_of(self.made_for())
-        rates = rates_of(facts)
-        names = [p.name for p in facts.parameters if p.name not in rates]
-        return {name: getattr(self, fields[name]) for name in [*names, *rates]}
+        rates = _rates(self.made_for.facts)
+        names = [p.name for p in self.made_for.facts.parameters if p.name not in rates]
+        return {name: getattr(self, fields[name]) for name in [*names, *reversed(rates)]}
 
 
 def model_for(entry: object) -> type[EncoderConfig]:
@@ -138,46 +120,49 @@ _models: dict[str, type[EncoderConfig]] = {}
 
 def model_of(encoder: Encoder) -> type[EncoderConfig]:
     """The model of entries that use ``encoder``; the same one each time."""
-    name = facts_of(encoder).format
-    if name not in _models or _models[name]._made_for is not encoder:
-        _models[name] = _make(encoder)
-    return _models[name]
+    id_ = encoder.facts.id
+    if id_ not in _models or _models[id_].made_for is not encoder:
+        _models[id_] = _make(encoder)
+    return _models[id_]
 
 
 def _make(encoder: Encoder) -> type[EncoderConfig]:
-    facts = facts_of(encoder)
-    name, rates = facts.format, rates_of(facts)
+    facts, rates = encoder.facts, _rates(encoder.facts)
     fields: dict[str, Any] = {}
     for p in facts.parameters:
-        range_ = RateRange.of(p, f"{name}-{p.name}-range") if p.name in rates and p.choices is None else None
+        ranged = p.name in rates and p.choices is None
+        range_ = RateRange.of(p, f"{facts.id}-{p.name}-range") if ranged else None
         sweep = sweep_of(value_of(p), f"Give a value, or leave the key out. Allowed: {p.allowed()}", range_)
         fields |= _field(p, sweep | None, EncoderConfig)
     extra = Annotated[_extra_model(facts), AfterValidator(_ExtraArgs.plain)]
     extras = sweep_of(extra, "Give one object or more, or leave the key out")
     own: dict[str, Any] = {
-        "format": Annotated[Literal[facts.format], worded(lambda value: _other_format(value, facts))],
-        "encoder": Literal[name, None] if name == facts.format else Literal[name],
+        "format": Annotated[
+            Literal[facts.format],
+            worded(lambda value: f"the encoder {facts.id} makes {facts.format}, not {show(value)}"),
+        ],
+        "encoder": Literal[facts.id, None],
         "extra_args": Annotated[extras | None, PlainSerializer(lambda value: value)],
     }
     for key, type_ in own.items():
         fields[key] = (type_, EncoderConfig.model_fields[key])
     options: dict[str, Any] = {"title": facts.title}
-    if encoder.check(Setting(facts.format)) is not None:
+    if encoder.check(Setting.of(facts.format, encoder=facts.id)) is not None:
         # Something has to set the rate: a parameter, or an extra argument that stands in for it.
         options["json_schema_extra"] = {"anyOf": [{"required": [key]} for key in [*rates, "extra_args"]]}
-    model = create_model(f"encoder-{name}", __base__=EncoderConfig, __cls_kwargs__=options, **fields)
-    model._made_for = encoder
+    model = create_model(f"encoder-{facts.id}", __base__=EncoderConfig, __cls_kwargs__=options, **fields)
+    model.made_for = encoder
     return model
 
 
 class _ExtraArgs(Part):
     """Base of the models of ``extra_args``."""
 
-    _made_for: ClassVar[EncoderFacts]
+    made_for: ClassVar[EncoderFacts]
 
     @classmethod
     def _unknown_key(cls, key: object, value: object) -> str:
-        return unknown_extra(key, value, cls._made_for)
+        return unknown_extra(key, value, cls.made_for)
 
     def plain(self) -> dict[str, Scalar]:
         """What was given."""
@@ -202,8 +187,8 @@ def _extra_model(facts: EncoderFacts) -> type[_ExtraArgs]:
     fields: dict[str, Any] = {}
     for parameter in facts.extra_parameters:
         fields |= _field(parameter, value_of(parameter), base)
-    model = create_model(f"extra-{facts.format}", __base__=base, **fields)
-    model._made_for = facts
+    model = create_model(f"extra-{facts.id}", __base__=base, **fields)
+    model.made_for = facts
     return model
 
 
@@ -212,9 +197,10 @@ def _field(parameter: Parameter, type_: Any, base: type[Part]) -> dict[str, Any]
     name = parameter.name
     default = "" if parameter.default is None else f"; default {str(parameter.default).lower()}"
     description = f"{parameter.help} ({parameter.allowed()}{default})"
-    free = name[:1].isalpha() and not hasattr(base, name)
+    free = name[:1].isalpha() and not hasattr(base, name) and name not in base.__class_vars__
     return {name if free else f"parameter_{name}": (type_, Field(None, alias=name, description=description))}
 
 
-def _other_format(value: object, facts: EncoderFacts) -> str:
-    return f"the encoder {facts.format} makes {facts.format}, not {show(value)}"
+def _rates(facts: EncoderFacts) -> list[str]:
+    """The parameters that set the rate; further ones are among the extra arguments."""
+    return [rate.name for rate in facts.rates if not rate.extra]

@@ -7,11 +7,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 
-from codecstudy.codecs.base import Codec as EncoderFacts
-from codecstudy.study.encoder_models import EncoderConfig, facts_of
+from codecstudy.study.encoder_models import EncoderConfig
 from codecstudy.study.messages import Problem, show
 from codecstudy.study.sweeps import Lengths, count_of, values_of
-from codecstudy.types import Setting
+from codecstudy.types import EncoderFacts, Setting
 
 MAX_SETTINGS = 100_000
 """More settings than this are taken for a mistake: they would be held in memory for every image."""
@@ -22,16 +21,17 @@ def settings_of(entry: EncoderConfig, resize: Lengths = None) -> Iterator[Settin
 
     ``resize`` is the resolution of an entry that has none, from an older file's ``preprocessing``.
     """
-    facts, sweeps = facts_of(entry.made_for()), entry.sweeps()
+    facts, sweeps = entry.made_for.facts, entry.sweeps()
     resolution = resize if entry.resolution is None else entry.resolution
     for crop, longest, extra, *values in itertools.product(
         *(values_of(sweep) for sweep in (entry.crop, resolution, entry.extra_args, *sweeps.values()))
     ):
-        yield Setting(
-            format=facts.format,
+        yield Setting.of(
+            facts.format,
+            encoder=facts.id,
             resolution=longest,
             crop=crop,
-            extra_args=tuple(sorted((extra or {}).items())),
+            extra_args=extra or {},
             **dict(zip(sweeps, values, strict=True)),
         )
 
@@ -60,11 +60,11 @@ def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Ite
     first_at: dict[str, tuple[int, Setting]] = {}
     for i, entry in fitting.items():
         settings = list(settings_of(entry, resize))
-        refused = dict.fromkeys(said for s in settings if (said := entry.made_for().check(s)) is not None)
+        refused = dict.fromkeys(said for s in settings if (said := entry.made_for.check(s)) is not None)
         yield from (Problem((i,), said) for said in refused)
         repeated: dict[int, list[tuple[Setting, Setting]]] = {}
         for setting in settings:
-            j, first = first_at.setdefault(_as_encoded(setting, facts_of(entry.made_for())), (i, setting))
+            j, first = first_at.setdefault(_as_encoded(setting, entry.made_for.facts), (i, setting))
             if first is not setting:
                 repeated.setdefault(j, []).append((first, setting))
         for j, pairs in repeated.items():

@@ -22,9 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from codecstudy.codecs.base import Codec as EncoderFacts
-from codecstudy.codecs.base import Parameter
 from codecstudy.errors import did_you_mean
+from codecstudy.types import EncoderFacts, Parameter
 
 Place = tuple[str | int, ...]
 """Keys and list positions that lead to a part of a study: ``("encoders", 1, "speed")``."""

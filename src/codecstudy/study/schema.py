@@ -14,7 +14,7 @@ from pydantic import create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from codecstudy import codecs
-from codecstudy.study.encoder_models import facts_of, model_of
+from codecstudy.study.encoder_models import model_of
 from codecstudy.study.models import StudyConfig
 
 Schema = dict[str, Any]
@@ -31,13 +31,13 @@ def json_schema() -> Schema:
     listed = schema["properties"]["encoders"]
     listed["minItems"] = 1
     # In place of a union: of an entry that fits no member of one, editors cannot tell which was meant.
-    names = [facts_of(encoder).format for encoder in encoders]
+    names = [encoder.facts.id for encoder in encoders]
     listed["items"] = {
         "type": "object",
         "description": "One encoder and its sweep: every combination of the values of its keys is a setting.",
         "required": ["format"],
         "properties": {
-            "format": {"enum": list(dict.fromkeys(facts_of(encoder).format for encoder in encoders))},
+            "format": {"enum": list(dict.fromkeys(encoder.facts.format for encoder in encoders))},
             "encoder": {"enum": [*names, None]},
         },
         "allOf": [

@@ -28,8 +28,8 @@ from pydantic import (
     field_validator,
 )
 
-from codecstudy.codecs.base import Parameter
 from codecstudy.study.messages import SHAPES, Part, Problem, ProblemsError, fail, kind, show, wrong_value
+from codecstudy.types import Parameter
 
 ORIGINAL = "original"
 """What a study writes for the original size (TOML has no null)."""

@@ -45,7 +45,7 @@ def build(context: Context) -> Values:
 
 
 def _column(context: Context, variant: Variant) -> Cell:
-    return Cell(context.facts_of(variant).title, sub=text.details(variant.setting))
+    return Cell(context.facts_of(variant).title, sub=text.details(variant.setting, context.encoders))
 
 
 def _chosen(variants: list[Variant], picks: frozenset[str]) -> list[int]:

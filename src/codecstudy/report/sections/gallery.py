@@ -194,7 +194,7 @@ def _entry(
 
 def _shot(root: Path, inspector: Inspector, record: QualityRecord, original: Pixels) -> _Shot:
     data = (root / str(record.encoded_path)).read_bytes()
-    pixels = inspector.decode(record.format, data)
+    pixels = inspector.decode(record.encoder, data)
     return _Shot(record, data, pixels, inspector.distance_map(original, pixels))
 
 
@@ -202,22 +202,22 @@ def _picture(
     context: Context, album: _Album, shot: _Shot, region: Box, source: Path, row: list[_Shot]
 ) -> dict[str, Any]:
     record = shot.record
-    facts = context.formats[record.format]
+    facts = context.encoders.facts(record.encoder)
     height, width = shot.pixels.shape[:2]
     top = max(float(region.of(s.distances).max()) for s in row)
-    if facts.mime is not None and len(shot.data) <= WHOLE_FILE_LIMIT:
+    if facts.all_browsers and facts.mime is not None and len(shot.data) <= WHOLE_FILE_LIMIT:
         picture = as_is(shot.data, facts.mime, (width, height), region)
         shown = f"the {facts.title} file itself"
     else:
         picture = lossless_crop(shot.pixels, region)
         shown = f"this part of the decoded {facts.title} file, as lossless WebP"
-    name, value = text.swept(record.setting)
+    name, value = text.swept(record.setting, context.encoders)
     return {
-        "format": record.format,
-        "style": facts.style,
+        "encoder": record.encoder,
+        "style": context.styles[record.encoder].name,
         "title": facts.title,
         "setting": f"{name} {value}".strip(),
-        "details": text.details(record.setting),
+        "details": text.details(record.setting, context.encoders),
         "bytes": record.file_size,
         "scores": {
             m: significant(getattr(record, m), 4) for m in context.metrics if getattr(record, m) is not None

@@ -45,7 +45,7 @@ class Gallery {
       type: "button", onclick: () => this.choose(k), title: entry.name, "aria-label": entry.name,
     }, h("img", { src: pictures[entry.thumbnail.src], alt: "", width: entry.thumbnail.size[0], height: entry.thumbnail.size[1] }))));
     // The original against the format with the smallest files.
-    const best = this.shots.findIndex((shot) => shot.format === data.best);
+    const best = this.shots.findIndex((shot) => shot.encoder === data.best);
     this.right = best < 0 ? 1 : best + 1;
     this.choose(0);
   }
