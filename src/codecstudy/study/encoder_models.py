@@ -134,7 +134,7 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
         range_ = RateRange.of(p, f"{facts.id}-{p.name}-range") if ranged else None
         sweep = sweep_of(value_of(p), f"Give a value, or leave the key out. Allowed: {p.allowed()}", range_)
         fields |= _field(p, sweep | None, EncoderConfig)
-    extra = Annotated[_extra_model(facts), AfterValidator(_ExtraArgs.plain)]
+    extra: Any = Annotated[_extra_model(facts), AfterValidator(_ExtraArgs.plain)]
     extras = sweep_of(extra, "Give one object or more, or leave the key out")
     own: dict[str, Any] = {
         "format": Annotated[

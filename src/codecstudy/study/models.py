@@ -45,12 +45,12 @@ from codecstudy.types import Setting
 TIME_BUDGETS = 'seconds (3600), or text such as "90s", "30m", "1h30m", "2h15m30s"'
 
 
-def _seconds(value: object) -> object:
+def _seconds(value: Any) -> Any:
     if isinstance(value, str):
         return parse_time_budget(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     # The longest time is what a float holds of whole seconds, which also keeps huge integers out.
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value is not None and not (number and 0 < value < 2**53):
+    if value is not None and not (is_number and 0 < value < 2**53):
         raise fail(
             f"{kind(value)} is not a valid time budget. Allowed: a number of seconds above zero, or text: "
             f"{TIME_BUDGETS}"

@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 def json_schema() -> Schema:
     """JSON Schema (draft 2020-12) of a study, with the parameters and ranges of every encoder that is known."""
     encoders = [codecs.get(name) for name in codecs.names()]
-    entries = functools.reduce(operator.or_, (model_of(encoder) for encoder in encoders))
+    entries: Any = functools.reduce(operator.or_, (model_of(encoder) for encoder in encoders))
     study = create_model(
         "study", __base__=StudyConfig, encoders=(list[entries], StudyConfig.model_fields["encoders"])
     )

@@ -35,8 +35,6 @@ ORIGINAL = "original"
 """What a study writes for the original size (TOML has no null)."""
 
 _VALUE, _LIST, _RANGE = SHAPES
-_DECIMALS = 9
-"""To which the values of a range of decimals are rounded: 0.1 + 2 * 0.1 is 0.30000000000000004."""
 
 
 class RateRange(Part):
@@ -59,11 +57,12 @@ class RateRange(Part):
         """How many levels there are."""
         if isinstance(self.step, int):
             return int((self.stop - self.start) // self.step) + 1
-        return math.floor((self.stop - self.start) / self.step + 10**-_DECIMALS) + 1
+        return math.floor((self.stop - self.start) / self.step + 1e-9) + 1
 
     def values(self) -> tuple[int | float, ...]:
         """All levels, ascending: 30 to 95 by 10 gives 30, 40, ..., 90."""
-        return tuple(round(self.start + i * self.step, _DECIMALS) for i in range(self.count))
+        # Rounded, because 0.1 + 2 * 0.1 is 0.30000000000000004.
+        return tuple(round(self.start + i * self.step, 9) for i in range(self.count))
 
     @classmethod
     def of(cls, parameter: Parameter, name: str) -> type[Self]:
