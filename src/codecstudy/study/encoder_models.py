@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -59,8 +59,9 @@ class EncoderConfig(Part):
     def __new__(cls, **keys: Any) -> Self:
         return super().__new__(model_for(keys) if cls is EncoderConfig else cls)  # type: ignore[return-value]
 
-    def __init__(self, **keys: Any) -> None:
-        super().__init__(**keys)
+    if TYPE_CHECKING:
+
+        def __init__(self, **keys: Any) -> None: ...
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle finds classes by name, which a model that was made from parameters does not have.

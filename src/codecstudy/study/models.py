@@ -97,7 +97,10 @@ class StudyConfig(Part):
     )
     id: Annotated[
         str,
-        Field(pattern="^[a-z0-9][a-z0-9_-]*$", description="Short name, used for folders."),
+        Field(
+            pattern="^[a-z0-9][a-z0-9_-]*$",
+            description="Short name, used for folders: small letters, digits, _ and -.",
+        ),
         worded(
             lambda value: (
                 f"{show(value)} is not allowed. Allowed: small letters, digits, _ and -, the first "
