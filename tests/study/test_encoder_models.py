@@ -119,8 +119,29 @@ def test_the_rate_parameter_changes_fastest_and_others_stand_as_declared(install
 
 def test_a_whole_number_stays_one_where_decimals_are_allowed(install: Install) -> None:
     install("toy", DISTANCE)
-    (setting,) = load(format="toy", distance=1).settings()
-    assert setting.canonical() == '{"distance":1,"format":"toy"}'
+    config = load(format="toy", distance=1)
+    for again in (config, StudyConfig.model_validate(json.loads(json.dumps(config.to_dict())))):
+        assert again.settings()[0].canonical() == '{"distance":1,"format":"toy"}'
+
+
+@pytest.mark.parametrize(
+    ("limits", "good", "bad", "allowed"),
+    [
+        ({}, -(10**9), float("inf"), "any number"),
+        ({"minimum": 2}, 10**9, 1, "2 or more"),
+        ({"maximum": 2}, -5, 10**400, "at most 2"),
+    ],
+)
+def test_a_parameter_may_be_without_limits(
+    install: Install, limits: dict[str, float], good: int, bad: float, allowed: str
+) -> None:
+    install("toy", Parameter("gain", "a number", **limits, integer=False), rates=(RateParameter("gain"),))
+    assert load(format="toy", gain=good).settings()[0].get("gain") == good
+    for value, place in ((bad, ""), ({"start": good, "stop": bad, "step": 1}, ".stop")):
+        with pytest.raises(StudyError) as caught:
+            StudyConfig.model_validate(with_encoder(format="toy", gain=value))
+        assert f"encoders[1].gain{place}: " in str(caught.value)
+        assert f"Allowed: {allowed} (decimals allowed)" in str(caught.value)
 
 
 def test_types_of_choices_are_exact(install: Install) -> None:

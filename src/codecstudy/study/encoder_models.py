@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
-    PlainSerializer,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -24,7 +23,7 @@ from codecstudy import codecs
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.study.messages import Part, fail, is_text, kind, show, unknown_extra, unknown_parameter
-from codecstudy.study.sweeps import Lengths, RateRange, sweep_of, value_of, worded
+from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, worded
 from codecstudy.types import EncoderFacts, Parameter, Scalar, Setting
 
 
@@ -143,14 +142,17 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
             worded(lambda value: f"the encoder {facts.id} makes {facts.format}, not {show(value)}"),
         ],
         "encoder": Literal[facts.id, None],
-        "extra_args": Annotated[extras | None, PlainSerializer(lambda value: value)],
+        "extra_args": Annotated[extras | None, AS_GIVEN],
     }
     for key, type_ in own.items():
         fields[key] = (type_, EncoderConfig.model_fields[key])
-    options: dict[str, Any] = {"title": facts.title}
-    if encoder.check(Setting.of(facts.format, encoder=facts.id)) is not None:
+
+    def require_rate(schema: dict[str, Any]) -> None:
         # Something has to set the rate: a parameter, or an extra argument that stands in for it.
-        options["json_schema_extra"] = {"anyOf": [{"required": [key]} for key in [*rates, "extra_args"]]}
+        if encoder.check(Setting.of(facts.format, encoder=facts.id)) is not None:
+            schema["anyOf"] = [{"required": [key]} for key in [*rates, "extra_args"]]
+
+    options = {"title": facts.title, "json_schema_extra": require_rate}
     model = create_model(f"encoder-{facts.id}", __base__=EncoderConfig, __cls_kwargs__=options, **fields)
     model.made_for = encoder
     return model
@@ -159,11 +161,11 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
 class _ExtraArgs(Part):
     """Base of the models of ``extra_args``."""
 
-    made_for: ClassVar[EncoderFacts]
+    facts: ClassVar[EncoderFacts]
 
     @classmethod
     def _unknown_key(cls, key: object, value: object) -> str:
-        return unknown_extra(key, value, cls.made_for)
+        return unknown_extra(key, value, cls.facts)
 
     def plain(self) -> dict[str, Scalar]:
         """What was given."""
@@ -189,7 +191,7 @@ def _extra_model(facts: EncoderFacts) -> type[_ExtraArgs]:
     for parameter in facts.extra_parameters:
         fields |= _field(parameter, value_of(parameter), base)
     model = create_model(f"extra-{facts.id}", __base__=base, **fields)
-    model.made_for = facts
+    model.facts = facts
     return model
 
 

@@ -130,6 +130,10 @@ def _words(type_: str, value: object, message: str, context: Mapping[str, Any]) 
             return f"{show(value)} is out of range. Allowed: {context['ge']} or more"
         case "greater_than":
             return f"{show(value)} is out of range. Allowed: more than {context['gt']:g}"
+        case "string_pattern_mismatch":
+            # Ids are the only texts with a pattern.
+            allowed = "small letters, digits, _ and -, the first one a letter or digit"
+            return f"{show(value)} is not allowed. Allowed: {allowed}"
         case "string_too_short":
             return "must not be empty"
         case _:

@@ -35,10 +35,9 @@ from codecstudy.study.messages import (
     is_text,
     kind,
     report,
-    show,
     translate,
 )
-from codecstudy.study.sweeps import Lengths, worded
+from codecstudy.study.sweeps import Lengths
 from codecstudy.study.time_budget import parse_time_budget
 from codecstudy.types import Setting
 
@@ -95,21 +94,10 @@ class StudyConfig(Part):
     schema_uri: Text | None = Field(
         None, alias="$schema", description="JSON Schema of study files, for editors; not used here."
     )
-    id: Annotated[
-        str,
-        Field(
-            pattern="^[a-z0-9][a-z0-9_-]*$",
-            description="Short name, used for folders: small letters, digits, _ and -.",
-        ),
-        worded(
-            lambda value: (
-                f"{show(value)} is not allowed. Allowed: small letters, digits, _ and -, the first "
-                "one a letter or digit"
-                if isinstance(value, str)
-                else f"must be text, not {kind(value)}"
-            )
-        ),
-    ]
+    id: str = Field(
+        pattern="^[a-z0-9][a-z0-9_-]*$",
+        description="Short name, used for folders: small letters, digits, _ and -.",
+    )
     name: Text = Field(
         default=None,
         validate_default=True,

@@ -1,8 +1,7 @@
 """The types of what one key of an encoder holds: a value, a list of values, or a range of the rate parameter.
 
-They are made from what the encoder declares. :meth:`Parameter.accepts` decides on values, because its types are
-exact, where pydantic's ``Literal[True]`` takes 1 and its ``float`` makes 1.0 of 1; the pydantic type around it is
-what JSON Schema is made from.
+They are made from what the encoder declares. :meth:`Parameter.accepts` is asked, too, because its types are exact:
+pydantic's ``Literal[True]`` takes 1. Values stay as they were given: its ``float`` would make 1.0 of 1.
 """
 
 from __future__ import annotations
@@ -18,7 +17,9 @@ from pydantic import (
     AfterValidator,
     Discriminator,
     Field,
+    FiniteFloat,
     GetPydanticSchema,
+    PlainSerializer,
     Tag,
     ValidationError,
     ValidationInfo,
@@ -35,6 +36,9 @@ ORIGINAL = "original"
 """What a study writes for the original size (TOML has no null)."""
 
 _VALUE, _LIST, _RANGE = SHAPES
+
+AS_GIVEN = PlainSerializer(lambda value: value)
+"""Annotation of a type whose values are written as they are."""
 
 
 class RateRange(Part):
@@ -68,7 +72,7 @@ class RateRange(Part):
     def of(cls, parameter: Parameter, name: str) -> type[Self]:
         """The model of ranges of ``parameter``, under ``name`` in the JSON Schema."""
         end = (value_of(parameter), Field())
-        step: Any = (int, Field(ge=1)) if parameter.integer else (float, Field(gt=0, allow_inf_nan=False))
+        step: Any = (int, Field(ge=1)) if parameter.integer else (FiniteFloat, Field(gt=0))
         return create_model(
             name,
             __base__=cls,
@@ -95,14 +99,21 @@ def value_of(parameter: Parameter) -> Any:
     """The type of one value of ``parameter``."""
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        if not parameter.accepts(value) or (isinstance(value, float) and not math.isfinite(value)):
+        try:
+            handler(value)
+            accepted = parameter.accepts(value)
+        except ValidationError:
+            accepted = False
+        if not accepted:
             raise fail(wrong_value(value, parameter))
         return value
 
     if parameter.choices is not None:
         return Annotated[Literal[tuple(parameter.choices)], WrapValidator(check)]
-    number = int if parameter.integer else float
-    return Annotated[number, Field(ge=parameter.minimum, le=parameter.maximum), WrapValidator(check)]
+    number = int if parameter.integer else FiniteFloat
+    return Annotated[
+        number, Field(ge=parameter.minimum, le=parameter.maximum), WrapValidator(check), AS_GIVEN
+    ]
 
 
 def sweep_of(value: Any, hint: str, range_: type[RateRange] | None = None) -> Any:
@@ -129,8 +140,9 @@ def list_of(value: Any, hint: str) -> Any:
         if not values:
             raise fail(f"the list is empty, so that nothing would be measured. {hint}")
         # As JSON text, because True and 1 are equal in Python and two different values of an encoder.
+        first_at: dict[str, int] = {}
         texts = [json.dumps(item, sort_keys=True) for item in values]
-        repeated = [i for i, text in enumerate(texts) if text in texts[:i]]
+        repeated = [i for i, text in enumerate(texts) if first_at.setdefault(text, i) != i]
         if repeated:
             raise ProblemsError(
                 Problem((i,), f"{show(values[i])} is given twice; remove one of them") for i in repeated
