@@ -19,6 +19,7 @@ from codecstudy.results import (
     QualityRecord,
     QualityResults,
     RunInfo,
+    StopReason,
     records_to_frame,
 )
 from codecstudy.types import Setting
@@ -68,6 +69,7 @@ def make_results(records: list[QualityRecord]) -> QualityResults:
         tool_versions={"avif": "libaom 3"},
         measurements=records,
         run=RunInfo(2, 30.0, 1.5, 1, 1, "hashed", 0, "CPU", "Linux"),
+        stop_reason=StopReason.COMPLETED,
     )
 
 

@@ -31,10 +31,20 @@ def available_memory() -> int:
         for limit_name, used_name, cache_name in _MEMORY_NAMES:
             limit, used = _read_number(group / limit_name), _read_number(group / used_name)
             if limit is not None and used is not None:
-                # Files that were read stay in memory and count as used until somebody wants the room.
-                left = limit - used + _read_statistic(group / "memory.stat", cache_name)
+                # The content of files that were read stays in memory, and counts as used, until memory is needed.
+                left = limit - used + (_read_field(group / "memory.stat", cache_name) or 0)
                 available = min(available, max(0, left))
     return available
+
+
+def oom_kills() -> int:
+    """Number of processes of this process's cgroup that the kernel has killed for lack of memory; 0 if unknown."""
+    # The innermost cgroup that has the count: v2's memory.events, v1's memory.oom_control.
+    for group in reversed(list(_cgroups("memory"))):
+        for name in ("memory.events", "memory.oom_control"):
+            if (count := _read_field(group / name, "oom_kill")) is not None:
+                return count
+    return 0
 
 
 @cache
@@ -117,10 +127,10 @@ def _read_number(path: Path) -> int | None:
         return None
 
 
-def _read_statistic(path: Path, name: str) -> int:
-    """One of the lines ``name number`` of a file; 0 where there is none."""
+def _read_field(path: Path, name: str) -> int | None:
+    """The number of the line ``name number`` of a file; None if there is none."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.split()[:1] == [name])
     except (OSError, ValueError, IndexError, StopIteration):
-        return 0
+        return None

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     import polars as pl
 
 SCHEMA_VERSION = 1
+
+
+class StopReason(StrEnum):
+    """Why a run ended."""
+
+    COMPLETED = "completed"
+    """All planned images are measured."""
+    TIME_BUDGET = "time_budget"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+
 
 Status = Literal["measured", "skipped", "failed"]
 
@@ -202,6 +214,8 @@ class QualityResults:
     """The study as it was run, with all keys of a study file."""
     complete: bool = True
     incomplete_reason: str | None = None
+    stop_reason: StopReason | None = None
+    """Why the run ended; None in files written before this was recorded, unless they are complete."""
     schema_version: int = SCHEMA_VERSION
     encoders: tuple[EncoderFacts, ...] = ()
     """Facts of the encoders of these records, in their usual order; older files hold none."""
@@ -275,11 +289,12 @@ class QualityResults:
                 measurements=rows,
                 dataset=DatasetInfo(**document.pop("dataset")),
                 run=RunInfo(**document.pop("run")),
+                stop_reason=_stop_reason(document),
                 encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
                 commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
                 **document,
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ResultsError(f"{path}: a damaged results file: {error}") from None
 
     def to_frame(self) -> pl.DataFrame:
@@ -288,6 +303,13 @@ class QualityResults:
         ``extra_args`` is canonical JSON text (null where there are none), so that rows can be grouped by it.
         """
         return records_to_frame(self.measurements)
+
+
+def _stop_reason(document: dict[str, Any]) -> StopReason | None:
+    reason = document.pop("stop_reason", None)
+    if reason is None:
+        return StopReason.COMPLETED if document.get("complete", True) else None
+    return StopReason(reason)
 
 
 def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:

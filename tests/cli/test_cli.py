@@ -99,7 +99,7 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
         (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
         (("run", "demo", "--max-memory", "8"), "write 8G"),
         (("run", "demmo"), "did you mean demo?"),
-        (("run", "demo", "--workers", "0"), "workers"),
+        (("run", "demo", "--workers", "-1"), "workers"),
         (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),
         (("run", "broken.json"), "JSON"),
         (("run", "wrong.toml"), "encoders[0].speed: JPEG has no speed"),

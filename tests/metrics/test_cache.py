@@ -369,15 +369,16 @@ def factory(config):
 """
 SHARE = """
 from codecstudy.metrics import kernels
-from codecstudy.execution.local import Done, WorkerPool
+from codecstudy.execution import Done, running
+from codecstudy.execution.local import LocalExecutor
 kernels.compile_all(["psnr"])
-with WorkerPool("telling:factory", None, 2, environment=kernels.cache_environment()) as pool:
-    pool.start()
+executor = LocalExecutor(2, environment=kernels.cache_environment())
+with running(executor, "telling:factory", None):
     for worker in range(2):
-        pool.submit(worker, worker, None, 60)
+        executor.submit(worker, worker, None, 60)
     told = []
     while len(told) < 2:
-        told += [event.value for event in pool.poll(60) if isinstance(event, Done)]
+        told += [event.value for event in executor.poll(60) if isinstance(event, Done)]
 print(told == [(str(kernels.cache_folder()), True)] * 2, kernels.cache_folder())
 """
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from pathlib import Path
 
 import pytest
 
-from codecstudy.execution.local import WorkerPool
+from codecstudy.execution.local import LocalExecutor
 from codecstudy.metrics import kernels
 from codecstudy.pipeline import events
 from codecstudy.pipeline.runner import PipelineRunner
-from codecstudy.results import QualityResults
+from codecstudy.results import QualityResults, StopReason
 from codecstudy.store import Store
 from support.pipeline_runs import fake, many_photos, saved, study, workers
 
@@ -24,6 +23,7 @@ def test_a_spent_budget_leaves_whole_images_only(root: Path, tmp_path: Path) -> 
     seen: list[events.Event] = []
     results = PipelineRunner(root).run(config, 4.0, images=folder, num_workers=2, on_event=seen.append)
     assert not results.complete
+    assert results.stop_reason is StopReason.TIME_BUDGET
     assert "budget" in str(results.incomplete_reason)
     assert 0 < results.run.images_measured < 200
     assert len(results.measurements) == 3 * results.run.images_measured
@@ -60,6 +60,7 @@ def test_interrupts_leave_valid_results_of_whole_images(root: Path, tmp_path: Pa
 
     results = PipelineRunner(root).run(config, images=folder, num_workers=2, on_event=on_event)
     assert not results.complete
+    assert results.stop_reason is StopReason.INTERRUPTED
     assert "interrupted" in str(results.incomplete_reason)
     assert 2 <= results.run.images_measured <= 6
     assert len(results.measurements) == 3 * results.run.images_measured
@@ -71,14 +72,16 @@ def test_a_second_interrupt_stops_at_once(root: Path, tmp_path: Path) -> None:
     folder = many_photos(tmp_path / "many", 30)
     config = study({"format": fake("HANG"), "quality": [60, 13]})
 
-    def on_event(event: events.Event) -> None:
-        if isinstance(event, events.Finished):
-            os.kill(os.getpid(), signal.SIGTERM)
+    seen: list[events.Event] = []
 
-    timer = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    def on_event(event: events.Event) -> None:
+        seen.append(event)
+        if isinstance(event, events.Finished) and not any(isinstance(e, events.Interrupted) for e in seen):
+            os.kill(os.getpid(), signal.SIGTERM)
+        if event == events.Interrupted(at_once=False):
+            os.kill(os.getpid(), signal.SIGINT)
+
     results = PipelineRunner(root).run(config, images=folder, num_workers=2, on_event=on_event)
-    timer.cancel()
     assert not results.complete
     assert results.run.images_measured == 0
     assert not workers()
@@ -103,7 +106,7 @@ def test_an_interrupt_of_the_compilation_starts_no_worker(
     (photos / "inner" / "d.png").write_bytes((photos / "a.png").read_bytes() + b"more")
     monkeypatch.setattr(kernels, "is_compiled", lambda names: False)
     monkeypatch.setattr(kernels, "compile_all", lambda names, on_progress: signal.raise_signal(signal.SIGINT))
-    monkeypatch.setattr(WorkerPool, "start", lambda pool: pytest.fail("workers are started"))
+    monkeypatch.setattr(LocalExecutor, "start", lambda *_: pytest.fail("workers are started"))
     results = PipelineRunner(root).run(config, images=photos, num_workers=1)
     assert (results.complete, results.run.images_measured) == (False, 3)
     assert str(results.incomplete_reason).startswith("interrupted")

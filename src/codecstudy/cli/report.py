@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from codecstudy.cli.answers import ResultsArgument, load_results, parse_rate
 from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
-from codecstudy.errors import ImageError, ResultsError
+from codecstudy.errors import CodecError, ImageError, ResultsError
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
 
 if TYPE_CHECKING:
     from codecstudy.metrics import butteraugli
-    from codecstudy.metrics.base import Pixels
+    from codecstudy.types import Pixels
 
 
 class SavedFiles:
@@ -50,6 +50,16 @@ class SavedFiles:
                 raise ImageError(f"{path}: {cut}")
             pixels = np.ascontiguousarray(cut.window.of(pixels))
         return pixels
+
+    def decodes(self, encoder: str) -> bool:
+        """Whether ``encoder`` is installed here."""
+        from codecstudy import codecs
+
+        try:
+            codecs.get(encoder)
+        except CodecError:
+            return False
+        return True
 
     def decode(self, encoder: str, data: bytes) -> Pixels:
         """Decode a file that ``encoder`` made."""

@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ from codecstudy.cli.app import (
 )
 from codecstudy.cli.display import count, display_for, duration
 from codecstudy.errors import ResultsError, StudyError, did_you_mean
-from codecstudy.results import QualityResults
+from codecstudy.results import QualityResults, StopReason
 
 MAX_REASONS = 50
 """Reasons of failures that the summary lists; results files have them all."""
@@ -80,7 +80,12 @@ def run(
         typer.Option("--time-budget", help="Wall-clock time after which no image starts: 90s, 30m, 1h30m."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Worker processes; default: the CPUs you may use.")
+        int | None,
+        typer.Option(
+            "--workers",
+            min=0,
+            help="Worker processes; default: the CPUs you may use. 0: run in this process, for debugging.",
+        ),
     ] = None,
     save_artifacts: Annotated[
         bool, typer.Option("--save-artifacts", help="Keep encoded files under data/encoded/.")
@@ -109,17 +114,17 @@ def run(
     """Run a study: encode and measure every image with every setting, and save the results."""
     execute(
         study,
-        images=images,
         root=root,
         time_budget=time_budget,
         workers=workers,
         save_artifacts=save_artifacts,
-        fresh=fresh,
-        task_timeout=task_timeout,
-        max_memory=max_memory,
         dry_run=dry_run,
         quiet=quiet,
         as_json=as_json,
+        images=images,
+        fresh=fresh,
+        task_timeout=task_timeout,
+        max_memory=None if max_memory is None else parse_size(max_memory),
     )
 
 
@@ -146,34 +151,44 @@ def execute(
     study: str,
     *,
     root: Path,
-    images: Path | None = None,
     time_budget: str | None = None,
     workers: int | None = None,
     save_artifacts: bool = False,
-    fresh: bool = False,
-    task_timeout: float | None = None,
-    max_memory: str | None = None,
     dry_run: bool = False,
     quiet: bool = False,
     as_json: bool = False,
+    **further: Any,
 ) -> QualityResults | None:
-    """Run one study as the options say and show it; gives its results, None for a look ahead.
+    """Run one study and show it.
 
-    Leaves with the exit code that fits where the run was interrupted or had failures.
+    Args:
+        study: Study file, or id of a study.
+        root: Workspace.
+        time_budget: As the user wrote it.
+        workers: Number of worker processes.
+        save_artifacts: Keep the encoded files.
+        dry_run: Only show what would be done.
+        quiet: Print nothing but errors.
+        as_json: Print the summary as JSON.
+        **further: Fields of :class:`codecstudy.pipeline.RunOptions`.
+
+    Returns:
+        The results; None for a dry run.
+
+    Raises:
+        typer.Exit: The run was interrupted or had failures.
     """
-    from codecstudy.pipeline import PipelineRunner, parse_time_budget
+    from codecstudy.pipeline import PipelineRunner, RunOptions, parse_time_budget
     from codecstudy.study import StudyConfig
 
     config, study_file = find_study(study, root)
     assert isinstance(config, StudyConfig)
     runner = PipelineRunner(root)
     budget = None if time_budget is None else parse_time_budget(time_budget)
-    memory = None if max_memory is None else parse_size(max_memory)
+    options = RunOptions(**further, command=shlex.join(["codecstudy", *sys.argv[1:]]), study_file=study_file)
 
     if dry_run:
-        started = runner.preview(
-            config, budget, workers, images=images, fresh=fresh, save_artifacts=save_artifacts
-        )
+        started = runner.preview(config, budget, workers, save_artifacts=save_artifacts, options=options)
         if as_json:
             print_json({name: getattr(started, name) for name in started.__slots__})
         elif not quiet:
@@ -199,7 +214,7 @@ def execute(
         return None
 
     if not quiet:
-        _warn_of_replacement(runner.results_path(config.id), images)
+        _warn_of_replacement(runner.results_path(config.id), options.images)
 
     with display_for(err, quiet) as display:
         results = runner.run(
@@ -207,19 +222,14 @@ def execute(
             budget,
             save_artifacts,
             workers,
-            images=images,
+            options=options,
             on_event=display,
-            fresh=fresh,
-            task_timeout=task_timeout,
-            max_memory=memory,
-            command=shlex.join(["codecstudy", *sys.argv[1:]]),
-            study_file=study_file,
         )
     _conclude(results, str(runner.results_path(config.id)), quiet, as_json)
     return results
 
 
-def _warn_of_replacement(path: Path, images: Path | None) -> None:
+def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
     """Say so where another folder's results are about to be replaced: reports beside them would not fit."""
     if images is None or not path.exists():
         return
@@ -227,7 +237,7 @@ def _warn_of_replacement(path: Path, images: Path | None) -> None:
         before = QualityResults.load(path).dataset.path
     except ResultsError:
         return
-    if Path(before).resolve() != images.resolve():
+    if Path(before).resolve() != Path(images).resolve():
         err.print(
             f"note: replaces the results of this study on {visible(before)} (what was measured stays known); "
             "give each set of images a workspace of its own with --root",
@@ -266,7 +276,7 @@ def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) ->
                 highlight=False,
                 soft_wrap=True,
             )
-    if results.incomplete_reason and results.incomplete_reason.startswith("interrupted"):
+    if results.stop_reason is StopReason.INTERRUPTED:
         raise typer.Exit(EXIT_INTERRUPTED)
     failed = sum(record.status == "failed" for record in results.measurements)
     if failed:

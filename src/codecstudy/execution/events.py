@@ -1,4 +1,4 @@
-"""What a pool of workers reports."""
+"""What an executor reports."""
 
 from __future__ import annotations
 
@@ -37,20 +37,12 @@ class Done:
     wall_seconds: float
     peak_rss: int | None
     """Peak resident bytes of the worker process, without its children, during the task (Linux) or its whole
-    life (elsewhere); None where the system does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """Tasks that a worker has given back unstarted, as ``recall`` asked."""
-
-    worker: int
-    tasks: tuple[Hashable, ...]
+    life (elsewhere); None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A worker is gone, with its process tree and all it held; ``replace`` starts another."""
+    """A worker is gone, with its process tree and all its tasks; ``replace`` starts another."""
 
     worker: int
     running: Hashable | None
@@ -58,16 +50,17 @@ class Died:
     queued: tuple[Hashable, ...]
     """Tasks that it had not started."""
     reason: DeathReason
-    """``timeout``: this pool has ended it for a deadline. ``memory``: it died of SIGKILL and the cgroup
-    counts a kill for memory, or it said on standard error that it got none. Else ``crash``; also where
-    memory is the cause and nothing tells, as with a null pointer that a library did not check."""
+    """``timeout``: the executor ended it because a deadline had passed. ``memory``: it was killed by SIGKILL and
+    the cgroup counts an out-of-memory kill, or it reported on standard error that it could not allocate memory.
+    Else ``crash``; also if memory was the cause and nothing indicates it, as with a null pointer that a library
+    did not check."""
     signal_name: str | None
     exit_code: int | None
     detail: str
-    """What the pool saw, if anything, and the end of standard error since the task's start; or the traceback
+    """What the executor saw, if anything, and the end of standard error since the task's start; or the traceback
     of a handler that could not be made."""
     was_ready: bool = True
     """False: it died while starting. Workers that keep doing so have a broken handler."""
 
 
-Event = Ready | Done | Recalled | Died
+Event = Ready | Done | Died

@@ -1,6 +1,6 @@
 """One task to one outcome: encode, decode once, score everything.
 
-A :class:`Bench` lives in a worker process. It keeps the source that it has open (decoded once), the size that
+A :class:`Measurer` lives in a worker process. It keeps the source that it has open (decoded once), the size that
 is in work (resized or cropped once) and the metrics' reference sides (prepared once), so that tasks that come
 in the study's order pay for their own encode, decode and scores alone.
 """
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class BenchConfig:
+class MeasurerConfig:
     """What all tasks of a run share; crosses the process boundary once per worker."""
 
     folder: str
@@ -43,13 +43,13 @@ class BenchConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One task as a worker gets it."""
+class MeasureRequest:
+    """One task, as an executor sends it to a worker."""
 
     image: str
     """Path of the source, relative to the dataset's folder."""
     setting: int
-    """Index into :attr:`BenchConfig.settings`."""
+    """Index into :attr:`MeasurerConfig.settings`."""
     artifact: str | None = None
     """Where to keep the encoded file, or None."""
     sha256: str | None = None
@@ -58,7 +58,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What it cost to make the source ready for this task, where that was not done already."""
+    """What it cost to open the source for this task, if it was not open already."""
 
     seconds: float
     cpu_seconds: float
@@ -66,7 +66,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker says of one task."""
+    """The answer to a request."""
 
     outcome: Outcome
     opening: Opening | None = None
@@ -89,10 +89,10 @@ class _FailedError(Exception):
         self.kind: FailureKind = kind
 
 
-class Bench:
-    """Takes jobs one after the other and gives a report for each; never raises for what a job does."""
+class Measurer:
+    """Takes requests one after the other and returns a report for each; no request makes it raise."""
 
-    def __init__(self, config: BenchConfig) -> None:
+    def __init__(self, config: MeasurerConfig) -> None:
         for reference in config.plugins:
             codecs.register(reference)
         self._config = config
@@ -108,37 +108,37 @@ class Bench:
         selftest.check_metrics(self._config.metrics)
         selftest.check_chain(self._encoders)
 
-    def __call__(self, job: Job) -> Report:
-        """Carry out one job."""
-        setting = self._config.settings[job.setting]
+    def __call__(self, request: MeasureRequest) -> Report:
+        """Measure one task."""
+        setting = self._config.settings[request.setting]
         opening: Opening | None = None
         try:
             stage: _Stage | str
-            if self._image == job.image and self._stage and self._stage.size == _size(setting):
+            if self._image == request.image and self._stage and self._stage.size == _size(setting):
                 stage = self._stage
             else:
                 wall, cpu = time.perf_counter(), time.process_time()
-                stage = self._open(job, setting)
+                stage = self._open(request, setting)
                 opening = Opening(time.perf_counter() - wall, time.process_time() - cpu)
             if isinstance(stage, str):
                 return Report(Skip(stage, self._notes()), opening)
-            return Report(self._measure(stage, setting, job.artifact), opening)
+            return Report(self._measure(stage, setting, request.artifact), opening)
         except _FailedError as failed:
             return Report(Failure(failed.kind, str(failed), self._notes()), opening)
 
     def _notes(self) -> tuple[str, ...]:
         return self._source.notes if self._source else ()
 
-    def _open(self, job: Job, setting: Setting) -> _Stage | str:
+    def _open(self, request: MeasureRequest, setting: Setting) -> _Stage | str:
         """The source at the setting's size, or why that size does not apply to it."""
         self._stage = None
-        if job.image != self._image:
-            self._image, self._source, self._refusal = job.image, None, None
-            path = Path(self._config.folder, job.image)
+        if request.image != self._image:
+            self._image, self._source, self._refusal = request.image, None, None
+            path = Path(self._config.folder, request.image)
             try:
                 source = _attempt("source", images.load, path, self._config.max_pixels)
                 # Read after the pixels, so that a change at any time in between is noticed.
-                if job.sha256 not in (None, _attempt("source", images.content_hash, path)):
+                if request.sha256 not in (None, _attempt("source", images.content_hash, path)):
                     raise _FailedError("source", "the file has changed while the run went on; run again")
                 self._source = source
             except _FailedError as refusal:
@@ -213,11 +213,11 @@ class Bench:
         )
 
 
-def make_bench(config: BenchConfig) -> Bench:
-    """A bench that is ready to measure: what a worker process runs first."""
-    bench = Bench(config)
-    bench.warm()
-    return bench
+def make_measurer(config: MeasurerConfig) -> Measurer:
+    """A measurer that is ready: the handler that executors run."""
+    measurer = Measurer(config)
+    measurer.warm()
+    return measurer
 
 
 def _size(setting: Setting) -> tuple[int | None, int | None]:
@@ -230,7 +230,7 @@ def _too_small(pixels: Pixels, edge: int) -> str:
 
 
 def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T:
-    """Call ``step``; whatever it raises becomes a failure of this kind, in words."""
+    """Call ``step``; whatever it raises becomes a failure of this kind."""
     try:
         return step(*arguments)
     except MemoryError:
@@ -238,10 +238,10 @@ def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T
     except CodecstudyError as error:
         raise _FailedError(kind, str(error)) from None
     except Exception as error:
-        raise _FailedError(kind, f"{type(error).__name__}: {_words(error)}") from None
+        raise _FailedError(kind, f"{type(error).__name__}: {_message(error)}") from None
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     # An exception's own __str__ may fail, too; a failure must still end as a record.
     try:
         return " ".join(str(error).split())[:500]

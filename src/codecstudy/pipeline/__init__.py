@@ -1,6 +1,7 @@
-"""Runs studies: plan, subtract what is known, schedule, measure, store, save results."""
+"""Runs studies: plan, subtract what is known, schedule and measure, save."""
 
+from codecstudy.pipeline.options import RunOptions
 from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.study.time_budget import parse_time_budget
 
-__all__ = ["PipelineRunner", "parse_time_budget"]
+__all__ = ["PipelineRunner", "RunOptions", "parse_time_budget"]

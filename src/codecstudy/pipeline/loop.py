@@ -1,4 +1,4 @@
-"""The running part of a run: feeds workers what the schedule says and files what they report."""
+"""The loop between schedule and executor: hands out tasks, and records what becomes of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from codecstudy.errors import CodecstudyError
-from codecstudy.execution.local import Died, Done, HandlerError, Ready, Recalled, WorkerPool
-from codecstudy.execution.local import Event as WorkerEvent
+from codecstudy.execution import Died, Done, Event, Executor, HandlerError, Ready
 from codecstudy.measurement.measurer import Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
@@ -22,13 +21,13 @@ from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
 log = logging.getLogger(__name__)
 
 QUEUE = 2
-"""Tasks that a worker holds: the one that runs and the next, so that it never waits for this process."""
+"""Tasks that a worker has: the running one and the next, so that it never waits for this process."""
 POLL_SECONDS = 0.1
 COMMIT_SECONDS = 0.5
-FRUITLESS_STARTS = 3
-"""Workers in a row that may fail before they are ready, until the run gives up: the installation is broken."""
-KILLED_STARTS = 30
-"""The same for workers that something outside kills, which says nothing about the installation."""
+MAX_FAILED_STARTS = 3
+"""Workers in a row that may fail before they are ready. Then the run gives up: the installation is broken."""
+MAX_KILLED_STARTS = 30
+"""The same for workers that are killed from outside, which says nothing about the installation."""
 
 
 @dataclass(slots=True)
@@ -42,26 +41,25 @@ class Totals:
 
 
 @dataclass(slots=True)
-class Session:
-    """One run's traffic between the schedule, the workers and the store."""
+class Loop:
+    """One run's traffic between the schedule, the executor and the store."""
 
     plan: Plan
     scheduler: Scheduler
     costs: CostModel
-    pool: WorkerPool
+    executor: Executor
     store: Store
     emit: Callable[[events.Event], None]
     interrupts: Interrupts
     outcomes: dict[tuple[int, int], Outcome]
     """All outcomes so far by (source, setting) index: those the store knew, and those of this run."""
     started: float
-    workers: int
     task_timeout: float | None = None
     max_memory: int | None = None
     totals: Totals = field(default_factory=Totals)
     _queues: dict[int, deque[Task]] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
-    _fruitless: float = 0.0
+    _failed_starts: float = 0.0
     _budget_told: bool = False
     _interrupts_seen: int = 0
     _committed: float = 0.0
@@ -72,9 +70,8 @@ class Session:
             known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
             self._left[s] = len(self.plan.settings) - known
             self.totals.images_done += self._left[s] == 0
-        self.pool.start()
         while not self.scheduler.done(self._now()) and not self._stop_at_once():
-            for event in self.pool.poll(POLL_SECONDS):
+            for event in self.executor.poll(POLL_SECONDS):
                 self._handle(event)
             self._feed(*self._queues)
             self._tell_budget()
@@ -105,8 +102,8 @@ class Session:
                 self._queues[worker].append(task)
                 if given.helping:
                     self.emit(events.Helped(worker, self.plan.sources[task.source].image))
-                job = self.plan.job(task.source, task.setting)
-                self.pool.submit(worker, task, job, self._deadline(task, given.opens))
+                request = self.plan.request(task.source, task.setting)
+                self.executor.submit(worker, task, request, self._deadline(task, given.opens))
 
     def _tell_budget(self) -> None:
         progress = self.scheduler.progress(self._now())
@@ -127,22 +124,20 @@ class Session:
     def _megapixels(self, task: Task) -> float:
         return self.plan.sources[task.source].megapixels(self.plan.settings[task.setting])
 
-    def _handle(self, event: WorkerEvent) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case Ready(worker):
-                self._fruitless = 0.0
+                self._failed_starts = 0.0
                 self._queues[worker] = deque()
                 self._feed(worker)
             case Done(worker, task, value, seconds, peak_rss):
                 assert isinstance(task, Task)
                 self._queues[worker].remove(task)
                 self._done(worker, task, value, seconds, peak_rss)
-                # The schedule asks for this worker first, so that it keeps the room its source has.
+                # This worker is asked for first, so that it keeps the memory of its source.
                 self._feed(worker)
             case Died():
                 self._died(event)
-            case Recalled():
-                pass  # nothing here recalls tasks
 
     def _done(self, worker: int, task: Task, value: object, seconds: float, peak_rss: int | None) -> None:
         megapixels = self._megapixels(task)
@@ -164,9 +159,9 @@ class Session:
             self.scheduler.finished(worker, task, self._now(), own)
         else:
             self.scheduler.failed(worker, task, self._now())
-        self._file(worker, task, outcome, seconds)
+        self._record(worker, task, outcome, seconds)
 
-    def _file(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
+    def _record(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
         source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
         self.outcomes[task.source, task.setting] = outcome
         self.store.add(self.plan.identity(source, setting), outcome)
@@ -198,8 +193,10 @@ class Session:
         log.warning("worker %d: %s: %s", death.worker, reason, death.detail)
         queue = self._queues.pop(death.worker, None)
         if queue is None:
-            self._fruitless += FRUITLESS_STARTS / KILLED_STARTS if death.signal_name == "SIGKILL" else 1
-            if self._fruitless >= FRUITLESS_STARTS:
+            self._failed_starts += (
+                MAX_FAILED_STARTS / MAX_KILLED_STARTS if death.signal_name == "SIGKILL" else 1
+            )
+            if self._failed_starts >= MAX_FAILED_STARTS:
                 raise CodecstudyError(self._cannot_start(reason, death.detail))
         else:
             running = death.running if isinstance(death.running, Task) else None
@@ -207,8 +204,8 @@ class Session:
             # Its replacement has the same name, and is asked for once it is ready.
             self.scheduler.add_worker(death.worker)
             if given_up is not None:
-                self._file(death.worker, given_up, Failure(death.reason, reason), 0.0)
-        self.pool.replace(death.worker)
+                self._record(death.worker, given_up, Failure(death.reason, reason), 0.0)
+        self.executor.replace(death.worker)
         self.emit(events.WorkerReplaced(death.worker, reason))
 
     def _cannot_start(self, reason: str, said: str) -> str:
@@ -219,7 +216,7 @@ class Session:
         return f"{text} The last one said:\n{said}" if said else text
 
     def _release(self, death: Died, running: Task | None, queue: deque[Task]) -> Task | None:
-        """Give a dead worker's tasks back to the schedule; the one that is not to be tried again, if any."""
+        """Give a dead worker's tasks back to the schedule; returns the one not to be tried again, if any."""
         if running is not None and death.reason == "timeout":
             # A second try would cost the whole deadline again.
             self.scheduler.failed(death.worker, running, self._now())
@@ -230,7 +227,7 @@ class Session:
 
 
 def _unexpected(value: object) -> Failure:
-    """What a worker says when even a bench's own care did not catch an error."""
+    """The outcome of an error that the measurer itself did not catch."""
     assert isinstance(value, HandlerError)
     log.error("%s", value.traceback)
     kind: FailureKind = "memory" if value.kind == "MemoryError" else "crash"
@@ -238,7 +235,7 @@ def _unexpected(value: object) -> Failure:
 
 
 def _how(death: Died) -> str:
-    """How a worker ended, in words that are the same each time: they go into records."""
+    """How a worker ended, always in the same words: they go into records."""
     if death.reason == "timeout":
         return "ran over its deadline and was ended"
     if death.signal_name is not None:

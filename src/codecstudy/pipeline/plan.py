@@ -13,7 +13,7 @@ from codecstudy.datasets import Dataset
 from codecstudy.images.header import dimensions, version
 from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
-from codecstudy.measurement.measurer import Job
+from codecstudy.measurement.measurer import MeasureRequest
 from codecstudy.results import QualityRecord
 from codecstudy.sampling import order_images
 from codecstudy.store import Store, task_key
@@ -105,11 +105,13 @@ class Plan:
             chosen, name, suffix, codecs.get(chosen.encoder).facts.extension
         )
 
-    def job(self, source: int, setting: int) -> Job:
+    def request(self, source: int, setting: int) -> MeasureRequest:
         """One task as a worker gets it."""
         chosen = self.sources[source]
         artifact = self.artifact(chosen, setting)
-        return Job(chosen.image, setting, None if artifact is None else str(artifact), chosen.sha256)
+        return MeasureRequest(
+            chosen.image, setting, None if artifact is None else str(artifact), chosen.sha256
+        )
 
     def records(self, outcomes: Mapping[tuple[int, int], Outcome], root: Path) -> list[QualityRecord]:
         """The records of all whole images: those with an outcome for every setting."""

@@ -1,50 +1,83 @@
-"""Runs studies: plan - known -> schedule -> workers -> store -> results."""
+"""Runs studies: plan, subtract what is known, schedule and measure, save."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from codecstudy import codecs, host, metrics
 from codecstudy.datasets import Dataset, open_dataset, open_folder
-from codecstudy.execution.local import WorkerPool
+from codecstudy.execution import Executor, InlineExecutor, running
 from codecstudy.files import write_atomically
 from codecstudy.measurement import selftest
-from codecstudy.measurement.measurer import BenchConfig
+from codecstudy.measurement.measurer import MeasurerConfig
 from codecstudy.metrics import kernels
-from codecstudy.pipeline import events, workload
+from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
-from codecstudy.pipeline.loop import Session
+from codecstudy.pipeline.loop import Loop
+from codecstudy.pipeline.options import RunOptions, check_positive
 from codecstudy.pipeline.plan import Plan, make_plan
-from codecstudy.results import DatasetInfo, QualityResults, RunInfo
+from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
+from codecstudy.results import DatasetInfo, QualityResults, RunInfo, StopReason
 from codecstudy.schedule import CostModel, MemoryLimit, Scheduler, SourceWork, TimeBudget
 from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
-from codecstudy.study.time_budget import parse_time_budget
 from codecstudy.types import Outcome
 
-__all__ = ["PipelineRunner", "parse_time_budget"]
-
 MEMORY_SHARE = 0.8
-"""Part of the available memory that a run may fill where none is given."""
+"""Part of the available memory that a run may use if no limit is given."""
+
+MEASURER = "codecstudy.measurement.measurer:make_measurer"
+"""What executors run."""
 
 
-def _ignore(event: events.Event) -> None:
-    """What a run without ``on_event`` does with its events."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that has not started: what is to be done, what is known, and what is left."""
+
+    plan: Plan
+    outcomes: dict[tuple[int, int], Outcome]
+    """Known outcomes by (source, setting) index; a run adds its own."""
+    work: list[SourceWork]
+    costs: CostModel
+    workers: int
+    budget: float | None
+
+    def started(self) -> events.Started:
+        """The run as its first event describes it."""
+        plan = self.plan
+        return events.Started(
+            study_id=plan.config.id,
+            images=len(plan.sources),
+            settings=len(plan.settings),
+            tasks=sum(len(source.settings) for source in self.work),
+            known=len(self.outcomes),
+            workers=self.workers,
+            time_budget=self.budget,
+            megapixels=sum(source.width * source.height for source in plan.sources) / 1e6,
+            estimated_seconds=estimated_seconds(self.work, self.costs) / self.workers,
+        )
 
 
 class PipelineRunner:
     """Runs studies in one workspace.
 
-    ``project_root`` is the workspace's folder: datasets, results and the measurement store lie below it, as
-    ``docs/reference.md`` lists them. It is made where it does not exist.
+    Args:
+        project_root: Folder of the workspace: datasets, results and the measurement store lie below it, as
+            ``docs/reference.md`` lists them. It is created if it does not exist.
+        executor: What runs the tasks. Default: worker processes on this machine, or this process where
+            ``num_workers`` is 0.
     """
 
-    def __init__(self, project_root: Path | str) -> None:
+    def __init__(self, project_root: Path | str, executor: Executor | None = None) -> None:
         self.root = Path(project_root).resolve()
+        self._executor = executor
 
     def results_path(self, study_id: str) -> Path:
         """Where a study's results are written."""
@@ -57,121 +90,164 @@ class PipelineRunner:
         save_artifacts: bool = False,
         num_workers: int | None = None,
         *,
-        images: Path | str | None = None,
-        on_event: Callable[[events.Event], None] | None = None,
-        fresh: bool = False,
-        task_timeout: float | None = None,
-        max_memory: int | None = None,
-        command: str | None = None,
-        study_file: str | None = None,
+        options: RunOptions | None = None,
+        **further: Any,
     ) -> QualityResults:
         """Measure a study and save its results.
 
-        Every image is encoded with every setting, decoded once and scored, in ``num_workers`` processes (None:
-        the CPUs that this process may use). After ``time_budget`` seconds (None: the study's own, or no limit)
-        no further image starts, and the images in flight complete. What the store knows is not measured again
-        unless ``fresh``. Ctrl-C or SIGTERM ends a run as a spent budget does, the second one at once; before the
-        first image has started there is nothing to complete, and it is a ``KeyboardInterrupt``.
-
-        ``images`` is a folder that takes the place of the study's dataset; ``save_artifacts`` keeps the encoded
-        files under ``data/encoded/<study_id>/``; ``task_timeout`` is the seconds one task may take (None: 20
-        times its estimate, at least 60); ``max_memory`` the bytes that all workers may fill together (None:
-        80 % of what is available); ``command`` and ``study_file`` are noted in the results.
+        Every image is encoded with every setting, decoded once and scored. After ``time_budget`` seconds no further
+        image starts, and the images that were started complete. What the store knows is not measured again. Ctrl-C
+        or SIGTERM ends a run as a spent budget does, the second one at once; before the first image has started
+        there is nothing to complete, and it is a ``KeyboardInterrupt``.
 
         A task that fails is a record with its reason, and the run goes on. An error that ends the whole run
-        (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after what was measured
-        until then has been saved as incomplete results. Raises ``ValueError`` where the
-        dataset is not configured or an option is out of range, ``FileNotFoundError`` where the dataset is not
-        downloaded or holds no images, and :class:`codecstudy.errors.StoreError` where the store cannot be used.
+        (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after the measurements made
+        until then have been saved as incomplete results.
+
+        Args:
+            config: The study.
+            time_budget: Wall seconds; None: the study's own, or no limit.
+            save_artifacts: Keep the encoded files under ``data/encoded/<study_id>/``.
+            num_workers: Number of worker processes; None: the CPUs that this process may use, or the capacity of
+                the given executor. 0: run in this process.
+            options: Further options.
+            **further: Fields of :class:`RunOptions`, given directly: ``images=folder``.
+
+        Returns:
+            All records of whole images.
+
+        Raises:
+            ValueError: The dataset is not configured, or an option is out of range.
+            FileNotFoundError: The dataset is not downloaded or holds no images.
+            codecstudy.errors.StoreError: The store cannot be used.
         """
         started = time.monotonic()
-        emit = on_event or _ignore
-        budget = time_budget if time_budget is not None else config.time_budget
-        workers = host.usable_cpus() if num_workers is None else num_workers
-        _check_options(budget, workers, task_timeout, max_memory)
-        dataset = self._dataset(config, images)
+        options = dataclasses.replace(options or RunOptions(), **further)
+        workers = self._workers(num_workers)
+        dataset = self._dataset(config, time_budget, options)
         # Encoders of others run in workers alone, which try them too and where they can do no harm.
         used = dict.fromkeys(s.encoder for s in config.settings())
         selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
-
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
-            plan = self._plan(config, dataset, store, save_artifacts)
-            outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
-            store.commit()
-            work = workload.left(plan, outcomes)
-            costs = workload.cost_model(plan)
-            workers = max(1, min(workers, sum(len(source.settings) for source in work)))
-            emit(_started_event(plan, work, costs, workers, budget, len(outcomes)))
-            session = Session(
-                plan=plan,
-                scheduler=Scheduler(
-                    work,
-                    costs,
-                    range(workers),
-                    budget=None if budget is None else TimeBudget(budget),
-                    # With less than one worker needs, workers take turns.
-                    memory=MemoryLimit(max_memory or max(1, int(MEMORY_SHARE * host.available_memory()))),
-                ),
-                costs=costs,
-                pool=WorkerPool(
-                    "codecstudy.measurement.measurer:make_bench",
-                    _bench_config(plan),
-                    workers,
-                    memory_limit=max_memory,
-                    environment=kernels.cache_environment(),
-                ),
-                store=store,
-                emit=emit,
-                interrupts=interrupts,
-                outcomes=outcomes,
-                started=started,
-                workers=workers,
-                task_timeout=task_timeout,
-                max_memory=max_memory,
+            prepared = self._prepare(
+                config, dataset, store, time_budget, workers, options.fresh, save_artifacts
             )
-            if work:
+            store.commit()
+            executor = self._executor or _default_executor(num_workers, prepared.workers, options.max_memory)
+            options.on_event(prepared.started())
+            loop = Loop(
+                plan=prepared.plan,
+                scheduler=_scheduler(prepared, options.max_memory),
+                costs=prepared.costs,
+                executor=executor,
+                store=store,
+                emit=options.on_event,
+                interrupts=interrupts,
+                outcomes=prepared.outcomes,
+                started=started,
+                task_timeout=options.task_timeout,
+                max_memory=options.max_memory,
+            )
+            if prepared.work:
                 try:
-                    _compile_kernels(emit)
+                    _compile_kernels(options.on_event)
                 except KeyboardInterrupt:
                     interrupts.request()
             # From here on there is something to lose: signals wait until it is saved.
             interrupts.defer()
-            if work and not interrupts.count:
+            if prepared.work and not interrupts.count:
                 try:
-                    with session.pool:
-                        session.run()
+                    with running(executor, MEASURER, _measurer_config(prepared.plan)):
+                        loop.run()
                 except Exception as error:
                     # Whatever went wrong with the run as a whole, what it has measured is worth keeping.
-                    if session.totals.tasks_done:
-                        self._save(session, budget, command, study_file, stopped=str(error))
+                    if loop.totals.tasks_done:
+                        self._save(prepared, loop, options, error)
                     raise
-            results = self._save(session, budget, command, study_file)
-        emit(
+            results = self._save(prepared, loop, options)
+        options.on_event(
             events.Done(
                 results=results,
                 path=str(self.results_path(config.id)),
                 failures=sum(record.status == "failed" for record in results.measurements),
                 wall_seconds=results.run.wall_seconds,
-                cpu_seconds=session.totals.work,
-                workers=workers,
-                open_cpu_seconds=session.totals.opening,
+                cpu_seconds=loop.totals.work,
+                workers=prepared.workers,
+                open_cpu_seconds=loop.totals.opening,
             )
         )
         return results
 
-    def _save(
+    def preview(
         self,
-        session: Session,
-        budget: float | None,
-        command: str | None,
-        study_file: str | None,
-        stopped: str | None = None,
+        config: StudyConfig,
+        time_budget: float | None = None,
+        num_workers: int | None = None,
+        *,
+        save_artifacts: bool = False,
+        options: RunOptions | None = None,
+        **further: Any,
+    ) -> events.Started:
+        """What :meth:`run` would do, without doing it: images, settings, tasks, and an estimate of the time.
+
+        Takes the arguments of :meth:`run`, and raises as it does.
+        """
+        options = dataclasses.replace(options or RunOptions(), **further)
+        workers = self._workers(num_workers)
+        dataset = self._dataset(config, time_budget, options)
+        path = self.root / "data" / "store.sqlite"
+        with Store(path if path.exists() else IN_MEMORY) as store:
+            return self._prepare(
+                config, dataset, store, time_budget, workers, options.fresh, save_artifacts
+            ).started()
+
+    def _workers(self, num_workers: int | None) -> int:
+        """Number of workers to plan with."""
+        if num_workers is not None and num_workers < 0:
+            raise ValueError(f"num_workers is {num_workers}; give 1 or more, or 0 to run in this process")
+        if self._executor is None:
+            return host.usable_cpus() if num_workers is None else max(1, num_workers)
+        if num_workers not in (None, self._executor.capacity):
+            raise ValueError(
+                f"num_workers is {num_workers}, but the given executor has {self._executor.capacity} workers; "
+                "leave num_workers out"
+            )
+        return self._executor.capacity
+
+    def _dataset(self, config: StudyConfig, time_budget: float | None, options: RunOptions) -> Dataset:
+        check_positive("time_budget", time_budget)
+        if options.images is None:
+            return open_dataset(self.root, config.dataset.id)
+        return open_folder(Path(options.images))
+
+    def _prepare(
+        self,
+        config: StudyConfig,
+        dataset: Dataset,
+        store: Store,
+        time_budget: float | None,
+        workers: int,
+        fresh: bool,
+        save_artifacts: bool,
+    ) -> Prepared:
+        artifact_root = self.root / "data" / "encoded" / config.id if save_artifacts else None
+        plan = make_plan(config, dataset, store, host.fingerprint(), artifact_root=artifact_root)
+        outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
+        budget = time_budget if time_budget is not None else config.time_budget
+        work = remaining_work(plan, outcomes)
+        if self._executor is None:
+            workers = max(1, min(workers, sum(len(source.settings) for source in work)))
+        return Prepared(plan, outcomes, work, cost_model(plan), workers, budget)
+
+    def _save(
+        self, prepared: Prepared, loop: Loop, options: RunOptions, error: Exception | None = None
     ) -> QualityResults:
-        """Write the results so far; ``stopped`` says what ended the run early, if it was an error."""
-        plan = session.plan
+        """Write the results so far; ``error`` is what ended the run, if anything did."""
+        plan = prepared.plan
         config, dataset = plan.config, plan.dataset
-        records = plan.records(session.outcomes, self.root)
+        records = plan.records(loop.outcomes, self.root)
         measured, planned = len(records) // len(plan.settings), len(plan.sources)
+        stop_reason, sentence = _why_stopped(prepared, loop, measured, error)
         results = QualityResults(
             study_id=config.id,
             study_name=config.name or config.id,
@@ -180,23 +256,22 @@ class PipelineRunner:
             tool_versions=plan.tool_versions(),
             measurements=records,
             run=RunInfo(
-                workers=session.workers,
-                time_budget=budget,
-                wall_seconds=round(time.monotonic() - session.started, 3),
+                workers=prepared.workers,
+                time_budget=prepared.budget,
+                wall_seconds=round(time.monotonic() - loop.started, 3),
                 images_planned=planned,
                 images_measured=measured,
                 order=config.dataset.order,
                 seed=config.dataset.seed,
                 cpu=host.cpu_model(),
                 os=host.operating_system(),
-                command=command,
-                study_file=study_file,
+                command=options.command,
+                study_file=options.study_file,
             ),
             study=config.to_dict(),
-            complete=measured == planned,
-            incomplete_reason=_incomplete_reason(
-                measured, planned, stopped, session.interrupts.count, budget
-            ),
+            complete=stop_reason is StopReason.COMPLETED,
+            incomplete_reason=sentence,
+            stop_reason=stop_reason,
             encoders=codecs.facts_of(plan.settings, plan.tool_versions()),
             commands=plan.commands,
         )
@@ -207,51 +282,29 @@ class PipelineRunner:
         write_atomically(path.with_suffix(".parquet"), frame.getvalue())
         return results
 
-    def preview(
-        self,
-        config: StudyConfig,
-        time_budget: float | None = None,
-        num_workers: int | None = None,
-        *,
-        images: Path | str | None = None,
-        fresh: bool = False,
-        save_artifacts: bool = False,
-    ) -> events.Started:
-        """What :meth:`run` would do, without doing it: images, settings, tasks, and an estimate of the time.
 
-        Raises as :meth:`run` does.
-        """
-        budget = time_budget if time_budget is not None else config.time_budget
-        workers = host.usable_cpus() if num_workers is None else num_workers
-        _check_options(budget, workers, None, None)
-        dataset = self._dataset(config, images)
-        path = self.root / "data" / "store.sqlite"
-        with Store(path if path.exists() else IN_MEMORY) as store:
-            plan = self._plan(config, dataset, store, save_artifacts)
-            outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
-            work = workload.left(plan, outcomes)
-            return _started_event(plan, work, workload.cost_model(plan), workers, budget, len(outcomes))
+def _default_executor(num_workers: int | None, workers: int, max_memory: int | None) -> Executor:
+    if num_workers == 0:
+        return InlineExecutor()
+    # Imported here because it exists on POSIX systems only.
+    from codecstudy.execution.local import LocalExecutor
 
-    def _dataset(self, config: StudyConfig, images: Path | str | None) -> Dataset:
-        return open_dataset(self.root, config.dataset.id) if images is None else open_folder(Path(images))
-
-    def _plan(self, config: StudyConfig, dataset: Dataset, store: Store, save_artifacts: bool) -> Plan:
-        artifact_root = self.root / "data" / "encoded" / config.id if save_artifacts else None
-        return make_plan(config, dataset, store, host.fingerprint(), artifact_root=artifact_root)
+    return LocalExecutor(workers, memory_limit=max_memory, environment=kernels.cache_environment())
 
 
-def _check_options(
-    budget: float | None, workers: int, task_timeout: float | None, max_memory: int | None
-) -> None:
-    if workers < 1:
-        raise ValueError(f"num_workers is {workers}; at least one worker is needed")
-    for name, value in (("time_budget", budget), ("task_timeout", task_timeout), ("max_memory", max_memory)):
-        if value is not None and not 0 < value < 1e18:
-            raise ValueError(f"{name} is {value}; it must be more than 0 and less than 1e18")
+def _scheduler(prepared: Prepared, max_memory: int | None) -> Scheduler:
+    return Scheduler(
+        prepared.work,
+        prepared.costs,
+        range(prepared.workers),
+        budget=None if prepared.budget is None else TimeBudget(prepared.budget),
+        # With less than one worker needs, workers take turns.
+        memory=MemoryLimit(max_memory or max(1, int(MEMORY_SHARE * host.available_memory()))),
+    )
 
 
-def _bench_config(plan: Plan) -> BenchConfig:
-    return BenchConfig(
+def _measurer_config(plan: Plan) -> MeasurerConfig:
+    return MeasurerConfig(
         folder=str(plan.dataset.folder),
         settings=plan.settings,
         metrics=metrics.names(),
@@ -271,31 +324,17 @@ def _compile_kernels(emit: Callable[[events.Event], None]) -> None:
     )
 
 
-def _started_event(
-    plan: Plan, work: list[SourceWork], costs: CostModel, workers: int, budget: float | None, known: int
-) -> events.Started:
-    return events.Started(
-        study_id=plan.config.id,
-        images=len(plan.sources),
-        settings=len(plan.settings),
-        tasks=sum(len(source.settings) for source in work),
-        known=known,
-        workers=workers,
-        time_budget=budget,
-        megapixels=sum(source.width * source.height for source in plan.sources) / 1e6,
-        estimated_seconds=workload.seconds(work, costs) / workers,
-    )
-
-
-def _incomplete_reason(
-    measured: int, planned: int, stopped: str | None, interrupts: int, budget: float | None
-) -> str | None:
+def _why_stopped(
+    prepared: Prepared, loop: Loop, measured: int, error: Exception | None
+) -> tuple[StopReason, str | None]:
+    """Why the run ended, and the same as a sentence if images are missing."""
+    planned = len(prepared.plan.sources)
     if measured == planned:
-        return None
-    if stopped is not None:
-        why = f"stopped by an error ({' '.join(stopped.split())})"
-    elif interrupts:
-        why = "interrupted"
+        return StopReason.COMPLETED, None
+    if error is not None:
+        reason, why = StopReason.ERROR, f"stopped by an error ({' '.join(str(error).split())})"
+    elif loop.interrupts.count:
+        reason, why = StopReason.INTERRUPTED, "interrupted"
     else:
-        why = f"the time budget of {budget:g} s was spent"
-    return f"{why}: {measured} of {planned} images"
+        reason, why = StopReason.TIME_BUDGET, f"the time budget of {prepared.budget:g} s was spent"
+    return reason, f"{why}: {measured} of {planned} images"

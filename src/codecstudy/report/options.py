@@ -10,8 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-"""uint8, height x width x 3, sRGB."""
+from codecstudy.types import Pixels
 
 
 class Inspector(Protocol):
@@ -19,6 +18,10 @@ class Inspector(Protocol):
 
     def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
         """The source at ``path`` as it was encoded: resized and cropped as the setting says."""
+        ...
+
+    def decodes(self, encoder: str) -> bool:
+        """Whether files that ``encoder`` made can be decoded here."""
         ...
 
     def decode(self, encoder: str, data: bytes) -> Pixels:

@@ -1,11 +1,11 @@
 """What runs inside a worker process: takes tasks from its pipe, one after the other, and answers.
 
-The pool runs this file by its path, not as a part of the package, so that a worker starts with the standard
+The executor runs this file by its path, not as a part of the package, so that a worker starts with the standard
 library alone, has the parent's ``sys.path``, and never imports the program that the parent was started with
 (a notebook, a script without a main guard). The parent imports it for the wire format.
 
 A frame is a header (magic, kind, length of the body) and a body. Only payloads, values and the first frame
-are pickles; all else has a fixed layout, so that garbage on the pipe is recognised instead of unpickled.
+are pickles; everything else has a fixed layout, so that garbage on the pipe is recognised and not unpickled.
 """
 
 from __future__ import annotations
@@ -33,14 +33,12 @@ MAX_BODY = 1 << 32
 # From the parent.
 HELLO = b"H"  # pickle of (sys.path, handler, pickled config, memory limit in bytes or None)
 TASK = b"T"  # SEQUENCE, then the pickled payload
-RECALL = b"R"
 QUIT = b"Q"
 # To the parent.
 READY = b"r"  # CLOCK
 BROKEN = b"b"  # text: why the handler could not be made
 STARTED = b"s"  # STARTED_BODY
 DONE = b"d"  # DONE_BODY, then the pickled value
-RECALLED = b"c"  # any number of SEQUENCE
 
 SEQUENCE = struct.Struct("<Q")
 CLOCK = struct.Struct("<d")
@@ -64,7 +62,7 @@ def frame(kind: bytes, body: bytes = b"") -> bytes:
 
 
 class CorruptStreamError(Exception):
-    """The bytes on a pipe are no messages."""
+    """The bytes on a pipe are not valid messages."""
 
 
 class FrameReader:
@@ -87,7 +85,9 @@ class FrameReader:
         while len(self._buffer) >= HEADER.size:
             magic, kind, length = HEADER.unpack_from(self._buffer)
             if magic != MAGIC or length > MAX_BODY:
-                raise CorruptStreamError(f"no message starts with {bytes(self._buffer[: HEADER.size])!r}")
+                raise CorruptStreamError(
+                    f"a message does not start with {bytes(self._buffer[: HEADER.size])!r}"
+                )
             end = HEADER.size + length
             if len(self._buffer) < end:
                 return
@@ -100,7 +100,7 @@ class _Connection:
     """The worker's end of the pipe. Sending is safe from several threads."""
 
     def __init__(self, fileno: int) -> None:
-        # What a task starts must not hold the pipe open after this process is gone.
+        # A child process of a task must not hold the pipe open after this process is gone.
         os.set_inheritable(fileno, False)
         self._socket = socket.socket(fileno=fileno)
         self._sending = threading.Lock()
@@ -121,7 +121,7 @@ class _Connection:
 
 
 class _Mailbox:
-    """Tasks that have arrived and not started; the reader thread fills it, the main thread empties it."""
+    """Tasks that have arrived and not started: filled by the reader thread, emptied by the main thread."""
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
@@ -130,17 +130,13 @@ class _Mailbox:
         self._closed = False
 
     def listen(self) -> None:
-        """Read the pipe until it ends: with QUIT in peace, without it because the parent is gone."""
+        """Read the pipe until it ends: with QUIT in order, without it because the parent is gone."""
         try:
             for kind, body in self._connection.receive():
                 with self._changed:
                     if kind == TASK:
                         (sequence,) = SEQUENCE.unpack_from(body)
                         self._tasks.append((sequence, body[SEQUENCE.size :]))
-                    elif kind == RECALL:
-                        taken = b"".join(SEQUENCE.pack(sequence) for sequence, _ in self._tasks)
-                        self._tasks.clear()
-                        self._connection.send(RECALLED, taken)
                     elif kind == QUIT:
                         self._closed = True
                     self._changed.notify()
@@ -148,7 +144,7 @@ class _Mailbox:
                     return
         except (OSError, CorruptStreamError):
             pass
-        except BaseException:  # such as no memory for a payload: a worker that cannot listen is of no use
+        except BaseException:  # such as no memory for a payload: a worker that cannot listen is useless
             traceback.print_exc()
             os._exit(1)
         _die_with_children()
@@ -161,9 +157,8 @@ class _Mailbox:
             if not self._tasks:
                 return None
             sequence, payload = self._tasks.popleft()
-            # Within the lock, so that a recall cannot come between taking the task and saying so.
-            self._connection.send(STARTED, STARTED_BODY.pack(sequence, time.monotonic(), _stderr_size()))
-            return sequence, payload
+        self._connection.send(STARTED, STARTED_BODY.pack(sequence, time.monotonic(), _stderr_size()))
+        return sequence, payload
 
 
 def _die_with_children() -> None:

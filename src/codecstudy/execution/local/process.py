@@ -1,4 +1,4 @@
-"""One worker process as the pool sees it: its pipe, its standard error, its process tree, its memory kills."""
+"""One worker process as its parent sees it: pipe, standard error, process tree, out-of-memory kills."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 
+from codecstudy import host
 from codecstudy.execution.local import child
-from codecstudy.execution.local.guardian import MARK, kill_group, kill_marked
+from codecstudy.execution.local.reaper import MARK, kill_group, kill_marked
 
 SINGLE_THREADED = dict.fromkeys(
     (
@@ -52,7 +53,7 @@ class WorkerProcess:
     """
 
     def __init__(self, hello: bytes, mark: str, folder: Path, environment: Mapping[str, str]) -> None:
-        """``mark``: see ``guardian.MARK``; ``folder``: temporary files of its tasks, removed with it.
+        """``mark``: see ``reaper.MARK``; ``folder``: temporary files of its tasks, removed with it.
 
         ``environment``: variables that it has beyond this process's.
         """
@@ -130,7 +131,7 @@ class WorkerProcess:
     def receive(self, drain: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Whole messages that have arrived; sets ``at_end`` once no more can come.
 
-        ``drain``: all there are; without it a worker that says very much does not keep the pool from the
+        ``drain``: all there are; without it a worker that says very much does not keep the executor from the
         others. Raises ``child.CorruptStreamError``.
         """
         for _ in itertools.count() if drain else range(_READS_AT_ONCE):
@@ -147,7 +148,7 @@ class WorkerProcess:
             self._reader.feed(data)
             yield from self._reader.frames()
             if not drain and len(data) < _SMALL:
-                return  # there is hardly more yet, and asking again costs as much as this answer
+                return  # there is hardly more yet, and another call costs as much as this one
 
     def exited(self) -> bool:
         """Whether the process is dead. It is not reaped yet, so its number still belongs to its group."""
@@ -169,8 +170,8 @@ class WorkerProcess:
         """SIGKILL to the process and all its descendants."""
         self._signal_tree(signal.SIGKILL)
 
-    def kill_strays(self) -> None:
-        """SIGKILL to descendants that left the group and whose parents are dead, found by their mark."""
+    def kill_orphans(self) -> None:
+        """SIGKILL to descendants that left the process group and whose parents are dead, found by their mark."""
         kill_marked(self._mark)
 
     def tree_lives(self) -> bool:
@@ -225,44 +226,16 @@ def tells_of_memory(stderr: str) -> bool:
 class OomKills:
     """Kills by the kernel's out-of-memory killer in this process's cgroup, which the workers share.
 
-    Each counts once. One that hit a worker's child is not told from one that hit a worker, so the next
-    worker that someone kills is then taken for its victim.
+    Each counts once. A kill of a worker's child cannot be told from a kill of a worker, so the next worker that is
+    killed is then taken for its victim.
     """
 
-    def __init__(self, files: Sequence[Path] | None = None) -> None:
-        """``files``: where the count may be, in this order; by default where this process's cgroup has it."""
-        self._files = _oom_files() if files is None else files
-        self._seen = self._count()
+    def __init__(self) -> None:
+        self._seen = host.oom_kills()
 
     def take(self) -> bool:
-        """Whether there was one that has not been taken yet."""
-        if self._count() <= self._seen:
+        """Whether there was a kill that has not been taken yet."""
+        if host.oom_kills() <= self._seen:
             return False
         self._seen += 1
         return True
-
-    def _count(self) -> int:
-        for path in self._files:
-            with contextlib.suppress(OSError, ValueError):
-                for line in path.read_text(encoding="ascii").splitlines():
-                    name, _, number = line.partition(" ")
-                    if name == "oom_kill":
-                        return int(number)
-        return 0
-
-
-def _oom_files() -> list[Path]:
-    """Where the count may be: cgroup v2's memory.events, v1's memory.oom_control, seen from in- or outside."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    files = []
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        for inside in (group.lstrip("/"), ""):
-            if "memory" in controllers.split(","):
-                files.append(Path("/sys/fs/cgroup/memory", inside, "memory.oom_control"))
-            elif not controllers:
-                files.append(Path("/sys/fs/cgroup", inside, "memory.events"))
-    return files

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from codecstudy.report import text
 from codecstudy.report.chart_data import again, significant
 from codecstudy.report.context import Context
-from codecstudy.report.options import Inspector, Pixels
+from codecstudy.report.options import Inspector
 from codecstudy.report.pictures import (
     WHOLE_FILE_LIMIT,
     Picture,
@@ -26,7 +26,7 @@ from codecstudy.report.regions import worst_region
 from codecstudy.report.sections import SectionValues
 from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
-from codecstudy.types import Box
+from codecstudy.types import Box, Pixels
 
 _LOWER = 20.0
 """How far below the target the second SSIMULACRA2 score of the first images is: differences are visible there."""
@@ -104,7 +104,12 @@ def _gallery(
             "--save-artifacts, which repeats every measurement whose file is missing.",
             _with_artifacts(context),
         )
-    wanted = candidates(context, saved, root)
+    encoders = dict.fromkeys(r.encoder for r in saved)
+    unknown = [name for name in encoders if inspector is not None and not inspector.decodes(name)]
+    wanted = candidates(context, (r for r in saved if r.encoder not in unknown), root)
+    titles = [context.encoders.facts(name).title for name in unknown]
+    if titles and not wanted:
+        return None, Note(f"{_not_installed(titles)} here, so there are no images to show.")
     if inspector is None or not wanted:
         return None, Note(
             "The encoded files of this study, or their originals, are no longer where the results say. Run it "
@@ -128,7 +133,7 @@ def _gallery(
             # Decoders raise anything on a damaged file: the report names it and goes on.
             broken.append(f"{name}: {str(error) or type(error).__name__}")
     found = {"pictures": album.uris, "entries": entries} if entries else None
-    return found, _note(len(entries), len(wanted), broken)
+    return found, _note(len(entries), len(wanted), broken, titles)
 
 
 def _mapped(entry: dict[str, Any]) -> float:
@@ -137,10 +142,17 @@ def _mapped(entry: dict[str, Any]) -> float:
     return float(width * height * 1e-6 * sum(len(look["shots"]) for look in entry["looks"]))
 
 
-def _note(shown: int, wanted: int, broken: list[str]) -> Note | None:
+def _not_installed(titles: list[str]) -> str:
+    return f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} not installed"
+
+
+def _note(shown: int, wanted: int, broken: list[str], unknown: list[str]) -> Note | None:
     parts = []
     if shown < wanted:
         parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
+    if unknown:
+        whose = "its" if len(unknown) == 1 else "their"
+        parts.append(f"{_not_installed(unknown)} here, so {whose} files are not shown.")
     if broken:
         parts.append(f"Could not be opened: {'; '.join(broken)}.")
     return Note(" ".join(parts)) if parts else None

@@ -1,12 +1,12 @@
-"""Ends a pool's workers when the process that made them is gone, however it went.
+"""Ends the workers when the process that started them is gone, for whatever reason.
 
 A worker sees by itself that its pipe has ended, but not while a task holds the interpreter's lock; the
 kernel's PR_SET_PDEATHSIG fires when the *thread* that started the worker ends and spares the worker's own
-children. So each pool has a guardian: a small process in a session of its own that waits for its parent to
-vanish, then kills every worker's process group and every process that carries the pool's mark in its
-environment, and removes the pool's temporary folder.
+children. So each executor has a reaper: a small process in a session of its own that waits for its parent to
+vanish, then kills every worker's process group and every process that carries the executor's mark in its
+environment, and removes the executor's temporary folder.
 
-The pool runs this file by its path with the standard library alone.
+The executor runs this file by its path with the standard library alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 MARK = "CODECSTUDY_WORKER"
-"""Environment variable that a worker passes on to all its descendants: ``<pool>.<process>``."""
+"""Environment variable that a worker passes on to all its descendants: ``<executor>.<process>``."""
 PARENT_CHECK_SECONDS = 1.0
 
 
@@ -63,11 +63,11 @@ def kill_group(pid: int, signum: int) -> None:
         os.killpg(pid, signum)
 
 
-class Guardian:
-    """The pool's end of its guardian."""
+class Reaper:
+    """The executor's end of its reaper."""
 
-    def __init__(self, pool: str, folder: Path) -> None:
-        self._arguments = [str(os.getpid()), pool, str(folder)]
+    def __init__(self, executor: str, folder: Path) -> None:
+        self._arguments = [str(os.getpid()), executor, str(folder)]
         self._workers: set[int] = set()
         self._process = self._spawn()
 
@@ -116,8 +116,8 @@ class Guardian:
 
     def _tell(self, text: str) -> None:
         assert self._process.stdin is not None
-        # A pipe that is broken or full means a guardian that is dead or stopped: check() mends the first,
-        # and the workers watch their own pipes besides.
+        # A pipe that is broken or full means a reaper that is dead or stopped: check() replaces a dead one, and
+        # the workers watch their own pipes as well.
         with contextlib.suppress(OSError):
             os.write(self._process.stdin.fileno(), text.encode())
 
@@ -129,7 +129,7 @@ class Guardian:
 
 def main() -> None:
     """Wait until the parent is gone (end of the pipe, or another parent), then end what it has left."""
-    parent, pool, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    parent, executor, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     workers: set[int] = set()
     rest = b""
     # The parent's number is asked for too: a process that the parent has forked may hold the pipe open.
@@ -144,7 +144,7 @@ def main() -> None:
             (workers.add if line.startswith(b"+") else workers.discard)(int(line[1:]))
     for pid in workers:
         kill_group(pid, signal.SIGKILL)
-    kill_marked(pool, prefix=True)
+    kill_marked(executor, prefix=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""One worker of a pool while its process lives: the tasks it holds, what it says, when it must end."""
+"""One worker while its process lives: the tasks it has, what it reports, when it must end."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import time
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-from codecstudy.execution.events import DeathReason, Died, Done, Event, HandlerError, Ready, Recalled
+from codecstudy.execution.events import DeathReason, Died, Done, Event, HandlerError, Ready
 from codecstudy.execution.local import child
 from codecstudy.execution.local.process import OomKills, WorkerProcess, tells_of_memory
 
 UNKILLABLE_SECONDS = 30.0
-"""How long a process may take to die of SIGKILL (it may hang in the kernel) until it is left alone."""
+"""How long a process may take to die after SIGKILL (it may hang in the kernel) before it is given up."""
 ARRIVING_SECONDS = 1.0
-"""How long a deadline waits for the rest of a message of which a part has come."""
+"""How long a deadline waits for the rest of a message that has arrived in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class _Task:
 
 @dataclass(slots=True)
 class _Ending:
-    """Why and until when a worker is on its way out."""
+    """Why a worker is being ended, and until when it has time."""
 
     reason: DeathReason
     note: str
@@ -38,8 +38,8 @@ class _Ending:
     killed_at: float | None = None
 
 
-class Slot:
-    """A worker's number and the process that has it now."""
+class WorkerHandle:
+    """A worker's number and its current process."""
 
     def __init__(self, number: int, process: WorkerProcess, start_limit: float, grace: float) -> None:
         """``start_limit``: seconds to become ready; ``grace``: seconds from SIGTERM to SIGKILL."""
@@ -52,36 +52,31 @@ class Slot:
         # Start of the running task; with none, when the worker last took or gave anything.
         self._since = process.started
         self._ready = False
-        self._deaf = False
+        self._ignore_input = False
         self._broken = ""
         self._stderr_start = 0
         self._ending: _Ending | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether it could leave by itself at once."""
+        """Whether it is ready and has no task, so that it would exit at once if asked to."""
         return self._ready and not self._tasks and self._ending is None
 
     @property
     def ending(self) -> bool:
-        """Whether it is on its way out."""
+        """Whether it is being ended."""
         return self._ending is not None
 
     def submit(self, sequence: int, task: Hashable, deadline: float, payload: bytes) -> None:
-        """Send a task; one that is on its way out keeps it as never started."""
+        """Send a task; for a worker that is being ended it counts as never started."""
         if self._ending is None:
             self.process.send(child.TASK, child.SEQUENCE.pack(sequence) + payload)
         if not self._tasks:
             self._since = time.monotonic()
         self._tasks[sequence] = _Task(task, deadline)
 
-    def recall(self) -> None:
-        """Ask for the tasks that have not started."""
-        if self._ending is None:
-            self.process.send(child.RECALL)
-
     def quit(self) -> None:
-        """Ask an idle worker to leave."""
+        """Ask an idle worker to exit."""
         self.process.send(child.QUIT)
         self._ending = _Ending("crash", "", time.monotonic() + self._grace)
 
@@ -91,29 +86,29 @@ class Slot:
             self._since = time.monotonic()
 
     def read(self, drain: bool = False) -> Iterator[Event]:
-        """Events from the messages that have come."""
+        """Events from the messages that have arrived."""
         try:
-            for kind, body in [] if self._deaf else self.process.receive(drain):
+            for kind, body in [] if self._ignore_input else self.process.receive(drain):
                 event = self._message(kind, body)
                 if event is not None:
                     yield event
         except (child.CorruptStreamError, struct.error, KeyError) as error:
-            self._deaf = True
+            self._ignore_input = True
             if self._ending is None:
-                self.end("crash", f"The worker sent bytes that are no message: {error}.", grace=0.0)
+                self.end("crash", f"The worker sent bytes that are not a message: {error}.", grace=0.0)
         if self.process.at_end and self._ending is None:
-            # It is dying, or a task has closed the pipe.
+            # The process is dying, or a task has closed the pipe.
             self._ending = _Ending("crash", "", time.monotonic() + self._grace)
 
     def look(self) -> Iterator[Event]:
-        """Notice a death that the pipe does not tell, because a child of the worker holds it open."""
+        """Notice a death that the pipe does not show, because a child of the worker holds it open."""
         if self._ending is None and self.process.exited():
             yield from self.read(drain=True)
             if self._ending is None:
                 self._ending = _Ending("crash", "", time.monotonic() + self._grace)
 
     def end(self, reason: DeathReason, note: str, grace: float | None = None) -> None:
-        """Begin to end the process tree: SIGTERM now and SIGKILL after the grace, or SIGKILL at once."""
+        """Start to end the process tree: SIGTERM now and SIGKILL after the grace period, or SIGKILL at once."""
         grace = self._grace if grace is None else grace
         blamed = self._running if reason == "timeout" else None
         self._ending = _Ending(reason, note, time.monotonic() + grace, blamed)
@@ -121,7 +116,7 @@ class Slot:
             self.process.terminate_tree()
 
     def due(self) -> float:
-        """When the next thing must be done about it (``time.monotonic``), if it says nothing before."""
+        """When it must be looked at next (``time.monotonic``), unless it sends something before."""
         if self._ending is not None:
             return 0.0
         if not self._ready:
@@ -133,7 +128,7 @@ class Slot:
         return max(due, self.process.heard + ARRIVING_SECONDS) if self.process.receiving else due
 
     def enforce(self, now: float) -> None:
-        """End it if its deadline has passed; kill it if the grace has."""
+        """End it if its deadline has passed; kill it if its grace period has."""
         if self._ending is not None:
             if self._ending.killed_at is None and now >= self._ending.kill_at:
                 self._ending.killed_at = now
@@ -156,8 +151,8 @@ class Slot:
         killed_at = self._ending.killed_at
         return killed_at is not None and now - killed_at > UNKILLABLE_SECONDS
 
-    def bury(self, oom_kills: OomKills) -> Died:
-        """Reap the process, release what it had, and say what became of its tasks. It must be ``gone``."""
+    def reap(self, oom_kills: OomKills) -> Died:
+        """Reap the process, release its resources, and report its tasks. It must be ``gone``."""
         assert self._ending is not None
         ending, running = self._ending, self._running
         if ending.reason == "timeout":
@@ -169,7 +164,7 @@ class Slot:
         status = self.process.reap() if self.process.exited() else None
         if status is None:
             notes.insert(
-                0, f"Process {self.process.pid} does not end, {UNKILLABLE_SECONDS:g} s after SIGKILL."
+                0, f"Process {self.process.pid} is still alive {UNKILLABLE_SECONDS:g} s after SIGKILL."
             )
         self.process.close()
         reason = ending.reason
@@ -210,12 +205,6 @@ class Slot:
         if kind == child.BROKEN:
             self._broken = body.decode(errors="replace").strip()
             return None
-        if kind == child.RECALLED:
-            numbers = [number for (number,) in child.SEQUENCE.iter_unpack(body)]
-            if self._running in numbers:
-                raise child.CorruptStreamError("a task that has started cannot come back")
-            back = [self._tasks.pop(number).name for number in numbers]
-            return Recalled(self.number, tuple(back))
         raise child.CorruptStreamError(f"there is no message of kind {kind!r}")
 
     def _done(self, body: bytes) -> Done:

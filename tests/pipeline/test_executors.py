@@ -1,0 +1,70 @@
+"""The pipeline with other executors than the default one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from codecstudy.execution import InlineExecutor
+from codecstudy.execution.local import LocalExecutor
+from codecstudy.pipeline import PipelineRunner, RunOptions, events
+from codecstudy.results import StopReason
+from support.pipeline_runs import FOUR, fake, study, timeless, workers
+
+
+def test_a_run_in_this_process_gives_the_same_records(root: Path, photos: Path) -> None:
+    config = study(*FOUR)
+    inline = PipelineRunner(root / "inline").run(config, images=photos, num_workers=0)
+    local = PipelineRunner(root / "local").run(config, images=photos, num_workers=2)
+    assert inline.complete
+    assert timeless(inline.measurements) == timeless(local.measurements)
+    assert inline.run.workers == 1
+
+
+def test_a_run_in_this_process_starts_no_other(root: Path, photos: Path) -> None:
+    seen: list[int] = []
+    config = study({"format": fake("GOOD"), "quality": [50, 60]})
+    PipelineRunner(root).run(
+        config, images=photos, num_workers=0, on_event=lambda event: seen.append(len(workers()))
+    )
+    assert set(seen) == {0}
+
+
+def test_an_error_in_this_process_is_a_record(root: Path, photos: Path) -> None:
+    config = study({"format": fake("RAISE"), "quality": [13, 50]})
+    results = PipelineRunner(root).run(config, images=photos, num_workers=0)
+    assert {(r.quality, r.status) for r in results.measurements} == {(13, "failed"), (50, "measured")}
+
+
+def test_an_interrupt_in_this_process_completes_the_image(root: Path, photos: Path) -> None:
+    config = study({"format": fake("GOOD"), "quality": [40, 50, 60]})
+
+    def on_event(event: events.Event) -> None:
+        if isinstance(event, events.Finished) and event.tasks_done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    results = PipelineRunner(root).run(config, images=photos, num_workers=0, on_event=on_event)
+    assert results.stop_reason is StopReason.INTERRUPTED
+    assert results.run.images_measured == 1
+    assert PipelineRunner(root).run(config, images=photos, num_workers=0).complete
+
+
+@pytest.mark.parametrize("make", [InlineExecutor, lambda: LocalExecutor(2)])
+def test_a_given_executor_runs_several_studies(root: Path, photos: Path, make: type[InlineExecutor]) -> None:
+    executor = make()
+    runner = PipelineRunner(root, executor=executor)
+    for qualities in ([50], [50, 60]):
+        config = study({"format": fake("GOOD"), "quality": qualities})
+        results = runner.run(config, options=RunOptions(images=photos))
+        assert results.complete
+        assert results.run.workers == executor.capacity
+    with pytest.raises(ValueError, match="leave num_workers out"):
+        runner.run(config, images=photos, num_workers=7)
+
+
+def test_an_unknown_option_is_refused_by_name(root: Path, photos: Path) -> None:
+    with pytest.raises(TypeError, match="imges"):
+        PipelineRunner(root).run(study({"format": "jpeg", "quality": 50}), imges=photos)
