@@ -122,6 +122,8 @@ def _words(type_: str, value: object, message: str, context: Mapping[str, Any]) 
             return f"must be a whole number, not {kind(value)}"
         case "float_type" | "finite_number":
             return f"must be a number, not {kind(value)}"
+        case "tuple_type":
+            return f"must be a list, not {kind(value)}"
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"must be an object with keys, not {kind(value)}"
         case "literal_error":
