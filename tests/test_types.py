@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codecstudy.measurement import artifacts
-from codecstudy.types import QUALITY, EncoderFacts, Parameter, RateParameter, Setting
+from codecstudy.types import MAX_LEVELS, QUALITY, EncoderFacts, Parameter, RateParameter, Setting
 
 DISTANCE = RateParameter("distance", finer_is_higher=False, step=0.05, extra=True)
 BITRATE = RateParameter("bitrate", step=0.1)
@@ -98,6 +98,27 @@ def test_a_setting_is_what_is_left_of_it_with_its_rate(
 )
 def test_a_setting_without_a_rate_is_left_whole(setting: Setting) -> None:
     assert setting.split((QUALITY, DISTANCE)) == (setting, None, None)
+
+
+@given(st.lists(st.integers(0, 100), min_size=1))
+def test_a_recommendation_may_name_every_whole_quality_between_the_measured_ones(measured: list[int]) -> None:
+    assert QUALITY.grid(measured) == list(range(min(measured), max(measured) + 1))
+
+
+def test_levels_are_written_as_a_study_would_write_them() -> None:
+    assert DISTANCE.grid([0.0, 0.13, 0.2]) == [0.2, 0.15, 0.13, 0.1, 0.05, 0]
+    assert [type(level) for level in DISTANCE.grid([1.0])] == [int]
+
+
+def test_a_wide_scale_has_a_bounded_number_of_levels() -> None:
+    levels = RateParameter("bits_per_second").grid([1e3 + 1, 5e8])
+    assert len(levels) <= MAX_LEVELS + 2
+    assert (levels[0], levels[-1]) == (1001, 500_000_000)
+
+
+def test_a_step_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="the step of rate parameter 'quality' must be above 0"):
+        RateParameter("quality", step=0)
 
 
 def test_facts_survive_json() -> None:

@@ -216,6 +216,10 @@ class RateParameter:
     extra: bool = False
     """Whether it is an entry of ``extra_args``."""
 
+    def __post_init__(self) -> None:
+        if not self.step > 0:
+            raise ValueError(f"the step of rate parameter {self.name!r} must be above 0, not {self.step}")
+
     def fineness(self, level: float) -> float:
         """``level`` on an axis that rises with quality."""
         return level if self.finer_is_higher else -level
@@ -226,14 +230,23 @@ class RateParameter:
         return int(rounded) if rounded == int(rounded) else rounded
 
     def grid(self, measured: Iterable[float]) -> list[int | float]:
-        """The measured levels and the multiples of the step between them, coarsest first, as :meth:`plain`."""
+        """The measured levels and the multiples of the step between them, coarsest first, as :meth:`plain`.
+
+        Where there would be more than ``MAX_LEVELS``, the step is taken several times.
+        """
         known = {self.plain(level) for level in measured}
-        # The steps' own rounding: 3 * 0.05 is 0.15000000000000002.
-        steps = range(math.ceil(min(known) / self.step), math.floor(max(known) / self.step) + 1)
-        return sorted(known | {self.plain(step * self.step) for step in steps}, key=self.fineness)
+        low, high = min(known), max(known)
+        # Of a rate in bits per second, say, not every bit is of interest.
+        step = self.step * max(1, math.ceil((high - low) / self.step / MAX_LEVELS))
+        # plain: 3 * 0.05 is 0.15000000000000002.
+        between = {self.plain(k * step) for k in range(math.ceil(low / step), math.floor(high / step) + 1)}
+        return sorted(known | between, key=self.fineness)
 
 
 QUALITY = RateParameter("quality")
+
+MAX_LEVELS = 10_000
+"""Most steps between the measured levels of a rate parameter that a recommendation may name."""
 
 MARKERS = ("circle", "square", "triangle", "diamond", "triangle-down", "pentagon", "hexagon", "star")
 """Shapes of the marks in plots."""

@@ -67,6 +67,8 @@ AVIF = {"format": "avif", "quality": 60}
 # The encoder, the place after ``encoders[1]``, parts of the message.
 ENCODERS: list[tuple[dict[str, Any], str, list[str]]] = [
     # A parameter that the codec does not have.
+    ({**JPEG, "encoder": "avif"}, ".format", ['the encoder avif makes avif, not "jpeg"']),
+    ({**JPEG, "encoder": "jpgli"}, ".encoder", ["no encoder is named 'jpgli'", "jpeg, webp, avif, jxl"]),
     ({**JPEG, "speed": 4}, ".speed", ["JPEG has no speed", "4", "quality (0 to 100)"]),
     ({**JPEG, "effort": [1, 2]}, ".effort", ["JPEG has no effort", "[1, 2]", "chroma_subsampling (444"]),
     (

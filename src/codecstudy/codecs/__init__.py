@@ -163,6 +163,8 @@ def _load(reference: str) -> Encoder:
         raise CodecError(f"cannot load encoder {reference}: {error}") from error
     except AttributeError as error:
         raise CodecError(f"cannot load encoder {reference}: {module_name} has no {attribute}") from error
+    except Exception as error:
+        raise CodecError(f"cannot load encoder {reference}: {type(error).__name__}: {error}") from error
     if not isinstance(encoder, Encoder):
         raise CodecError(
             f"cannot load encoder {reference}: it is of type {type(encoder).__name__}, not "

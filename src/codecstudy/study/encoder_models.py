@@ -150,7 +150,8 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
     def require_rate(schema: dict[str, Any]) -> None:
         # Something has to set the rate: a parameter, or an extra argument that stands in for it.
         if encoder.check(Setting.of(facts.format, encoder=facts.id)) is not None:
-            schema["anyOf"] = [{"required": [key]} for key in [*rates, "extra_args"]]
+            keys = rates or [p.name for p in facts.parameters]
+            schema["anyOf"] = [{"required": [key]} for key in [*keys, "extra_args"]]
 
     options = {"title": facts.title, "json_schema_extra": require_rate}
     model = create_model(f"encoder-{facts.id}", __base__=EncoderConfig, __cls_kwargs__=options, **fields)
