@@ -36,6 +36,14 @@ def test_it_has_every_key_and_describes_it() -> None:
     assert all(properties[key]["description"] for key in properties)
 
 
+def test_the_parameters_of_an_encoder_come_before_the_sizes() -> None:
+    avif = json_schema()["$defs"]["encoder-avif"]["properties"]
+    assert list(avif) == [
+        *("format", "encoder", "quality", "chroma_subsampling", "speed"),
+        *("resolution", "crop", "extra_args"),
+    ]
+
+
 @pytest.mark.parametrize("name", studies.builtin_ids())
 def test_built_in_studies_are_valid(validator: Any, name: str) -> None:
     validator.validate(studies.load_builtin(name).to_dict())

@@ -147,13 +147,15 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
     for key, type_ in own.items():
         fields[key] = (type_, EncoderConfig.model_fields[key])
 
-    def require_rate(schema: dict[str, Any]) -> None:
+    def complete(schema: dict[str, Any]) -> None:
+        last = ("resolution", "crop", "extra_args")
+        schema["properties"] = dict(sorted(schema["properties"].items(), key=lambda item: item[0] in last))
         # Something has to set the rate: a parameter, or an extra argument that stands in for it.
         if encoder.check(Setting.of(facts.format, encoder=facts.id)) is not None:
             keys = rates or [p.name for p in facts.parameters]
             schema["anyOf"] = [{"required": [key]} for key in [*keys, "extra_args"]]
 
-    options = {"title": facts.title, "json_schema_extra": require_rate}
+    options = {"title": facts.title, "json_schema_extra": complete}
     model = create_model(f"encoder-{facts.id}", __base__=EncoderConfig, __cls_kwargs__=options, **fields)
     model.made_for = encoder
     return model
