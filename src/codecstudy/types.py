@@ -19,14 +19,6 @@ Pixels = NDArray[np.uint8]
 
 Floats = NDArray[np.float64]
 
-IMAGE_SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dib"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".jxl"),
-    )
-)
-"""Ends of names, in small letters, of files that are worth opening as images. Their content decides."""
-
 SHORT_NAMES = {"quality": "q", "chroma_subsampling": "", "speed": "s", "effort": "e", "method": "m"}
 """What labels and file names write before the value of the parameters that several encoders have, and that have
 a column in every results file. Other parameters are written with their name."""

@@ -11,7 +11,7 @@ import pytest
 from codecstudy.execution.local import LocalExecutor
 from codecstudy.metrics import kernels
 from codecstudy.pipeline import events
-from codecstudy.pipeline.runner import PipelineRunner
+from codecstudy.pipeline.runner import MEASURER, PipelineRunner
 from codecstudy.results import QualityResults, StopReason
 from codecstudy.store import Store
 from support.pipeline_runs import fake, many_photos, saved, study, workers
@@ -106,7 +106,13 @@ def test_an_interrupt_of_the_compilation_starts_no_worker(
     (photos / "inner" / "d.png").write_bytes((photos / "a.png").read_bytes() + b"more")
     monkeypatch.setattr(kernels, "is_compiled", lambda names: False)
     monkeypatch.setattr(kernels, "compile_all", lambda names, on_progress: signal.raise_signal(signal.SIGINT))
-    monkeypatch.setattr(LocalExecutor, "start", lambda *_: pytest.fail("workers are started"))
+    real_start = LocalExecutor.start
+
+    def start(executor: LocalExecutor, handler: str, config: object) -> None:
+        assert handler != MEASURER, "workers are started"
+        real_start(executor, handler, config)
+
+    monkeypatch.setattr(LocalExecutor, "start", start)
     results = PipelineRunner(root).run(config, images=photos, num_workers=1)
     assert (results.complete, results.run.images_measured) == (False, 3)
     assert str(results.incomplete_reason).startswith("interrupted")

@@ -23,13 +23,22 @@ from PIL import (
     TiffImagePlugin,
 )
 
+from codecstudy import host
 from codecstudy.errors import ImageError
 from codecstudy.images import boxes, colour, jxl_header, png, pnm, webp
 from codecstudy.images.colour import Encoding, Samples, Space
 from codecstudy.images.raster import Raster
 
+MAX_PIXELS = 500_000_000
+"""Larger images are refused before a pixel is decoded, unless a caller allows more."""
+
 _TAG_BITS, _TAG_PHOTOMETRIC, _TAG_ORIENTATION = 258, 262, 274
 _TAG_PLANAR, _TAG_EXTRA, _TAG_SAMPLE_FORMAT = 284, 338, 339
+
+_BYTES_PER_PIXEL = 8
+"""Of the largest samples that are read: four channels of 16 bits."""
+_BYTES_BESIDE_PIXELS = 1 << 28
+"""Room for profiles, metadata and previews in a file."""
 
 _SIMPLER = {"1": "L", "P": "RGB", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
 """Modes of Pillow that only code the same samples in another way."""
@@ -43,16 +52,23 @@ _SPACES: dict[str, Space] = {
 }
 
 
-def read(data: bytes, format: str, max_pixels: int) -> Raster:
-    """Samples of the first image in ``data``.
+def check_bytes(size: int, max_pixels: int) -> None:
+    """Raise :class:`ImageError` for a file too large to be read: ``size`` in bytes."""
+    limit = _BYTES_PER_PIXEL * max_pixels + _BYTES_BESIDE_PIXELS
+    if size > limit:
+        raise ImageError(
+            f"is a file of {_gigabytes(size)}, more than an image of {max_pixels / 1e6:g} megapixels takes "
+            f"without any compression ({_gigabytes(limit)}); export it anew"
+        )
+    _check_memory(size, f"to read a file of {_gigabytes(size)}")
 
-    Raises :class:`ImageError`, or whatever a decoder raises on damaged data.
+
+def check_size(width: int, height: int, max_pixels: int, bytes_per_pixel: int = 3) -> None:
+    """Raise :class:`ImageError` for an image that is not to be decoded.
+
+    That is one of no size, of more pixels than allowed, or of more than fit into the memory that this process
+    may use. ``bytes_per_pixel`` is what decoding takes at least: the canonical array, and copies on the way.
     """
-    return _READERS[format](data, max_pixels)
-
-
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise :class:`ImageError` for an image of no size, or of more pixels than allowed."""
     if width < 1 or height < 1:
         raise ImageError(f"states a size of {width}x{height} pixels")
     if width * height > max_pixels:
@@ -60,11 +76,27 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
             f"holds {width}x{height} = {width * height / 1e6:.0f} megapixels, more than the limit of "
             f"{max_pixels / 1e6:g}: a decompression bomb, or an image to be scaled down first"
         )
+    _check_memory(width * height * bytes_per_pixel, f"to decode {width}x{height} pixels")
+
+
+def _check_memory(needed: int, purpose: str) -> None:
+    left = host.memory_left()
+    if left is not None and needed > left:
+        raise ImageError(
+            f"needs at least {_gigabytes(needed)} of memory {purpose}, and the process that opens it may use "
+            f"{_gigabytes(left)} more; scale the image down first, or allow more memory (max_memory of a run)"
+        )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _opened(image: ImageFile.ImageFile, max_pixels: int) -> Raster:
     """Decode an image that Pillow has opened, after a look at its size."""
-    check_size(image.width, image.height, max_pixels)
+    bands = len(image.getbands())
+    # Pillow's own storage, the copy as an array, and the canonical array.
+    check_size(image.width, image.height, max_pixels, (1 if bands == 1 else 4) + bands + 3)
     image.load()
     raster = _from_mode(image)
     raster.icc = image.info.get("icc_profile")
@@ -88,7 +120,8 @@ def _valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _jpeg(data: bytes, max_pixels: int) -> Raster:
+def read_jpeg(data: bytes, max_pixels: int) -> Raster:
+    """JPEG; of a multi-picture file the first image."""
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
         raster = _opened(image, max_pixels)
         _orient(raster, image.getexif)
@@ -102,7 +135,8 @@ def _orient(raster: Raster, get_exif: Callable[[], Image.Exif]) -> None:
         raster.notes.append(f"EXIF not readable ({error}), orientation not applied")
 
 
-def _webp(data: bytes, max_pixels: int) -> Raster:
+def read_webp(data: bytes, max_pixels: int) -> Raster:
+    """WebP."""
     facts = webp.facts(data)
     check_size(facts.width, facts.height, max_pixels)
     raster = _rows(webp_decode(data, index=0), 255)
@@ -119,7 +153,8 @@ def _exif(block: bytes | None) -> Image.Exif:
     return exif
 
 
-def _bmp(data: bytes, max_pixels: int) -> Raster:
+def read_bmp(data: bytes, max_pixels: int) -> Raster:
+    """BMP."""
     with BmpImagePlugin.BmpImageFile(io.BytesIO(data)) as image:
         raster = _opened(image, max_pixels)
     raster.icc = _bmp_profile(data)
@@ -134,7 +169,8 @@ def _bmp_profile(data: bytes) -> bytes | None:
     return data[14 + start : 14 + start + length]
 
 
-def _png(data: bytes, max_pixels: int) -> Raster:
+def read_png(data: bytes, max_pixels: int) -> Raster:
+    """PNG and APNG."""
     facts = png.facts(data)
     check_size(facts.width, facts.height, max_pixels)
     # Pillow would cut 16 bits to 8 and mistake the transparent grey of 2 and 4 bits; it only opens the file.
@@ -168,7 +204,8 @@ def _rows(samples: Samples, maximum: int) -> Raster:
     return Raster(samples, "GRAY" if channels < 3 else "RGB", has_alpha=channels in (2, 4), maximum=maximum)
 
 
-def _tiff(data: bytes, max_pixels: int) -> Raster:
+def read_tiff(data: bytes, max_pixels: int) -> Raster:
+    """TIFF; the first page."""
     try:
         opened = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     except SyntaxError as error:
@@ -221,20 +258,25 @@ def _tiff_plain(data: bytes, tags: dict[int, Any], bits: int) -> Raster:
     return raster
 
 
-def _pnm(data: bytes, max_pixels: int) -> Raster:
+def read_pnm(data: bytes, max_pixels: int) -> Raster:
+    """PBM, PGM and PPM."""
     header = pnm.read_header(data)
     check_size(header.width, header.height, max_pixels)
     samples = pnm.read_samples(data, header)
     return _rows(samples, 255 if samples.dtype == np.uint8 else 65535)
 
 
-def _avif(data: bytes, max_pixels: int) -> Raster:
+def read_avif(data: bytes, max_pixels: int) -> Raster:
+    """AVIF; of a sequence the first frame."""
     facts = boxes.avif_facts(data)
-    # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
     with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as image:
         check_size(image.width, image.height, max_pixels)
-        samples = avif_decode(data, index=0, numthreads=1)
-        raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
+        if facts.sequence or image.n_frames > 1:
+            raster = _first_avif_frame(image, facts.bits)
+        else:
+            # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
+            samples = avif_decode(data, index=0, numthreads=1)
+            raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
         raster.icc = image.info.get("icc_profile")
         _first_of(raster, image.n_frames)
         _orient(raster, image.getexif)
@@ -243,7 +285,20 @@ def _avif(data: bytes, max_pixels: int) -> Raster:
     return raster
 
 
-def _jxl(data: bytes, max_pixels: int) -> Raster:
+def _first_avif_frame(image: AvifImagePlugin.AvifImageFile, bits: int) -> Raster:
+    """The first frame of an image sequence, at 8 bits.
+
+    imagecodecs (2026.3.6) must not see a sequence: ``avif_decode(data, index=0)`` allocates one frame and
+    writes all of them, beyond its end.
+    """
+    image.load()
+    raster = _from_mode(image)
+    raster.notes += [f"{bits} bit cut to 8 by the decoder"] if bits > 8 else []
+    return raster
+
+
+def read_jxl(data: bytes, max_pixels: int) -> Raster:
+    """JPEG XL."""
     header = jxl_header.read(boxes.jxl_codestream(data))
     check_size(header.width, header.height, max_pixels)
     if header.embedded_icc:
@@ -281,15 +336,3 @@ def jxl_encoding(header: jxl_header.JxlHeader) -> tuple[Encoding | None, str | N
         white or base.white,
         base.gamma if header.gamma is None else header.gamma,
     ), note
-
-
-_READERS: dict[str, Callable[[bytes, int], Raster]] = {
-    "PNG": _png,
-    "JPEG": _jpeg,
-    "TIFF": _tiff,
-    "WebP": _webp,
-    "BMP": _bmp,
-    "PNM": _pnm,
-    "AVIF": _avif,
-    "JXL": _jxl,
-}

@@ -30,7 +30,8 @@ class RunOptions:
     task_timeout: float | None = None
     """Seconds one task may take; None: 20 times its estimate, at least 60."""
     max_memory: int | None = None
-    """Bytes that all workers may use together; None: 80 % of what is available."""
+    """Bytes that all workers may use together, and a hard limit for each of them; None: 80 % of what is available,
+    and a hard limit of at least 1 GiB."""
     command: str | None = None
     """Command line, noted in the results."""
     study_file: str | None = None

@@ -30,9 +30,6 @@ from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
 from codecstudy.types import Outcome
 
-MEMORY_SHARE = 0.8
-"""Part of the available memory that a run may use if no limit is given."""
-
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
 """What executors run."""
 
@@ -70,7 +67,7 @@ class PipelineRunner:
 
     Args:
         project_root: Folder of the workspace: datasets, results and the measurement store lie below it, as
-            ``docs/reference.md`` lists them. It is created if it does not exist.
+            ``docs/reference/workspace.md`` lists them. It is created if it does not exist.
         executor: What runs the tasks. Default: worker processes on this machine, or this process where
             ``num_workers`` is 0.
     """
@@ -133,11 +130,13 @@ class PipelineRunner:
                 config, dataset, store, time_budget, workers, options.fresh, save_artifacts
             )
             store.commit()
-            executor = self._executor or _default_executor(num_workers, prepared.workers, options.max_memory)
+            memory = options.max_memory or host.default_memory()
+            worker_limit = options.max_memory or host.worker_limit(memory)
+            executor = self._executor or _default_executor(num_workers, prepared.workers, worker_limit)
             options.on_event(prepared.started())
             loop = Loop(
                 plan=prepared.plan,
-                scheduler=_scheduler(prepared, options.max_memory),
+                scheduler=_scheduler(prepared, memory),
                 costs=prepared.costs,
                 executor=executor,
                 store=store,
@@ -283,23 +282,23 @@ class PipelineRunner:
         return results
 
 
-def _default_executor(num_workers: int | None, workers: int, max_memory: int | None) -> Executor:
+def _default_executor(num_workers: int | None, workers: int, worker_limit: int) -> Executor:
     if num_workers == 0:
         return InlineExecutor()
     # Imported here because it exists on POSIX systems only.
     from codecstudy.execution.local import LocalExecutor
 
-    return LocalExecutor(workers, memory_limit=max_memory, environment=kernels.cache_environment())
+    return LocalExecutor(workers, memory_limit=worker_limit, environment=kernels.cache_environment())
 
 
-def _scheduler(prepared: Prepared, max_memory: int | None) -> Scheduler:
+def _scheduler(prepared: Prepared, memory: int) -> Scheduler:
     return Scheduler(
         prepared.work,
         prepared.costs,
         range(prepared.workers),
         budget=None if prepared.budget is None else TimeBudget(prepared.budget),
         # With less than one worker needs, workers take turns.
-        memory=MemoryLimit(max_memory or max(1, int(MEMORY_SHARE * host.available_memory()))),
+        memory=MemoryLimit(memory),
     )
 
 
