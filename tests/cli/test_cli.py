@@ -59,6 +59,17 @@ def test_run_ends_with_a_table_and_says_where_the_results_are(
     assert "\x1b" not in done.stdout + done.stderr, "no control characters where there is no terminal"
 
 
+def test_a_run_without_worker_processes(study_file: Path, photos: Path, root: Path) -> None:
+    run = ("run", study_file, "--images", photos, "--root", root, "--workers", 0, "--json")
+    done = codecstudy(*run)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["measured"], summary["stop_reason"]) == (12, "completed")
+    refused = codecstudy(*run, "--task-timeout", 5)
+    assert refused.returncode == 2
+    assert "task_timeout cannot be enforced" in refused.stderr
+
+
 def test_json_summary_and_second_run(study_file: Path, photos: Path, root: Path) -> None:
     arguments = ("run", study_file, "--images", photos, "--root", root, "--json", "--quiet")
     first, second = codecstudy(*arguments), codecstudy(*arguments)

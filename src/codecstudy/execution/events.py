@@ -56,6 +56,7 @@ class Died:
     did not check."""
     signal_name: str | None
     exit_code: int | None
+    """None if a signal ended the process, and for workers that are not processes."""
     detail: str
     """What the executor saw, if anything, and the end of standard error since the task's start; or the traceback
     of a handler that could not be made."""

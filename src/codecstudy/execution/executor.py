@@ -26,8 +26,8 @@ class Executor(Protocol):
         ...
 
     @property
-    def enforces_deadlines(self) -> bool:
-        """Whether a task that runs over its deadline is ended; if not, it runs to its end."""
+    def ends_tasks(self) -> bool:
+        """Whether it can end a running task: at its deadline, and on :meth:`stop`."""
         ...
 
     def start(self, handler: str, config: object) -> None:

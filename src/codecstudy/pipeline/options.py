@@ -28,7 +28,8 @@ class RunOptions:
     fresh: bool = False
     """Measure again what the store knows."""
     task_timeout: float | None = None
-    """Seconds one task may take; None: 20 times its estimate, at least 60."""
+    """Seconds one task may take; None: 20 times its estimate, at least 60. Refused if tasks run in this process,
+    which cannot end them."""
     max_memory: int | None = None
     """Bytes that all workers may use together; None: 80 % of what is available."""
     command: str | None = None

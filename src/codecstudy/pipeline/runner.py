@@ -109,7 +109,8 @@ class PipelineRunner:
             time_budget: Wall seconds; None: the study's own, or no limit.
             save_artifacts: Keep the encoded files under ``data/encoded/<study_id>/``.
             num_workers: Number of worker processes; None: the CPUs that this process may use, or the capacity of
-                the given executor. 0: run in this process.
+                the given executor. 0: run in this process, where a task that crashes ends the run, and one that
+                hangs is ended by the second Ctrl-C alone.
             options: Further options.
             **further: Fields of :class:`RunOptions`, given directly: ``images=folder``.
 
@@ -123,7 +124,7 @@ class PipelineRunner:
         """
         started = time.monotonic()
         options = dataclasses.replace(options or RunOptions(), **further)
-        workers = self._workers(num_workers)
+        workers = self._workers(num_workers, options.task_timeout)
         dataset = self._dataset(config, time_budget, options)
         selftest.check_chain(dict.fromkeys(s.format for s in config.settings()))
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
@@ -191,7 +192,7 @@ class PipelineRunner:
         Takes the arguments of :meth:`run`, and raises as it does.
         """
         options = dataclasses.replace(options or RunOptions(), **further)
-        workers = self._workers(num_workers)
+        workers = self._workers(num_workers, options.task_timeout)
         dataset = self._dataset(config, time_budget, options)
         path = self.root / "data" / "store.sqlite"
         with Store(path if path.exists() else IN_MEMORY) as store:
@@ -199,10 +200,15 @@ class PipelineRunner:
                 config, dataset, store, time_budget, workers, options.fresh, save_artifacts
             ).started()
 
-    def _workers(self, num_workers: int | None) -> int:
-        """Number of workers to plan with."""
+    def _workers(self, num_workers: int | None, task_timeout: float | None) -> int:
+        """Number of workers to plan with, after a check of what depends on the kind of executor."""
         if num_workers is not None and num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}; give 1 or more, or 0 to run in this process")
+        ends_tasks = num_workers != 0 if self._executor is None else self._executor.ends_tasks
+        if task_timeout is not None and not ends_tasks:
+            raise ValueError(
+                "task_timeout cannot be enforced in this process; leave it out, or use worker processes"
+            )
         if self._executor is None:
             return host.usable_cpus() if num_workers is None else max(1, num_workers)
         if num_workers not in (None, self._executor.capacity):

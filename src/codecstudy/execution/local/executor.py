@@ -48,7 +48,7 @@ class LocalExecutor:
         ValueError: ``workers`` is less than 1.
     """
 
-    enforces_deadlines = True
+    ends_tasks = True
 
     def __init__(
         self,
