@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and known by the SHA-256 of their bytes."""
+"""Files: opened where they are regular ones, written whole or not at all, known by the SHA-256 of their bytes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,52 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 import tempfile
+from io import BufferedReader
 from pathlib import Path
+
+_OTHER_KINDS = (
+    (stat.S_ISFIFO, "a named pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a character device"),
+    (stat.S_ISBLK, "a block device"),
+)
+
+
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Only POSIX systems have O_NONBLOCK, only Windows has O_BINARY."""
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading without ever waiting: only a regular file, or a link to one.
+
+    Raises:
+        OSError: The file cannot be opened, or is something else: a folder, a named pipe, a device, a socket.
+    """
+    # Looked at before it is opened, which has effects on some devices, and again after, in case it was replaced.
+    _check_regular(path, path.stat())
+    handle = os.open(path, _READ_FLAGS)
+    try:
+        _check_regular(path, os.fstat(handle))
+    except OSError:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")
+
+
+def _check_regular(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISREG(status.st_mode):
+        return
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    kind = next((name for is_kind, name in _OTHER_KINDS if is_kind(status.st_mode)), "a special file")
+    raise OSError(errno.EINVAL, f"it is {kind}, not a regular file", str(path))
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    """SHA-256 of a regular file's bytes, in hexadecimal. Raises what :func:`open_regular` raises."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

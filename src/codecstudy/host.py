@@ -10,6 +10,12 @@ from pathlib import Path
 
 import psutil
 
+_MEMORY_SHARE = 0.8
+"""Part of the available memory that a run, or a command that decodes files, may fill where no limit is given."""
+
+_SMALLEST_LIMIT = 1 << 30
+"""Bytes: below this limit a worker cannot even load its libraries and kernels (about 0.35 GB) and work."""
+
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -45,6 +51,38 @@ def oom_kills() -> int:
             if (count := _read_field(group / name, "oom_kill")) is not None:
                 return count
     return 0
+
+
+def default_memory() -> int:
+    """Bytes of memory that a run may fill where none are given: 80 % of what is available."""
+    return max(1, int(_MEMORY_SHARE * available_memory()))
+
+
+def worker_limit(memory: int) -> int:
+    """The hard limit in bytes of one worker process where the user has not given one.
+
+    It is all of the run's memory, not a share of it: a large image may need that much and then runs alone, which
+    admission by estimated memory sees to. So the workers of a run exceed its memory together only where several
+    need far more than was estimated at the same moment; one worker alone never does.
+    """
+    return max(memory, _SMALLEST_LIMIT)
+
+
+def memory_left() -> int | None:
+    """Bytes that this process may still allocate under its own limit (RLIMIT_DATA).
+
+    None where it has no such limit, or where the system does not say how much is in use.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    used = _read_field(Path("/proc/self/status"), "VmData:")  # in KiB
+    if limit == resource.RLIM_INFINITY or used is None:
+        return None
+    return max(0, limit - 1024 * used)
 
 
 @cache

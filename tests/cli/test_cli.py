@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from PIL import Image
 from conftest import picture
 from support.dataset_archives import ARCHIVE, left, register
 from support.misbehaving_server import FileServer
+from support.report_cases import four_formats, with_files
 from support.synthetic import Formula, records_of, results_of
 
 STUDY = {
@@ -156,6 +158,61 @@ def test_measure_says_which_file_it_could_not_score(tmp_path: Path) -> None:
     assert "(20, 20, 3)" in done.stderr
     assert "text.png" in done.stderr
     assert codecstudy("measure", "text.png", "a.png", cwd=tmp_path).returncode == 2
+
+
+CRASHING = """
+import os, signal
+from codecstudy.codecs import webp
+from codecstudy.images import readers
+
+def crash(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+readers._READERS["BMP"] = crash
+webp.webp_decode = crash
+"""
+"""A decoder of BMP files and one of WebP that end their process, as those of damaged memory do."""
+
+
+@pytest.fixture
+def crashing(tmp_path: Path) -> str:
+    """A folder that makes every Python process whose ``PYTHONPATH`` it is crash on BMP and WebP files."""
+    (tmp_path / "crashing").mkdir()
+    (tmp_path / "crashing" / "sitecustomize.py").write_text(CRASHING)
+    return str(tmp_path / "crashing")
+
+
+def test_a_file_that_crashes_its_decoder_costs_measure_that_file_alone(tmp_path: Path, crashing: str) -> None:
+    for name in ("a.png", "bad.bmp", "b.jpg"):
+        Image.fromarray(picture()).save(tmp_path / name)
+    done = codecstudy("measure", "a.png", "bad.bmp", "b.jpg", "--json", cwd=tmp_path, PYTHONPATH=crashing)
+    assert done.returncode == 1, done.stderr
+    first, second = json.loads(done.stdout)
+    assert first["distorted"] == "b.jpg"
+    assert first["ssimulacra2"] > 0
+    assert "killed by SIGSEGV while reading bad.bmp" in second["error"]
+    assert "Traceback" not in done.stderr
+    reference = codecstudy("measure", "bad.bmp", "a.png", cwd=tmp_path, PYTHONPATH=crashing)
+    assert reference.returncode == 2
+    assert "killed by SIGSEGV while reading bad.bmp" in reference.stderr
+    assert "Traceback" not in reference.stderr
+
+
+def test_a_file_that_crashes_its_decoder_costs_a_report_that_image_alone(
+    tmp_path: Path, crashing: str
+) -> None:
+    results = with_files(tmp_path, four_formats(images=2))
+    first = results.measurements[0].source_image
+    wanted = ({"jpeg", "webp"}, {"jpeg", "avif"})
+    kept = [r for r in results.measurements if r.format in wanted[r.source_image != first]]
+    path = tmp_path / "data" / "metrics" / results.study_id / "quality.json"
+    dataclasses.replace(results, measurements=kept).save(path)
+    done = codecstudy("report", path, "-o", "report.html", cwd=tmp_path, PYTHONPATH=crashing)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert f"{first}: the worker process was killed by SIGSEGV while decoding an encoded file (webp)" in page
+    assert "data:image/avif" in page
 
 
 def test_lists(tmp_path: Path, photos: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_second_interrupt_in_this_process_ends_a_task_that_hangs(root: Path, p
 
 def test_a_task_timeout_that_cannot_be_enforced_is_refused(root: Path, photos: Path) -> None:
     config = study({"format": fake("GOOD"), "quality": 50})
-    with pytest.raises(ValueError, match="task_timeout cannot be enforced in this process"):
+    with pytest.raises(ValueError, match="task_timeout cannot be enforced"):
         PipelineRunner(root).run(config, images=photos, num_workers=0, task_timeout=5.0)
     assert not root.exists()
 
@@ -94,7 +94,7 @@ import os, socket, sys
 import psutil  # has a version of its own for each system
 for name in ("fcntl", "grp", "pwd", "resource", "termios"):
     sys.modules[name] = None
-del os.fork, os.killpg, os.getpgid, os.waitid, socket.socketpair
+del os.fork, os.killpg, os.getpgid, os.waitid, os.O_NONBLOCK, os.O_CLOEXEC, socket.socketpair
 from codecstudy import PipelineRunner, StudyConfig
 config = StudyConfig.model_validate(
     {{"id": "test", "dataset": {{"id": "sample"}}, "encoders": [{{"format": "jpeg", "quality": 50}}]}}

@@ -18,6 +18,7 @@ from codecstudy.metrics import kernels
 from codecstudy.pipeline import PipelineRunner, events
 from codecstudy.results import QualityResults
 from codecstudy.store import Store
+from support.image_files import giant_jpeg
 from support.pipeline_runs import FOUR, fake, many_photos, runs, saved, start_script, study, timeless, workers
 
 
@@ -99,6 +100,29 @@ def test_a_codec_that_eats_memory_ends_as_a_failure(root: Path, photos: Path) ->
     bad, good = results.measurements
     assert (bad.status, bad.failure) == ("failed", "memory")
     assert good.status == "measured"
+
+
+@pytest.mark.parametrize(("available", "limit"), [(5 << 30, 4 << 30), (0, 1 << 30)])
+def test_each_worker_has_a_hard_limit_where_none_is_given(
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, available: int, limit: int
+) -> None:
+    monkeypatch.setattr(host, "available_memory", lambda: available)
+    config = study({"format": fake("LIMIT"), "quality": 13}, dataset={"id": "sample", "max_images": 1})
+    (record,) = PipelineRunner(root).run(config, images=photos, num_workers=2).measurements
+    assert record.measurement_error == f"RuntimeError: limit {limit}"
+
+
+def test_a_header_that_states_a_giant_is_a_failure_with_figures(root: Path, photos: Path) -> None:
+    (photos / "giant.jpg").write_bytes(giant_jpeg(20000))
+    config = study({"format": fake("GOOD"), "quality": [20, 40]})
+    results = PipelineRunner(root).run(config, images=photos, num_workers=2, max_memory=1200 << 20)
+    assert results.complete
+    for record in results.measurements:
+        if record.source_image == "giant.jpg":
+            assert (record.status, record.failure) == ("failed", "source")
+            assert "needs at least 4.0 GB of memory to decode 20000x20000" in str(record.measurement_error)
+        else:
+            assert record.status == "measured"
 
 
 def test_a_worker_killed_in_mid_run_loses_nothing_but_time(root: Path, photos: Path) -> None:

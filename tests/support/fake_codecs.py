@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -110,6 +111,10 @@ def _raise() -> None:
     raise RuntimeError("encoder says no")
 
 
+def _tell_limit() -> None:
+    raise RuntimeError(f"limit {resource.getrlimit(resource.RLIMIT_DATA)[0]}")
+
+
 GOOD = make("fakegood")
 SLOW = make("fakeslow", seconds=0.1)
 SIGKILL = make("fakesigkill", lambda: os.kill(os.getpid(), signal.SIGKILL))
@@ -124,6 +129,9 @@ GARBAGE = make("fakegarbage", lambda: "text in place of bytes")
 EMPTY = make("fakeempty", lambda: b"")
 UNPICKLABLE = make("fakeunpicklable", _unpicklable)
 TELL_KERNEL_CACHE = make("faketellkernelcache", _tell_kernel_cache)
+LIMIT = make("fakelimit", _tell_limit)
 RAISE = make("fakeraise", _raise)
 LIAR = make("fakeliar", decode=lambda data: np.zeros((3, 3, 3), np.uint8))
 FLOAT = make("fakefloat", decode=lambda data: _unpack(data).astype(np.float32))
+CRASHING_DECODER = make("fakecrashing", decode=lambda data: os.kill(os.getpid(), signal.SIGSEGV))
+HUNGRY_DECODER = make("fakehungry", decode=lambda data: np.zeros(1 << 50))

@@ -32,6 +32,13 @@ def saved(pixels: NDArray[Any] | Image.Image, format: str, **options: Any) -> by
     return buffer.getvalue()
 
 
+def giant_jpeg(edge: int) -> bytes:
+    """A small JPEG whose header states ``edge`` x ``edge`` pixels."""
+    data = saved(colours(40, 50), "JPEG")
+    start = data.index(b"\xff\xc0") + 5
+    return data[:start] + edge.to_bytes(2, "big") * 2 + data[start + 4 :]
+
+
 def chunk(kind: bytes, content: bytes) -> bytes:
     """A PNG chunk."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

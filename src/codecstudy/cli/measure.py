@@ -23,18 +23,18 @@ def measure(
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
     """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM."""
-    from codecstudy import metrics
-    from codecstudy.metrics.scoring import COLUMNS, Reference
+    from codecstudy.measurement.inspection import InspectionProcess
+    from codecstudy.metrics.scoring import COLUMNS
 
-    Kernels(err).ensure(metrics.names())
-    prepared = Reference(reference)
     scores: dict[Path, dict[str, float]] = {}
     failures: dict[Path, str] = {}
-    for path in distorted:
-        try:
-            scores[path] = prepared.scores(path)
-        except (ImageError, ValueError) as error:
-            failures[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
+    with InspectionProcess(compile_kernels=Kernels(err).ensure) as files:
+        files.prepare(reference)
+        for path in distorted:
+            try:
+                scores[path] = files.scores(reference, path)
+            except ImageError as error:
+                failures[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
 
     if as_json:
         rows = [{"distorted": str(path), **_json_scores(scores[path])} for path in scores]

@@ -4,68 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from codecstudy.cli.answers import ResultsArgument, load_results, parse_rate
 from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
-from codecstudy.errors import ImageError, ResultsError
-from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
+from codecstudy.errors import ResultsError
 from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
-
-if TYPE_CHECKING:
-    from codecstudy.metrics import butteraugli
-    from codecstudy.metrics.base import Pixels
-
-
-class SavedFiles:
-    """Opens what a run has kept: the report itself knows neither codecs nor metrics."""
-
-    def __init__(self, results: QualityResults) -> None:
-        fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
-        self._crops = CropPlan((), fragment, "adjust_aspect_ratio")
-        self._reference: Pixels | None = None
-        self._prepared: butteraugli.Prepared | None = None
-
-    def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
-        """The source at ``path``, resized and cropped as a setting says.
-
-        Raises :class:`codecstudy.errors.ImageError` where it cannot be read or is smaller than that.
-        """
-        from codecstudy import images
-
-        pixels: Pixels | None = images.load(path).pixels
-        if pixels is not None and resolution is not None:
-            pixels = images.resize(pixels, resolution)
-        if pixels is None:
-            raise ImageError(f"{path}: smaller than resolution {resolution}")
-        if crop is not None:
-            cut = self._crops.cut(pixels.shape[1], pixels.shape[0], crop)
-            if isinstance(cut, str):
-                raise ImageError(f"{path}: {cut}")
-            pixels = np.ascontiguousarray(cut.window.of(pixels))
-        return pixels
-
-    def decode(self, format: str, data: bytes) -> Pixels:
-        """Decode an encoded file of ``format``."""
-        from codecstudy import codecs
-
-        return codecs.get(format).decode(data)
-
-    def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
-        """Butteraugli distance at each pixel, shape (height, width)."""
-        from codecstudy.metrics import butteraugli
-
-        # One original after the other is compared with many files.
-        if self._prepared is None or self._reference is not reference:
-            Kernels(err).ensure(("butteraugli",))
-            self._reference, self._prepared = reference, butteraugli.prepare(reference)
-        return self._prepared.distance_map(distorted)
 
 
 def find_root(results: Path) -> Path:
@@ -132,6 +80,8 @@ def write(
     plots_formats: Sequence[PlotFormat] = (PlotFormat.SVG,),
 ) -> list[Path]:
     """Write the report, and the plots where a folder is given; returns what was written, the report first."""
+    from codecstudy.measurement.crops import DEFAULT_FRAGMENT
+    from codecstudy.measurement.inspection import InspectionProcess
     from codecstudy.report import Options, write_plots, write_report
 
     chosen = options if isinstance(options, Options) else Options()
@@ -140,4 +90,6 @@ def write(
         raise ResultsError(f"{target} is a folder; give the file to write, such as {target}/report.html")
     # The plots first: where matplotlib is missing, the command ends before the report takes its time.
     drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
-    return [write_report(results, root, target, chosen, SavedFiles(results)), *drawn]
+    fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
+    with InspectionProcess(fragment, Kernels(err).ensure) as saved_files:
+        return [write_report(results, root, target, chosen, saved_files), *drawn]

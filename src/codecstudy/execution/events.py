@@ -63,5 +63,17 @@ class Died:
     was_ready: bool = True
     """False: it died while starting. Workers that keep doing so have a broken handler."""
 
+    def how(self) -> str:
+        """How it ended, in words that are the same each time: they go into records."""
+        if self.reason == "timeout":
+            return "ran over its deadline and was ended"
+        if self.signal_name is not None:
+            how = f"the worker process was killed by {self.signal_name}"
+        elif self.exit_code is None:
+            how = "the worker could not start"
+        else:
+            how = f"the worker process ended with exit code {self.exit_code}"
+        return f"{how} (out of memory)" if self.reason == "memory" else how
+
 
 Event = Ready | Done | Died

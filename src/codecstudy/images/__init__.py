@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,13 @@ from pathlib import Path
 from PIL import Image
 
 from codecstudy.errors import ImageError
-from codecstudy.files import sha256_of
+from codecstudy.files import open_regular, sha256_of
 from codecstudy.images import readers
 from codecstudy.images.geometry import Pixels, fitted_size, resize
 from codecstudy.images.header import dimensions, version
 from codecstudy.images.raster import to_canonical
-from codecstudy.images.sniff import sniff
+from codecstudy.images.readers import MAX_PIXELS
+from codecstudy.images.sniff import LENGTH, sniff
 
 __all__ = [
     "MAX_PIXELS",
@@ -28,9 +30,6 @@ __all__ = [
     "resize",
     "version",
 ]
-
-MAX_PIXELS = 500_000_000
-"""Larger images are refused before a pixel is decoded, unless a caller allows more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +50,15 @@ def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
     ICC profiles and colour stated by number are converted to sRGB, 16-bit samples rounded, EXIF orientation
     applied, grey, palette and CMYK expanded, alpha flattened on white; of several frames the first is taken.
     Warnings of the decoders become notes. Raises :class:`ImageError`, which names the file and the reason,
-    for everything that is no image, is damaged or holds more than ``max_pixels`` pixels.
+    for everything that is no image, is damaged or holds more than ``max_pixels`` pixels. The first bytes and the
+    size of the file decide whether the rest of it is read, the size in its header whether it is decoded.
     """
     with _explained(path) as caught:
-        data = path.read_bytes()
-        format = sniff(data)
+        with open_regular(path) as file:
+            format = sniff(file.read(LENGTH))
+            readers.check_bytes(os.fstat(file.fileno()).st_size, max_pixels)
+            file.seek(0)
+            data = file.read()
         pixels, notes = to_canonical(readers.read(data, format, max_pixels))
     warned = dict.fromkeys(f"decoder warned: {_reason(warning.message)}" for warning in caught)
     return Source(pixels, format, (*notes, *warned))

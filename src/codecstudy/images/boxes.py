@@ -1,7 +1,8 @@
 """ISO base media boxes, as far as AVIF and JPEG XL files need them to say how their samples are meant.
 
-Pillow hands out neither the bit depth nor the code points for colour of an AVIF file; both stand in
-properties of the ``meta`` box (ISO/IEC 23008-12, AV1-ISOBMFF section 2.3).
+Pillow hands out neither the bit depth nor the code points for colour of an AVIF file. Both stand in properties
+of the ``meta`` box (ISO/IEC 23008-12), and in the sample descriptions of an image sequence's tracks
+(ISO/IEC 14496-12; AV1-ISOBMFF section 2.3).
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class AvifFacts:
     """Of the deepest item: alpha or a gain map may have fewer."""
     cicp: tuple[int, int] | None = None
     """Colour primaries and transfer characteristics of a ``colr`` box of type ``nclx``, the first one."""
+    sequence: bool = False
+    """Whether the file has tracks (a ``moov`` box), so that a decoder may find more than one frame."""
 
 
 def avif_facts(data: bytes) -> AvifFacts:
-    """Bit depth and colour code points of the still image in an AVIF file."""
+    """Bit depth and colour code points of an AVIF file, and whether it is an image sequence."""
     bits, cicp = 8, None
     for kind, start, end in _properties(data):
         if kind == b"av1C" and end - start >= 4:
@@ -47,20 +50,31 @@ def avif_facts(data: bytes) -> AvifFacts:
                 int.from_bytes(data[start + 4 : start + 6], "big"),
                 int.from_bytes(data[start + 6 : start + 8], "big"),
             )
-    return AvifFacts(bits, cicp)
+    return AvifFacts(bits, cicp, sequence=any(kind == b"moov" for kind, _, _ in boxes(data)))
 
 
-def _properties(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    for kind, start, end in boxes(data):
-        if kind != b"meta":
-            continue
-        # meta is a full box: four bytes of version and flags come first.
-        for inner, inner_start, inner_end in boxes(data, start + 4, end):
-            if inner != b"iprp":
-                continue
-            for container, first, last in boxes(data, inner_start, inner_end):
-                if container == b"ipco":
-                    yield from boxes(data, first, last)
+_CONTAINERS = {
+    b"meta": 4,  # a full box: version and flags come first
+    b"iprp": 0,
+    b"ipco": 0,
+    b"moov": 0,
+    b"trak": 0,
+    b"mdia": 0,
+    b"minf": 0,
+    b"stbl": 0,
+    b"stsd": 8,  # version, flags and the number of entries
+    b"av01": 78,  # the fields of VisualSampleEntry
+}
+"""Boxes on the way to properties: bytes before the boxes that they contain."""
+
+
+def _properties(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """Boxes inside ``ipco`` and ``av01`` at any depth of :data:`_CONTAINERS`, and others beside those."""
+    for kind, first, last in boxes(data, start, end):
+        if kind in _CONTAINERS:
+            yield from _properties(data, first + _CONTAINERS[kind], last)
+        else:
+            yield kind, first, last
 
 
 def jxl_codestream(data: bytes) -> bytes:

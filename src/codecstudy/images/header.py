@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +19,9 @@ from PIL import (
     TiffImagePlugin,
 )
 
+from codecstudy.files import open_regular
 from codecstudy.images import boxes, jxl_header, webp
+from codecstudy.images.readers import MAX_PIXELS, check_bytes
 from codecstudy.images.sniff import sniff
 
 _HEAD = 1 << 20
@@ -43,12 +46,17 @@ def dimensions(path: Path) -> tuple[int, int] | None:
     None where the file does not tell; loading it then says why.
     """
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
+        with open_regular(path) as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _dimensions(file)
     except Exception:
         # Decoders raise anything on damaged files; each of it means that the size is not known yet.
         return None
+
+
+def make_reader(config: None) -> Callable[[Sequence[Path]], list[tuple[int, int] | None]]:
+    """:func:`dimensions` of many files, as a worker process runs it."""
+    return lambda paths: [dimensions(path) for path in paths]
 
 
 def _dimensions(file: BinaryIO) -> tuple[int, int]:
@@ -61,6 +69,9 @@ def _dimensions(file: BinaryIO) -> tuple[int, int]:
         facts = webp.facts(head, whole=False)
         return facts.width, facts.height
     file.seek(0)
+    if format == "AVIF":
+        # Pillow reads all of an AVIF file to open it.
+        check_bytes(os.fstat(file.fileno()).st_size, MAX_PIXELS)
     # The plug-in itself, not Image.open: its limit on pixels is the caller's global setting.
     with _OPENERS[format](file) as image:
         return image.width, image.height

@@ -23,13 +23,22 @@ from PIL import (
     TiffImagePlugin,
 )
 
+from codecstudy import host
 from codecstudy.errors import ImageError
 from codecstudy.images import boxes, colour, jxl_header, png, pnm, webp
 from codecstudy.images.colour import Encoding, Samples, Space
 from codecstudy.images.raster import Raster
 
+MAX_PIXELS = 500_000_000
+"""Larger images are refused before a pixel is decoded, unless a caller allows more."""
+
 _TAG_BITS, _TAG_PHOTOMETRIC, _TAG_ORIENTATION = 258, 262, 274
 _TAG_PLANAR, _TAG_EXTRA, _TAG_SAMPLE_FORMAT = 284, 338, 339
+
+_BYTES_PER_PIXEL = 8
+"""Of the largest samples that are read: four channels of 16 bits."""
+_BYTES_BESIDE_PIXELS = 1 << 28
+"""Room for profiles, metadata and previews in a file."""
 
 _SIMPLER = {"1": "L", "P": "RGB", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
 """Modes of Pillow that only code the same samples in another way."""
@@ -51,8 +60,23 @@ def read(data: bytes, format: str, max_pixels: int) -> Raster:
     return _READERS[format](data, max_pixels)
 
 
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise :class:`ImageError` for an image of no size, or of more pixels than allowed."""
+def check_bytes(size: int, max_pixels: int) -> None:
+    """Raise :class:`ImageError` for a file too large to be read: ``size`` in bytes."""
+    limit = _BYTES_PER_PIXEL * max_pixels + _BYTES_BESIDE_PIXELS
+    if size > limit:
+        raise ImageError(
+            f"is a file of {_gigabytes(size)}, more than an image of {max_pixels / 1e6:g} megapixels takes "
+            f"without any compression ({_gigabytes(limit)}); export it anew"
+        )
+    _check_memory(size, f"to read a file of {_gigabytes(size)}")
+
+
+def check_size(width: int, height: int, max_pixels: int, bytes_per_pixel: int = 3) -> None:
+    """Raise :class:`ImageError` for an image that is not to be decoded.
+
+    That is one of no size, of more pixels than allowed, or of more than fit into the memory that this process
+    may use. ``bytes_per_pixel`` is what decoding takes at least: the canonical array, and copies on the way.
+    """
     if width < 1 or height < 1:
         raise ImageError(f"states a size of {width}x{height} pixels")
     if width * height > max_pixels:
@@ -60,11 +84,27 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
             f"holds {width}x{height} = {width * height / 1e6:.0f} megapixels, more than the limit of "
             f"{max_pixels / 1e6:g}: a decompression bomb, or an image to be scaled down first"
         )
+    _check_memory(width * height * bytes_per_pixel, f"to decode {width}x{height} pixels")
+
+
+def _check_memory(needed: int, purpose: str) -> None:
+    left = host.memory_left()
+    if left is not None and needed > left:
+        raise ImageError(
+            f"needs at least {_gigabytes(needed)} of memory {purpose}, and the process that opens it may use "
+            f"{_gigabytes(left)} more; scale the image down first, or allow more memory (max_memory of a run)"
+        )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _opened(image: ImageFile.ImageFile, max_pixels: int) -> Raster:
     """Decode an image that Pillow has opened, after a look at its size."""
-    check_size(image.width, image.height, max_pixels)
+    bands = len(image.getbands())
+    # Pillow's own storage, the copy as an array, and the canonical array.
+    check_size(image.width, image.height, max_pixels, (1 if bands == 1 else 4) + bands + 3)
     image.load()
     raster = _from_mode(image)
     raster.icc = image.info.get("icc_profile")
@@ -230,16 +270,31 @@ def _pnm(data: bytes, max_pixels: int) -> Raster:
 
 def _avif(data: bytes, max_pixels: int) -> Raster:
     facts = boxes.avif_facts(data)
-    # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
     with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as image:
         check_size(image.width, image.height, max_pixels)
-        samples = avif_decode(data, index=0, numthreads=1)
-        raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
+        if facts.sequence or image.n_frames > 1:
+            raster = _first_avif_frame(image, facts.bits)
+        else:
+            # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
+            samples = avif_decode(data, index=0, numthreads=1)
+            raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
         raster.icc = image.info.get("icc_profile")
         _first_of(raster, image.n_frames)
         _orient(raster, image.getexif)
     if facts.cicp is not None and not raster.icc:
         _encode_as(raster, *colour.from_cicp(*facts.cicp))
+    return raster
+
+
+def _first_avif_frame(image: AvifImagePlugin.AvifImageFile, bits: int) -> Raster:
+    """The first frame of an image sequence, at 8 bits.
+
+    imagecodecs (2026.3.6) must not see a sequence: ``avif_decode(data, index=0)`` allocates one frame and
+    writes all of them, beyond its end.
+    """
+    image.load()
+    raster = _from_mode(image)
+    raster.notes += [f"{bits} bit cut to 8 by the decoder"] if bits > 8 else []
     return raster
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from codecstudy.errors import ImageError
 
+LENGTH = 4096
+"""Bytes from the beginning of a file that are enough to tell its format."""
+
 KNOWN = "PNG, JPEG, TIFF, WebP, BMP, PBM/PGM/PPM, AVIF and JPEG XL"
 
 _MAGIC = (

@@ -52,6 +52,9 @@ def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = 
     Raises :class:`codecstudy.errors.ImageError` for a file that is no image, ``ValueError`` for an array of
     another dtype or shape, sizes that differ, or an unknown metric. For many images against one original use
     :class:`codecstudy.Reference`, which prepares the original's side once.
+
+    Files are decoded in the caller's process: one that is made to crash its decoder ends that process too. For
+    files from elsewhere ``codecstudy measure`` has a process of its own.
     """
     return Reference(reference, metrics).scores(distorted)
 

@@ -201,7 +201,7 @@ class Loop:
         )
 
     def _died(self, death: Died) -> None:
-        reason = _how(death)
+        reason = death.how()
         log.warning("worker %d: %s: %s", death.worker, reason, death.detail)
         queue = self._queues.pop(death.worker, None)
         if queue is None:
@@ -244,16 +244,3 @@ def _unexpected(value: object) -> Failure:
     log.error("%s", value.traceback)
     kind: FailureKind = "memory" if value.kind == "MemoryError" else "crash"
     return Failure(kind, f"{value.kind}: {value.message}")
-
-
-def _how(death: Died) -> str:
-    """How a worker ended, always in the same words: they go into records."""
-    if death.reason == "timeout":
-        return "ran over its deadline and was ended"
-    if death.signal_name is not None:
-        how = f"the worker process was killed by {death.signal_name}"
-    elif death.exit_code is None:
-        how = "the worker could not start"
-    else:
-        how = f"the worker process ended with exit code {death.exit_code}"
-    return f"{how} (out of memory)" if death.reason == "memory" else how

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any
 
 from codecstudy import codecs, metrics
 from codecstudy.datasets import Dataset
-from codecstudy.images.header import dimensions, version
+from codecstudy.images.header import version
 from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.measurement.measurer import MeasureRequest
+from codecstudy.pipeline.headers import read_sizes
 from codecstudy.results import QualityRecord
 from codecstudy.sampling import order_images
 from codecstudy.store import Store, task_key
@@ -161,9 +162,18 @@ class Plan:
 
 
 def make_plan(
-    config: StudyConfig, dataset: Dataset, store: Store, host: str, *, artifact_root: Path | None = None
+    config: StudyConfig,
+    dataset: Dataset,
+    store: Store,
+    host: str,
+    *,
+    artifact_root: Path | None = None,
+    in_this_process: bool = False,
 ) -> Plan:
-    """Lay out a study's work over a dataset: the sample in its order, without decoding any image."""
+    """Lay out a study's work over a dataset: the sample in its order, without decoding any image.
+
+    ``in_this_process``: read the headers of the images without a process for it.
+    """
     names = order_images(dataset.images, config.dataset.order, config.dataset.seed)[
         : config.dataset.max_images
     ]
@@ -171,7 +181,7 @@ def make_plan(
     return Plan(
         config=config,
         dataset=dataset,
-        sources=tuple(_source(dataset.folder, name, store) for name in names),
+        sources=tuple(_sources(dataset.folder, names, store, in_this_process)),
         settings=settings,
         crops=_crops(config, settings),
         host=host,
@@ -182,14 +192,22 @@ def make_plan(
     )
 
 
-def _source(folder: Path, name: str, store: Store) -> Source:
-    path = folder / name
+def _sources(folder: Path, names: Sequence[str], store: Store, in_this_process: bool) -> Iterator[Source]:
+    hashes = {name: _size_and_hash(folder / name, store) for name in names}
+    readable = [name for name, (_, sha256) in hashes.items() if sha256 is not None]
+    found = read_sizes([folder / name for name in readable], in_this_process=in_this_process)
+    sizes = dict(zip(readable, found, strict=True))
+    for name, (file_size, sha256) in hashes.items():
+        width, height = sizes.get(name) or (0, 0)
+        yield Source(name, file_size, sha256, width, height)
+
+
+def _size_and_hash(path: Path, store: Store) -> tuple[int, str | None]:
+    """Size of a file in bytes and the hash of its content; (0, None) where it cannot be read."""
     try:
-        size, sha256 = path.stat().st_size, store.content_hash(path)
+        return path.stat().st_size, store.content_hash(path)
     except OSError:
-        return Source(name, 0, None, 0, 0)
-    width, height = dimensions(path) or (0, 0)
-    return Source(name, size, sha256, width, height)
+        return 0, None
 
 
 def _has_size(path: Path, size: int) -> bool:

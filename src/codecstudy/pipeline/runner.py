@@ -30,9 +30,6 @@ from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
 from codecstudy.types import Outcome
 
-MEMORY_SHARE = 0.8
-"""Part of the available memory that a run may use if no limit is given."""
-
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
 """What executors run."""
 
@@ -129,14 +126,23 @@ class PipelineRunner:
         selftest.check_chain(dict.fromkeys(s.format for s in config.settings()))
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
             prepared = self._prepare(
-                config, dataset, store, time_budget, workers, options.fresh, save_artifacts
+                config,
+                dataset,
+                store,
+                time_budget,
+                workers,
+                options.fresh,
+                save_artifacts,
+                self._in_this_process(num_workers),
             )
             store.commit()
-            executor = self._executor or _default_executor(num_workers, prepared.workers, options.max_memory)
+            memory = options.max_memory or host.default_memory()
+            worker_limit = options.max_memory or host.worker_limit(memory)
+            executor = self._executor or _default_executor(num_workers, prepared.workers, worker_limit)
             options.on_event(prepared.started())
             loop = Loop(
                 plan=prepared.plan,
-                scheduler=_scheduler(prepared, options.max_memory),
+                scheduler=_scheduler(prepared, memory),
                 costs=prepared.costs,
                 executor=executor,
                 store=store,
@@ -197,7 +203,14 @@ class PipelineRunner:
         path = self.root / "data" / "store.sqlite"
         with Store(path if path.exists() else IN_MEMORY) as store:
             return self._prepare(
-                config, dataset, store, time_budget, workers, options.fresh, save_artifacts
+                config,
+                dataset,
+                store,
+                time_budget,
+                workers,
+                options.fresh,
+                save_artifacts,
+                self._in_this_process(num_workers),
             ).started()
 
     def _workers(self, num_workers: int | None, task_timeout: float | None) -> int:
@@ -207,7 +220,8 @@ class PipelineRunner:
         ends_tasks = num_workers != 0 if self._executor is None else self._executor.ends_tasks
         if task_timeout is not None and not ends_tasks:
             raise ValueError(
-                "task_timeout cannot be enforced in this process; leave it out, or use worker processes"
+                "task_timeout cannot be enforced, because the executor cannot end a running task; "
+                "leave it out, or use worker processes"
             )
         if self._executor is None:
             return host.usable_cpus() if num_workers is None else max(1, num_workers)
@@ -217,6 +231,11 @@ class PipelineRunner:
                 "leave num_workers out"
             )
         return self._executor.capacity
+
+    def _in_this_process(self, num_workers: int | None) -> bool:
+        if self._executor is None:
+            return num_workers == 0
+        return isinstance(self._executor, InlineExecutor)
 
     def _dataset(self, config: StudyConfig, time_budget: float | None, options: RunOptions) -> Dataset:
         check_positive("time_budget", time_budget)
@@ -233,9 +252,17 @@ class PipelineRunner:
         workers: int,
         fresh: bool,
         save_artifacts: bool,
+        in_this_process: bool,
     ) -> Prepared:
         artifact_root = self.root / "data" / "encoded" / config.id if save_artifacts else None
-        plan = make_plan(config, dataset, store, host.fingerprint(), artifact_root=artifact_root)
+        plan = make_plan(
+            config,
+            dataset,
+            store,
+            host.fingerprint(),
+            artifact_root=artifact_root,
+            in_this_process=in_this_process,
+        )
         outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
         budget = time_budget if time_budget is not None else config.time_budget
         work = remaining_work(plan, outcomes)
@@ -285,23 +312,23 @@ class PipelineRunner:
         return results
 
 
-def _default_executor(num_workers: int | None, workers: int, max_memory: int | None) -> Executor:
+def _default_executor(num_workers: int | None, workers: int, worker_limit: int) -> Executor:
     if num_workers == 0:
         return InlineExecutor()
     # Imported here because it exists on POSIX systems only.
     from codecstudy.execution.local import LocalExecutor
 
-    return LocalExecutor(workers, memory_limit=max_memory, environment=kernels.cache_environment())
+    return LocalExecutor(workers, memory_limit=worker_limit, environment=kernels.cache_environment())
 
 
-def _scheduler(prepared: Prepared, max_memory: int | None) -> Scheduler:
+def _scheduler(prepared: Prepared, memory: int) -> Scheduler:
     return Scheduler(
         prepared.work,
         prepared.costs,
         range(prepared.workers),
         budget=None if prepared.budget is None else TimeBudget(prepared.budget),
         # With less than one worker needs, workers take turns.
-        memory=MemoryLimit(max_memory or max(1, int(MEMORY_SHARE * host.available_memory()))),
+        memory=MemoryLimit(memory),
     )
 
 

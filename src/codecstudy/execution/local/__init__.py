@@ -9,6 +9,7 @@ runs. A signal handler that raises can lose an event, so set a flag instead. POS
 system would need a replacement for ``socketpair`` and for process groups.
 """
 
+from codecstudy.execution.local.caller import Caller
 from codecstudy.execution.local.executor import LocalExecutor
 
-__all__ = ["LocalExecutor"]
+__all__ = ["Caller", "LocalExecutor"]

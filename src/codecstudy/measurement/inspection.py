@@ -1,0 +1,197 @@
+"""A look into files that are already there: originals, encoded files, distance maps and scores.
+
+Files that came from elsewhere may crash their decoder or damage the memory of its process. So commands look into
+them through :class:`InspectionProcess`, which has an :class:`Inspector` in a worker process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codecstudy import codecs, host, images
+from codecstudy.errors import CodecstudyError, ImageError
+from codecstudy.execution import Died, HandlerError
+from codecstudy.execution.local import Caller
+from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
+from codecstudy.metrics import kernels
+
+if TYPE_CHECKING:
+    from codecstudy.metrics import butteraugli
+    from codecstudy.metrics.base import Pixels
+    from codecstudy.metrics.scoring import Reference
+
+DEADLINE_SECONDS = 1800.0
+"""How long one step may take: many times what the largest image that is read needs on a slow machine."""
+
+
+class Inspector:
+    """Opens originals and encoded files, and compares them, in this process.
+
+    ``fragment`` is the side in pixels of the square that all crops of an image share. What was prepared last for
+    an original is kept, because one original after the other is compared with many files.
+    """
+
+    def __init__(self, fragment: int = DEFAULT_FRAGMENT) -> None:
+        self._crops = CropPlan((), fragment, "adjust_aspect_ratio")
+        self._mapped: Pixels | None = None
+        self._map: butteraugli.Prepared | None = None
+        self._scored: Path | None = None
+        self._scoring: Reference | None = None
+
+    def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
+        """The source at ``path``, resized and cropped as a setting says.
+
+        Raises :class:`codecstudy.errors.ImageError` where it cannot be read or is smaller than that.
+        """
+        pixels: Pixels | None = images.load(path).pixels
+        if pixels is not None and resolution is not None:
+            pixels = images.resize(pixels, resolution)
+        if pixels is None:
+            raise ImageError(f"{path}: smaller than resolution {resolution}")
+        if crop is not None:
+            cut = self._crops.cut(pixels.shape[1], pixels.shape[0], crop)
+            if isinstance(cut, str):
+                raise ImageError(f"{path}: {cut}")
+            pixels = np.ascontiguousarray(cut.window.of(pixels))
+        return pixels
+
+    def decode(self, format: str, data: bytes) -> Pixels:
+        """Decode an encoded file of ``format``."""
+        return codecs.get(format).decode(data)
+
+    def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
+        """Butteraugli distance at each pixel, float32 of shape (height, width)."""
+        from codecstudy.metrics import butteraugli
+
+        if self._map is None or not np.array_equal(self._mapped, reference):  # type: ignore[arg-type]
+            self._mapped, self._map = reference, butteraugli.prepare(reference)
+        return self._map.distance_map(distorted)
+
+    def prepare(self, reference: Path) -> None:
+        """Open the original at ``reference`` for :meth:`scores`; raises as :meth:`scores` does."""
+        from codecstudy.metrics.scoring import Reference
+
+        if self._scored != reference:
+            self._scored, self._scoring = None, None
+            self._scoring = Reference(reference)
+            self._scored = reference
+
+    def scores(self, reference: Path, distorted: Path) -> dict[str, float]:
+        """All scores of ``distorted`` against ``reference``, by column name.
+
+        Raises :class:`codecstudy.errors.ImageError` for a file that is no image, and ``ValueError`` where the
+        sizes differ.
+        """
+        self.prepare(reference)
+        assert self._scoring is not None
+        return self._scoring.scores(distorted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    fragment: int
+    plugins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """What an error that is raised on purpose says."""
+
+    message: str
+
+
+def make_handler(config: _Config) -> Callable[[tuple[str, tuple[Any, ...]]], object]:
+    """What the worker process runs: methods of an :class:`Inspector` by name."""
+    for reference in config.plugins:
+        codecs.register(reference)
+    inspector = Inspector(config.fragment)
+
+    def handle(call: tuple[str, tuple[Any, ...]]) -> object:
+        name, arguments = call
+        try:
+            return getattr(inspector, name)(*arguments)
+        except (CodecstudyError, ValueError) as error:
+            return _Refusal(str(error))
+
+    return handle
+
+
+class InspectionProcess:
+    """An :class:`Inspector` in a worker process, with the same methods, a deadline and a memory limit.
+
+    Whatever goes wrong with a file, its process's death included, is a :class:`codecstudy.errors.ImageError`;
+    the next file gets a new process. Use it in a ``with`` block.
+
+    Args:
+        fragment: As for :class:`Inspector`.
+        compile_kernels: Called with the names of the metrics that the first call for maps or scores needs, before
+            it is made, so that kernels are compiled here, with progress, and not within a deadline.
+    """
+
+    def __init__(
+        self,
+        fragment: int = DEFAULT_FRAGMENT,
+        compile_kernels: Callable[[tuple[str, ...]], None] = kernels.compile_all,
+    ) -> None:
+        self._caller = Caller(
+            "codecstudy.measurement.inspection:make_handler",
+            _Config(fragment, codecs.registered()),
+            memory_limit=host.worker_limit(host.default_memory()),
+            environment=kernels.cache_environment(),
+        )
+        self._compile_kernels = compile_kernels
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._caller.__exit__(kind, error, trace)
+
+    def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
+        """See :meth:`Inspector.original`."""
+        return cast("Pixels", self._call(f"reading {path}", "original", path, resolution, crop))
+
+    def decode(self, format: str, data: bytes) -> Pixels:
+        """See :meth:`Inspector.decode`."""
+        return cast("Pixels", self._call(f"decoding an encoded file ({format})", "decode", format, data))
+
+    def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
+        """See :meth:`Inspector.distance_map`."""
+        self._compile_kernels(("butteraugli",))
+        found = self._call("comparing two images", "distance_map", reference, distorted)
+        return cast("NDArray[np.float32]", found)
+
+    def prepare(self, reference: Path) -> None:
+        """See :meth:`Inspector.prepare`."""
+        self._compile_all()
+        self._call(f"reading {reference}", "prepare", reference)
+
+    def scores(self, reference: Path, distorted: Path) -> dict[str, float]:
+        """See :meth:`Inspector.scores`."""
+        self._compile_all()
+        return cast("dict[str, float]", self._call(f"reading {distorted}", "scores", reference, distorted))
+
+    def _compile_all(self) -> None:
+        from codecstudy import metrics
+
+        self._compile_kernels(metrics.names())
+
+    def _call(self, doing: str, name: str, *arguments: object) -> object:
+        value = self._caller.call((name, arguments), DEADLINE_SECONDS)
+        if isinstance(value, _Refusal):
+            raise ImageError(value.message)
+        if isinstance(value, HandlerError):
+            what = "out of memory" if value.kind == "MemoryError" else f"{value.kind}: {value.message}"
+            raise ImageError(f"{what} while {doing}")
+        if isinstance(value, Died):
+            raise ImageError(f"{value.how()} while {doing}")
+        return value

@@ -1,0 +1,55 @@
+"""How large the images of a plan are, from their headers, read outside this process.
+
+A header may crash or hang its parser just as the rest of a file may crash its decoder. So one small process reads
+them all, in batches. Where it does not survive a batch, each file of that batch is asked for by itself, so that
+the size of the culprit alone stays unknown; opening it in a worker then says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codecstudy.images.header import make_reader
+
+if TYPE_CHECKING:
+    from codecstudy.execution.local import Caller
+
+_BATCH = 100
+_BATCH_SECONDS = 30.0
+_FILE_SECONDS = 5.0
+_MEMORY = 1 << 30
+"""Bytes that the process may use: many times what a header needs."""
+
+Size = tuple[int, int]
+"""Width and height in pixels as stored."""
+
+
+def read_sizes(paths: Sequence[Path], *, in_this_process: bool = False) -> list[Size | None]:
+    """The size of each image file, None where it is not known; see :func:`codecstudy.images.dimensions`.
+
+    ``in_this_process``: without the protection of another one, as the tasks of the run.
+    """
+    if not paths:
+        return []
+    if in_this_process:
+        return make_reader(None)(paths)
+    # Imported here because it works on POSIX systems only.
+    from codecstudy.execution.local import Caller
+
+    sizes: list[Size | None] = []
+    with Caller("codecstudy.images.header:make_reader", memory_limit=_MEMORY) as caller:
+        for start in range(0, len(paths), _BATCH):
+            sizes += _read_batch(caller, paths[start : start + _BATCH])
+    return sizes
+
+
+def _read_batch(caller: Caller, paths: Sequence[Path]) -> Iterator[Size | None]:
+    together = caller.call(paths, _BATCH_SECONDS)
+    if isinstance(together, list):
+        yield from together
+        return
+    for path in paths:
+        alone = caller.call([path], _FILE_SECONDS)
+        yield alone[0] if isinstance(alone, list) else None

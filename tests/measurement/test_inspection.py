@@ -1,0 +1,73 @@
+"""Looking into files, in this process and in one of its own: the same answers, and a crash that costs one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codecstudy import codecs, images
+from codecstudy.errors import ImageError
+from codecstudy.measurement.inspection import InspectionProcess, Inspector
+from conftest import picture
+from support.image_files import saved
+from support.pipeline_runs import fake
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """An original and an encoded file of it."""
+    original, encoded = tmp_path / "a.png", tmp_path / "a.jpg"
+    Image.fromarray(picture(120, 80)).save(original)
+    Image.fromarray(picture(120, 80)).save(encoded, quality=60)
+    return original, encoded
+
+
+def test_a_process_gives_what_an_inspector_gives_here(files: tuple[Path, Path]) -> None:
+    original, encoded = files
+    here = Inspector(20)
+    with InspectionProcess(20) as there:
+        for resolution, crop in ((None, None), (60, None), (None, 50), (60, 30)):
+            expected = here.original(original, resolution, crop)
+            assert np.array_equal(there.original(original, resolution, crop), expected)
+        pixels = here.decode("jpeg", encoded.read_bytes())
+        assert np.array_equal(there.decode("jpeg", encoded.read_bytes()), pixels)
+        for reference in (images.load(original).pixels, pixels):
+            expected = here.distance_map(reference, pixels)
+            assert np.array_equal(there.distance_map(reference, pixels), expected)
+        assert there.scores(original, encoded) == here.scores(original, encoded)
+        assert there.scores(encoded, encoded)["ssimulacra2"] == 100
+
+
+def test_what_cannot_be_read_says_so(files: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("text")
+    Image.fromarray(picture(20, 20)).save(tmp_path / "small.png")
+    with InspectionProcess() as there:
+        with pytest.raises(ImageError, match=r"text\.png: holds text, not an image"):
+            there.original(tmp_path / "text.png", None, None)
+        with pytest.raises(ImageError, match=r"a\.png: smaller than resolution 999"):
+            there.original(files[0], 999, None)
+        with pytest.raises(ImageError, match=r"\(20, 20, 3\)"):
+            there.scores(files[0], tmp_path / "small.png")
+        with pytest.raises(ImageError, match="could not be decoded"):
+            there.decode("webp", b"no image")
+
+
+def test_a_decoder_that_crashes_costs_one_file(files: tuple[Path, Path]) -> None:
+    crashing = fake("CRASHING_DECODER")
+    assert crashing in codecs.names()
+    with InspectionProcess() as there:
+        with pytest.raises(
+            ImageError, match=rf"killed by SIGSEGV while decoding an encoded file \({crashing}\)"
+        ):
+            there.decode(crashing, b"anything")
+        there.prepare(files[0])
+        assert there.decode("jpeg", saved(picture(), "JPEG")).shape == picture().shape
+
+
+def test_a_lack_of_memory_is_the_files_error(files: tuple[Path, Path]) -> None:
+    hungry = fake("HUNGRY_DECODER")
+    with InspectionProcess() as there, pytest.raises(ImageError, match="out of memory while decoding"):
+        there.decode(hungry, b"anything")
