@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check coverage docs format bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,13 @@ check: $(VENV)/.dev ## Lint, formatting, types (of the report's scripts, too), a
 	else \
 		echo "The report's scripts were not type-checked: this needs Node.js and npm install --no-package-lock"; \
 	fi
-	$(BIN)/pytest -q tests/test_imports.py
+	$(BIN)/lint-imports
+
+coverage: $(VENV)/.dev ## Run all tests, and show which lines they miss (details in htmlcov/index.html)
+	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-report=html
+
+docs: $(VENV)/.dev ## Build the documentation site in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix --select I .
@@ -35,12 +41,15 @@ bench: $(VENV)/.dev ## Run the benchmarks: end to end against the floor, metrics
 	$(BIN)/python benchmarks/scheduler.py
 	$(BIN)/python benchmarks/pipeline.py
 
-lock: $(VENV)/.dev ## Pin the development environment anew
-	$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
-		--no-emit-find-links --no-header --extra sample --extra dev -o requirements-dev.txt pyproject.toml
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
+	--no-emit-find-links --no-header
+
+lock: $(VENV)/.dev ## Pin the dependencies anew: for development, and for the Dockerfile
+	$(LOCK) --extra sample --extra dev --extra docs -o requirements-dev.txt pyproject.toml
+	$(LOCK) --extra sample --build-deps-for wheel -c requirements-dev.txt -o requirements.txt pyproject.toml
 
 clean: ## Remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site htmlcov .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

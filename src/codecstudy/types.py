@@ -11,14 +11,6 @@ from numpy.typing import NDArray
 
 Scalar = str | int | float | bool
 
-IMAGE_SUFFIXES = frozenset(
-    (
-        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dib"),
-        *(".pbm", ".pgm", ".ppm", ".pnm", ".avif", ".jxl"),
-    )
-)
-"""Ends of names, in small letters, of files that are worth opening as images. Their content decides."""
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:

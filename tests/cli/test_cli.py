@@ -161,14 +161,17 @@ def test_measure_says_which_file_it_could_not_score(tmp_path: Path) -> None:
 
 
 CRASHING = """
-import os, signal
+import dataclasses, os, signal
 from codecstudy.codecs import webp
-from codecstudy.images import readers
+from codecstudy.images import formats
 
 def crash(*arguments, **options):
     os.kill(os.getpid(), signal.SIGSEGV)
 
-readers._READERS["BMP"] = crash
+formats.FORMATS = tuple(
+    dataclasses.replace(format, read=crash) if format.name == "BMP" else format
+    for format in formats.FORMATS
+)
 webp.webp_decode = crash
 """
 """A decoder of BMP files and one of WebP that end their process, as those of damaged memory do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import struct
 import warnings
@@ -16,7 +17,8 @@ from PIL import Image, ImageFile
 
 from codecstudy import images
 from codecstudy.errors import ImageError
-from codecstudy.types import IMAGE_SUFFIXES
+from codecstudy.images import SUFFIXES, formats, readers
+from codecstudy.images.raster import Raster
 from support.image_files import Load, chunk, colours, saved, tiff
 
 RGB = colours(40, 50)
@@ -151,13 +153,13 @@ def test_pillows_settings_are_left_alone(load_bytes: Load) -> None:
 
 
 def test_a_warning_of_a_decoder_becomes_a_note(load_bytes: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    def warn(data: bytes, format: str, max_pixels: int) -> object:
+    def warn(data: bytes, max_pixels: int) -> Raster:
         warnings.warn("odd\n tag", stacklevel=1)
         warnings.warn("odd tag", stacklevel=1)
-        return real(data, format, max_pixels)
+        return readers.read_png(data, max_pixels)
 
-    real = images.readers.read
-    monkeypatch.setattr(images.readers, "read", warn)
+    png = next(format for format in formats.FORMATS if format.name == "PNG")
+    monkeypatch.setattr(formats, "FORMATS", (dataclasses.replace(png, read=warn),))
     assert load_bytes(FILES["png"]).notes == ("decoder warned: odd tag",)
 
 
@@ -221,8 +223,8 @@ def test_extensions_are_small_suffixes() -> None:
         ".pgm",
         ".avif",
         ".jxl",
-    } <= IMAGE_SUFFIXES
-    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in IMAGE_SUFFIXES)
+    } <= SUFFIXES
+    assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in SUFFIXES)
 
 
 def test_the_version_names_what_pixels_depend_on() -> None:

@@ -15,8 +15,8 @@ from conftest import picture
 from support.pipeline_runs import FOUR, many_photos, study
 
 MISBEHAVING = """
-import os, signal, time
-from codecstudy.images import header
+import dataclasses, os, signal, time
+from codecstudy.images import formats
 
 def crash(file):
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -24,7 +24,10 @@ def crash(file):
 def hang(file):
     time.sleep(600)
 
-header._OPENERS |= {"BMP": crash, "TIFF": hang}
+sizes = {"BMP": crash, "TIFF": hang}
+formats.FORMATS = tuple(
+    dataclasses.replace(format, size=sizes.get(format.name, format.size)) for format in formats.FORMATS
+)
 """
 """A parser of BMP headers that ends its process, and one of TIFF headers that does not return."""
 

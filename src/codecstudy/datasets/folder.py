@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codecstudy.errors import DatasetError, DatasetMissingError
-from codecstudy.types import IMAGE_SUFFIXES
+from codecstudy.images import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
     if not images:
         raise DatasetMissingError(
             f"The folder {path} holds no images. Put some into it, or give another one; "
-            f"these count as images: {', '.join(sorted(IMAGE_SUFFIXES))}."
+            f"these count as images: {', '.join(sorted(SUFFIXES))}."
         )
     name = folder.resolve().name or "images"
     return Dataset(dataset_id or name, name, folder, images)
@@ -78,7 +78,7 @@ def find_images(folder: Path) -> tuple[str, ...]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = Path(parent).relative_to(folder)
         for name in files:
-            if name.startswith(".") or os.path.splitext(name)[1].lower() not in IMAGE_SUFFIXES:  # noqa: PTH122
+            if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES:  # noqa: PTH122
                 continue
             if os.path.isfile(os.path.join(parent, name)):  # noqa: PTH113, PTH118 - thousands of files: no Path each
                 found.append((below / name).as_posix())

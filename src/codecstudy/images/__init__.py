@@ -14,14 +14,15 @@ from PIL import Image
 from codecstudy.errors import ImageError
 from codecstudy.files import open_regular, sha256_of
 from codecstudy.images import readers
+from codecstudy.images.formats import HEAD_BYTES, SUFFIXES, recognise
 from codecstudy.images.geometry import Pixels, fitted_size, resize
 from codecstudy.images.header import dimensions, version
 from codecstudy.images.raster import to_canonical
 from codecstudy.images.readers import MAX_PIXELS
-from codecstudy.images.sniff import LENGTH, sniff
 
 __all__ = [
     "MAX_PIXELS",
+    "SUFFIXES",
     "Source",
     "content_hash",
     "dimensions",
@@ -55,13 +56,13 @@ def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
     """
     with _explained(path) as caught:
         with open_regular(path) as file:
-            format = sniff(file.read(LENGTH))
+            format = recognise(file.read(HEAD_BYTES))
             readers.check_bytes(os.fstat(file.fileno()).st_size, max_pixels)
             file.seek(0)
             data = file.read()
-        pixels, notes = to_canonical(readers.read(data, format, max_pixels))
+        pixels, notes = to_canonical(format.read(data, max_pixels))
     warned = dict.fromkeys(f"decoder warned: {_reason(warning.message)}" for warning in caught)
-    return Source(pixels, format, (*notes, *warned))
+    return Source(pixels, format.name, (*notes, *warned))
 
 
 @contextmanager

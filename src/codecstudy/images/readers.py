@@ -52,14 +52,6 @@ _SPACES: dict[str, Space] = {
 }
 
 
-def read(data: bytes, format: str, max_pixels: int) -> Raster:
-    """Samples of the first image in ``data``.
-
-    Raises :class:`ImageError`, or whatever a decoder raises on damaged data.
-    """
-    return _READERS[format](data, max_pixels)
-
-
 def check_bytes(size: int, max_pixels: int) -> None:
     """Raise :class:`ImageError` for a file too large to be read: ``size`` in bytes."""
     limit = _BYTES_PER_PIXEL * max_pixels + _BYTES_BESIDE_PIXELS
@@ -128,7 +120,8 @@ def _valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _jpeg(data: bytes, max_pixels: int) -> Raster:
+def read_jpeg(data: bytes, max_pixels: int) -> Raster:
+    """JPEG; of a multi-picture file the first image."""
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
         raster = _opened(image, max_pixels)
         _orient(raster, image.getexif)
@@ -142,7 +135,8 @@ def _orient(raster: Raster, get_exif: Callable[[], Image.Exif]) -> None:
         raster.notes.append(f"EXIF not readable ({error}), orientation not applied")
 
 
-def _webp(data: bytes, max_pixels: int) -> Raster:
+def read_webp(data: bytes, max_pixels: int) -> Raster:
+    """WebP."""
     facts = webp.facts(data)
     check_size(facts.width, facts.height, max_pixels)
     raster = _rows(webp_decode(data, index=0), 255)
@@ -159,7 +153,8 @@ def _exif(block: bytes | None) -> Image.Exif:
     return exif
 
 
-def _bmp(data: bytes, max_pixels: int) -> Raster:
+def read_bmp(data: bytes, max_pixels: int) -> Raster:
+    """BMP."""
     with BmpImagePlugin.BmpImageFile(io.BytesIO(data)) as image:
         raster = _opened(image, max_pixels)
     raster.icc = _bmp_profile(data)
@@ -174,7 +169,8 @@ def _bmp_profile(data: bytes) -> bytes | None:
     return data[14 + start : 14 + start + length]
 
 
-def _png(data: bytes, max_pixels: int) -> Raster:
+def read_png(data: bytes, max_pixels: int) -> Raster:
+    """PNG and APNG."""
     facts = png.facts(data)
     check_size(facts.width, facts.height, max_pixels)
     # Pillow would cut 16 bits to 8 and mistake the transparent grey of 2 and 4 bits; it only opens the file.
@@ -208,7 +204,8 @@ def _rows(samples: Samples, maximum: int) -> Raster:
     return Raster(samples, "GRAY" if channels < 3 else "RGB", has_alpha=channels in (2, 4), maximum=maximum)
 
 
-def _tiff(data: bytes, max_pixels: int) -> Raster:
+def read_tiff(data: bytes, max_pixels: int) -> Raster:
+    """TIFF; the first page."""
     try:
         opened = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     except SyntaxError as error:
@@ -261,14 +258,16 @@ def _tiff_plain(data: bytes, tags: dict[int, Any], bits: int) -> Raster:
     return raster
 
 
-def _pnm(data: bytes, max_pixels: int) -> Raster:
+def read_pnm(data: bytes, max_pixels: int) -> Raster:
+    """PBM, PGM and PPM."""
     header = pnm.read_header(data)
     check_size(header.width, header.height, max_pixels)
     samples = pnm.read_samples(data, header)
     return _rows(samples, 255 if samples.dtype == np.uint8 else 65535)
 
 
-def _avif(data: bytes, max_pixels: int) -> Raster:
+def read_avif(data: bytes, max_pixels: int) -> Raster:
+    """AVIF; of a sequence the first frame."""
     facts = boxes.avif_facts(data)
     with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as image:
         check_size(image.width, image.height, max_pixels)
@@ -298,7 +297,8 @@ def _first_avif_frame(image: AvifImagePlugin.AvifImageFile, bits: int) -> Raster
     return raster
 
 
-def _jxl(data: bytes, max_pixels: int) -> Raster:
+def read_jxl(data: bytes, max_pixels: int) -> Raster:
+    """JPEG XL."""
     header = jxl_header.read(boxes.jxl_codestream(data))
     check_size(header.width, header.height, max_pixels)
     if header.embedded_icc:
@@ -336,15 +336,3 @@ def jxl_encoding(header: jxl_header.JxlHeader) -> tuple[Encoding | None, str | N
         white or base.white,
         base.gamma if header.gamma is None else header.gamma,
     ), note
-
-
-_READERS: dict[str, Callable[[bytes, int], Raster]] = {
-    "PNG": _png,
-    "JPEG": _jpeg,
-    "TIFF": _tiff,
-    "WebP": _webp,
-    "BMP": _bmp,
-    "PNM": _pnm,
-    "AVIF": _avif,
-    "JXL": _jxl,
-}

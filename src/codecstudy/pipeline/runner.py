@@ -67,7 +67,7 @@ class PipelineRunner:
 
     Args:
         project_root: Folder of the workspace: datasets, results and the measurement store lie below it, as
-            ``docs/reference.md`` lists them. It is created if it does not exist.
+            ``docs/reference/workspace.md`` lists them. It is created if it does not exist.
         executor: What runs the tasks. Default: worker processes on this machine, or this process where
             ``num_workers`` is 0.
     """
