@@ -62,6 +62,9 @@ class Executor(Protocol):
     def poll(self, timeout: float) -> list[Event]:
         """What has happened, each worker's events in order; waits up to ``timeout`` seconds for the first one.
 
+        A death never comes with other events of the same worker, so that each event may be answered by a
+        :meth:`submit`.
+
         Raises:
             RuntimeError: The executor is not running.
         """
