@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codecstudy import metrics
 from codecstudy.errors import ResultsError
 from codecstudy.results import (
+    RECORD_COLUMNS,
     DatasetInfo,
     QualityRecord,
     QualityResults,
@@ -21,6 +23,8 @@ from codecstudy.results import (
     StopReason,
     records_to_frame,
 )
+from codecstudy.types import MetricFacts, Setting
+from support import fake_metrics
 
 BASE_COLUMNS = [
     "source_image", "original_image", "encoded_path", "format", "quality", "file_size", "width", "height",
@@ -67,6 +71,7 @@ def make_results(records: list[QualityRecord]) -> QualityResults:
         tool_versions={"avif": "libaom 3"},
         measurements=records,
         run=RunInfo(2, 30.0, 1.5, 1, 1, "hashed", 0, "CPU", "Linux"),
+        stop_reason=StopReason.COMPLETED,
     )
 
 
@@ -156,11 +161,76 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 def test_frame_has_one_typed_column_per_field() -> None:
     frame = records_to_frame([make_record(), make_record(quality=None, extra_args=None, psnr=math.inf)])
-    assert frame.columns == [f.name for f in dataclasses.fields(QualityRecord)]
+    assert frame.columns == list(RECORD_COLUMNS)
     assert frame["quality"].to_list() == [60, None]
     assert frame["extra_args"].to_list() == ['{"tune":"ssim"}', None]
     assert records_to_frame([]).schema == frame.schema
     assert frame.schema["ssimulacra2"] == pl.Float64
+
+
+def test_further_parameters_have_columns_of_their_own_after_all_others(tmp_path: Path) -> None:
+    plain = make_record()
+    own = make_record(format="own", encoder="mine", parameters={"dithering": "fine", "bitrate": 2, "x": True})
+    other = make_record(format="own", encoder="own", parameters={"bitrate": 1.5})
+    results = make_results([plain, own, other])
+    results.save(tmp_path / "quality.json")
+    assert QualityResults.load(tmp_path / "quality.json") == results
+    rows = json.loads((tmp_path / "quality.json").read_text())["measurements"]
+    assert list(rows[0]) == [*RECORD_COLUMNS, "dithering", "bitrate", "x"]
+    assert [row["encoder"] for row in rows] == ["avif", "mine", "own"]
+    frame = results.to_frame()
+    assert frame["bitrate"].to_list() == [None, 2.0, 1.5]
+    assert frame["dithering"].to_list() == [None, "fine", None]
+    assert frame["x"].to_list() == [None, True, None]
+
+
+ABSOLUTE = fake_metrics.ABSOLUTE.facts
+
+
+def test_further_scores_are_columns_after_all_others(tmp_path: Path) -> None:
+    path = tmp_path / "quality.json"
+    scored = make_record(scores={"absolute": 2.5, "absolute_max": math.inf})
+    results = dataclasses.replace(make_results([make_record(), scored]), metrics=(ABSOLUTE,))
+    results.save(path)
+    rows = json.loads(path.read_text())["measurements"]
+    assert [list(row) for row in rows] == [[*RECORD_COLUMNS, "absolute", "absolute_max"]] * 2
+    assert [(row["absolute"], row["absolute_max"]) for row in rows] == [(None, None), (2.5, "inf")]
+    assert QualityResults.load(path) == results
+    frame = results.to_frame()
+    assert frame.columns == [*RECORD_COLUMNS, "absolute", "absolute_max"]
+    assert frame["absolute"].to_list() == [None, 2.5]
+    assert [r.score("absolute") for r in results.measurements] == [None, 2.5]
+    assert [r.score("psnr") for r in results.measurements] == [38.5, 38.5]
+
+
+def test_facts_of_metrics_travel_with_the_results(tmp_path: Path) -> None:
+    results = dataclasses.replace(
+        make_results([make_record()]), metrics=(ABSOLUTE, *metrics.facts(metrics.BUILT_IN))
+    )
+    results.save(tmp_path / "quality.json")
+    loaded = QualityResults.load(tmp_path)
+    assert loaded.metrics == results.metrics
+    assert list(loaded.metric_columns) == [
+        *("absolute", "absolute_max", "ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim")
+    ]
+    assert metrics.describe(loaded) is loaded
+
+
+def test_a_member_of_facts_that_a_later_version_adds_is_ignored() -> None:
+    document = ABSOLUTE.to_dict() | {"news": 1}
+    document["columns"][0]["news"] = 2
+    assert MetricFacts.from_dict(document) == ABSOLUTE
+
+
+def test_files_without_facts_are_read_and_can_be_described(tmp_path: Path) -> None:
+    path = tmp_path / "quality.json"
+    make_results([make_record(), make_record(psnr=math.inf)]).save(path)
+    document = json.loads(path.read_text())
+    del document["metrics"]
+    path.write_text(json.dumps(document))
+    loaded = QualityResults.load(path)
+    assert loaded == make_results([make_record(), make_record(psnr=math.inf)])
+    assert metrics.describe(loaded).metric_columns["butteraugli"].title == "Butteraugli"
 
 
 scalars = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "b"]))
@@ -170,6 +240,11 @@ scalars = st.one_of(st.booleans(), st.integers(-5, 5), st.sampled_from(["a", "b"
 def test_a_record_knows_its_setting(extra: dict[str, str | int | bool]) -> None:
     setting = make_record(extra_args=extra or None).setting
     assert dict(setting.extra_args) == extra
+    own = make_record(encoder="mine", parameters={"bitrate": 2}, crop=9).setting
+    assert own == Setting.of(
+        "avif", encoder="mine", quality=60, chroma_subsampling="444", speed=6, bitrate=2, crop=9,
+        extra_args={"tune": "ssim"},
+    )  # fmt: skip
     assert setting.canonical() == make_record(extra_args=dict(reversed(extra.items()))).setting.canonical()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 import os
 import signal
@@ -9,52 +11,133 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from codecstudy.errors import StoreError
-from codecstudy.store import SCHEMA_VERSION, Store, task_key
-from codecstudy.types import Failure, Measurement, Skip
+from codecstudy.store import SCHEMA_VERSION, Conditions, Store
+from codecstudy.types import Failure, Measurement, Scores, Skip
+
+SOURCE = "5" * 64
+VERSIONS = {"psnr": "1"}
 
 
-def measurement(size: int = 100, psnr: float = 40.0) -> Measurement:
-    return Measurement(size, 8, 8, 0.1, 0.1, 0.01, 0.01, 0.02, {"psnr": psnr}, ("grey expanded",))
+def measurement(size: int = 100, psnr: float = 40.0, sha256: str | None = None) -> Measurement:
+    scores = {"psnr": Scores({"psnr": psnr}, 0.02)}
+    sha256 = f"{size:064x}" if sha256 is None else sha256
+    return Measurement(size, 8, 8, 0.1, 0.1, 0.01, 0.01, sha256, scores, ("grey expanded",))
 
 
-def identity(number: int) -> dict[str, object]:
-    return {"source": "abc", "setting": f"q{number}", "metrics": {"psnr": "1"}}
+def conditions(number: int) -> Conditions:
+    return Conditions(f'{{"format":"jpeg","quality":{number}}}', "libjpeg 3", "Pillow 12", "", "a machine")
 
 
-def test_what_was_added_is_known_by_its_key_alone(tmp_path: Path) -> None:
+def known(
+    store: Store, numbers: Iterable[int], versions: dict[str, str] = VERSIONS
+) -> dict[int, Measurement | Skip]:
+    wanted = list(numbers)
+    found = store.known([SOURCE], [conditions(n) for n in wanted], versions)
+    return {wanted[index]: outcome for _, index, outcome in found}
+
+
+def add(store: Store, number: int, outcome: Measurement | Skip | Failure, **versions: str) -> None:
+    store.add(SOURCE, conditions(number), outcome, versions or VERSIONS)
+
+
+def test_what_was_added_is_known(tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite") as store:
-        store.add(identity(1), measurement(psnr=math.inf))
-        store.add(identity(2), Skip("too small"))
+        add(store, 1, measurement(psnr=math.inf))
+        add(store, 2, Skip("too small", ("a note",)))
     with Store(tmp_path / "store.sqlite") as store:
-        keys = [task_key(identity(n)) for n in range(3)]
-        assert store.known(keys) == {keys[1]: measurement(psnr=math.inf), keys[2]: Skip("too small")}
+        assert known(store, range(3)) == {1: measurement(psnr=math.inf), 2: Skip("too small", ("a note",))}
         assert store.count() == 2
+        assert not list(store.known(["another source"], [conditions(1)], VERSIONS))
+
+
+@pytest.mark.parametrize("field", ["setting", "encoder", "images", "crops", "host"])
+def test_an_outcome_is_known_under_its_own_conditions_alone(tmp_path: Path, field: str) -> None:
+    other = dataclasses.replace(conditions(1), **{field: "other"})
+    with Store(tmp_path / "store.sqlite") as store:
+        add(store, 1, measurement())
+        assert not list(store.known([SOURCE], [other], VERSIONS))
+        store.add(SOURCE, other, measurement(7), VERSIONS)
+        found = {
+            index: outcome for _, index, outcome in store.known([SOURCE], [other, conditions(1)], VERSIONS)
+        }
+        assert found == {0: measurement(7), 1: measurement()}
 
 
 def test_a_failure_is_tried_again(tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite") as store:
-        store.add(identity(1), Failure("crash", "killed by SIGKILL"))
-        assert store.known([task_key(identity(1))]) == {}
+        add(store, 1, Failure("crash", "killed by SIGKILL"))
+        assert known(store, [1]) == {}
 
 
-@given(st.dictionaries(st.text(max_size=5), st.one_of(st.integers(), st.text(max_size=5)), min_size=1))
-def test_a_key_does_not_depend_on_the_order_of_facts(facts: dict[str, object]) -> None:
-    assert task_key(facts) == task_key(dict(reversed(facts.items())))
-    assert task_key(facts) != task_key({**facts, "one more": 1})
-
-
-def test_many_keys_at_once(tmp_path: Path) -> None:
+def test_many_at_once(tmp_path: Path) -> None:
     with Store(tmp_path / "store.sqlite") as store:
         for n in range(1200):
-            store.add(identity(n), measurement(n + 1))
-        assert len(store.known(task_key(identity(n)) for n in range(1300))) == 1200
+            add(store, n, measurement(n + 1))
+        assert known(store, range(1300)) == {n: measurement(n + 1) for n in range(1200)}
+
+
+def test_another_metric_or_version_adds_scores_and_loses_nothing(tmp_path: Path) -> None:
+    with Store(tmp_path / "store.sqlite") as store:
+        add(store, 1, measurement())
+    with Store(tmp_path / "store.sqlite") as store:
+        (first,) = known(store, [1]).values()
+        assert isinstance(first, Measurement)
+        unscored = dataclasses.replace(first, scores={})
+        assert known(store, [1], {"ssim": "1"}) == {1: unscored}
+        assert known(store, [1], {"psnr": "2"}) == {1: unscored}
+        corrected = dataclasses.replace(first, scores={"psnr": Scores({"psnr": 41.0}, 0.5)})
+        add(store, 1, corrected, psnr="2")
+        assert known(store, [1], {"psnr": "1"}) == {1: first}
+        assert known(store, [1], {"psnr": "2"}) == {1: corrected}
+        more = dataclasses.replace(first, scores=first.scores | {"ssim": Scores({"ssim": 0.9}, 0.1)})
+        add(store, 1, more, psnr="1", ssim="1")
+        assert known(store, [1], {"psnr": "1", "ssim": "1"}) == {1: more}
+        assert store.count() == 1
+
+
+def test_other_bytes_replace_an_encode_and_that_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ssim = {"ssim": Scores({"ssim": 0.9}, 0.1)}
+    with Store(tmp_path / "store.sqlite") as store:
+        add(store, 1, dataclasses.replace(measurement(), scores=ssim), ssim="1")
+        add(store, 1, dataclasses.replace(measurement(), encoding_time=7.0))
+        (again,) = known(store, [1], VERSIONS | {"ssim": "1"}).values()
+        assert isinstance(again, Measurement)
+        assert (again.encoding_time, again.scores.keys()) == (7.0, {"psnr", "ssim"})
+        assert not caplog.records
+        add(store, 1, measurement(sha256="a" * 64))
+        (replaced,) = known(store, [1], VERSIONS | {"ssim": "1"}).values()
+        assert isinstance(replaced, Measurement)
+        assert (replaced.sha256, replaced.scores.keys()) == ("a" * 64, {"psnr"})
+    (record,) = caplog.records
+    assert "the earlier measurement is replaced" in record.getMessage()
+
+
+def test_the_date_of_an_encode_is_that_of_its_times(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+
+    def dates() -> tuple[str, str]:
+        db = sqlite3.connect(path)
+        found = db.execute("SELECT measured_at, scored_at FROM encode, score").fetchone()
+        db.close()
+        return found  # type: ignore[no-any-return]
+
+    with Store(path) as store:
+        add(store, 1, measurement())
+    first = dates()
+    with Store(path) as store:
+        add(store, 1, measurement())
+    assert dates() == first
+    with Store(path) as store:
+        add(store, 1, dataclasses.replace(measurement(), encoding_time=7.0))
+    assert dates()[0] > first[0]
 
 
 def test_another_schema_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -63,7 +146,7 @@ def test_another_schema_version_is_refused_with_what_to_do(tmp_path: Path) -> No
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
-    with pytest.raises(StoreError, match=r"schema version 2.*move the file away"):
+    with pytest.raises(StoreError, match=r"schema version 3.*Use the codecstudy that wrote it"):
         Store(path)
 
 
@@ -105,14 +188,14 @@ def test_what_was_committed_survives_sigkill_and_the_rest_is_not_torn(tmp_path: 
         import os, signal, sys
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from pathlib import Path
-        from test_store import identity, measurement
+        from test_store import add, measurement
         from codecstudy.store import Store
         store = Store(Path({str(tmp_path)!r}) / "store.sqlite")
         for n in range(50):
-            store.add(identity(n), measurement())
+            add(store, n, measurement())
         store.commit()
         for n in range(50, 80):
-            store.add(identity(n), measurement())
+            add(store, n, measurement())
         os.kill(os.getpid(), signal.SIGKILL)
         """
     )
@@ -126,7 +209,7 @@ def test_a_torn_log_opens_with_what_was_whole(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     store = Store(path)
     for n in range(20):
-        store.add(identity(n), measurement())
+        add(store, n, measurement())
         store.commit()
     # The state that a power cut leaves: the files as they are on disk, the end of the log missing.
     log = Path(f"{path}-wal").read_bytes()
@@ -137,7 +220,7 @@ def test_a_torn_log_opens_with_what_was_whole(tmp_path: Path) -> None:
     store.close()
     with Store(torn) as opened:
         assert 0 < opened.count() < 20
-        opened.add(identity(99), measurement())
+        add(opened, 99, measurement())
 
 
 def test_content_hash_follows_the_content(tmp_path: Path) -> None:
@@ -177,12 +260,12 @@ def test_another_programs_database_is_not_changed(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_error_that_says_so_and_keeps_what_was_committed(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     store = Store(path)
-    store.add(identity(0), measurement())
+    add(store, 0, measurement())
     store.commit()
     (pages,) = store._db.execute("PRAGMA page_count").fetchone()
     store._db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match=r"disk is full.*Free some disk space"):
-        all(store.add(identity(number), measurement()) is None for number in range(1, 1000))
+        all(add(store, number, measurement()) is None for number in range(1, 1000))
     store.close()
     with Store(path) as again:
         assert again.count() >= 1
@@ -192,7 +275,7 @@ def test_a_store_that_cannot_be_written_is_not_blamed_on_another_run(tmp_path: P
     store = Store(tmp_path / "store.sqlite")
     store._db.execute("PRAGMA query_only = ON")
     with pytest.raises(StoreError, match="can be written") as refused:
-        store.add(identity(0), measurement())
+        add(store, 0, measurement())
     assert "Another codecstudy run" not in str(refused.value)
     store.close()
 
@@ -201,8 +284,205 @@ def test_a_damaged_store_is_an_error_that_says_so(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     with Store(path) as store:
         for number in range(2000):
-            store.add(identity(number), measurement())
+            add(store, number, measurement())
     whole = path.read_bytes()
     path.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
     with Store(path) as store, pytest.raises(StoreError, match=r"damaged\. Move it away"):
-        store.known([task_key(identity(number)) for number in range(2000)])
+        known(store, range(2000))
+
+
+# -- the first schema
+
+FIRST_SCHEMA = """
+CREATE TABLE measurement (
+    key TEXT PRIMARY KEY,
+    identity TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    measured_at TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE file (
+    path BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+) WITHOUT ROWID;
+PRAGMA application_id = 1129534553;
+PRAGMA user_version = 1;
+"""
+
+FIRST_METRICS = {"butteraugli": "1", "psnr": "1", "ssim": "1", "ssimulacra2": "1"}
+FIRST_SCORES = {"ssimulacra2": 77.9, "psnr": 35.4, "ssim": 0.9, "butteraugli": 2.5, "butteraugli_3norm": 1.1}
+
+
+def first_schema(path: Path, rows: Iterable[tuple[dict[str, object], dict[str, object], str]]) -> None:
+    """A store as codecstudy 0.1 wrote it, from changes to the identity and the outcome of each row."""
+    db = sqlite3.connect(path)
+    db.executescript(FIRST_SCHEMA)
+    db.execute("PRAGMA journal_mode = WAL")
+    for number, (identity, outcome, date) in enumerate(rows):
+        whole_identity = {
+            "source": SOURCE,
+            "setting": conditions(number).setting,
+            "codec": "libjpeg 3",
+            "metrics": FIRST_METRICS,
+            "images": "Pillow 12",
+            "crops": None,
+            "host": "a machine",
+        } | identity
+        whole_outcome = {
+            "kind": "Measurement",
+            "file_size": 100 + number,
+            "width": 8,
+            "height": 9,
+            "encoding_time": 0.1,
+            "encoding_cpu_time": 0.2,
+            "decoding_time": 0.3,
+            "decoding_cpu_time": 0.4,
+            "metrics_cpu_time": 0.123,
+            "scores": FIRST_SCORES,
+            "notes": ["grey expanded"],
+        }
+        if outcome.get("kind") == "Skip":
+            whole_outcome = {"notes": []}
+        db.execute(
+            "INSERT INTO measurement VALUES (?, ?, ?, ?)",
+            (str(number), json.dumps(whole_identity), json.dumps(whole_outcome | outcome), date),
+        )
+    db.commit()
+    db.close()
+
+
+DATE = "2026-01-02T03:04:05.678901+00:00"
+
+
+def test_a_store_of_the_first_schema_is_brought_to_this_one_and_a_copy_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    infinite = {"scores": FIRST_SCORES | {"psnr": math.inf}}
+    crops = {"crops": "CropPlan(levels=(200, 300), fragment=64, too_small='skip_image')"}
+    one = {"crops": "CropPlan(levels=(200,), fragment=64, too_small='skip_image')"}
+    skip = {"kind": "Skip", "reason": "too small"}
+    first_schema(
+        path, [({}, {}, DATE), ({}, infinite, DATE), (crops, {}, DATE), (one, {}, DATE), ({}, skip, DATE)]
+    )
+    image = tmp_path / "a.png"
+    image.write_bytes(b"one")
+    status = image.stat()
+    db = sqlite3.connect(path)
+    changed = max(status.st_mtime_ns, status.st_ctime_ns)
+    db.execute("INSERT INTO file VALUES (?, 3, ?, 'as it was')", (os.fsencode(image), changed))
+    db.commit()
+    db.close()
+    before = first_rows(path)
+
+    with Store(path) as store:
+        assert store.backup == tmp_path / "store.sqlite.v1-backup"
+        assert store.count() == 5
+        assert store.content_hash(image) == "as it was"
+        levels = ('{"fragment":64,"levels":[200,300],"too_small":"skip_image"}',)
+        levels += ('{"fragment":64,"levels":[200],"too_small":"skip_image"}',)
+        wanted = [conditions(n) for n in range(5)]
+        wanted[2], wanted[3] = (
+            dataclasses.replace(wanted[n], crops=text) for n, text in zip((2, 3), levels, strict=True)
+        )
+        found = {index: outcome for _, index, outcome in store.known([SOURCE], wanted, FIRST_METRICS)}
+        assert sorted(found) == list(range(5))
+        assert found[4] == Skip("too small")
+        plain, lossless = found[0], found[1]
+        assert isinstance(plain, Measurement)
+        assert isinstance(lossless, Measurement)
+        assert plain.columns == FIRST_SCORES
+        assert plain.scores["butteraugli"].values == {"butteraugli": 2.5, "butteraugli_3norm": 1.1}
+        assert plain.metrics_cpu_time == pytest.approx(0.123)
+        assert (plain.file_size, plain.height, plain.encoding_time, plain.decoding_cpu_time) == (
+            100,
+            9,
+            0.1,
+            0.4,
+        )
+        assert (plain.sha256, plain.notes) == (None, ("grey expanded",))
+        assert lossless.columns["psnr"] == math.inf
+    assert first_rows(tmp_path / "store.sqlite.v1-backup") == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "store.sqlite", "store.sqlite.v1-backup"]
+    with Store(path) as store:
+        assert store.backup is None
+
+
+def first_rows(path: Path) -> list[tuple[object, ...]]:
+    db = sqlite3.connect(path)
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    assert version == 1
+    rows = db.execute("SELECT * FROM measurement").fetchall() + db.execute("SELECT * FROM file").fetchall()
+    db.close()
+    return rows
+
+
+def test_scores_of_several_versions_of_a_metric_are_brought_together(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    same = {"setting": conditions(0).setting}
+    newer = {"metrics": FIRST_METRICS | {"psnr": "2"}}
+    better = {"scores": FIRST_SCORES | {"psnr": 36.0}, "file_size": 100, "encoding_time": 7.0}
+    first_schema(
+        path,
+        [
+            (same, {"file_size": 100}, DATE),
+            (same | newer, better, DATE.replace("2026", "2027")),
+            (same | {"metrics": {"psnr": "0"}}, {"file_size": 99}, DATE.replace("2026", "2025")),
+        ],
+    )
+    with Store(path) as store:
+        found = {}
+        for version in ("0", "1", "2"):
+            (found[version],) = known(store, [0], {"psnr": version}).values()
+        assert all(isinstance(m, Measurement) and m.encoding_time == 7.0 for m in found.values())
+        assert {v: m.columns.get("psnr") for v, m in found.items() if isinstance(m, Measurement)} == {
+            "0": None,  # a score of other bytes than those of the newest encode
+            "1": 35.4,
+            "2": 36.0,
+        }
+
+
+def test_a_row_of_the_first_schema_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    first_schema(path, [({}, {}, DATE), ({"crops": "something else"}, {}, DATE)])
+    before = first_rows(path)
+    with pytest.raises(StoreError, match=r"a row of schema version 1 cannot be read .*something else"):
+        Store(path)
+    assert first_rows(path) == before
+
+
+@pytest.mark.parametrize("moment", ["copying", "first row", "last row", "committing"])
+def test_a_kill_while_the_schema_changes_loses_nothing(tmp_path: Path, moment: str) -> None:
+    path = tmp_path / "store.sqlite"
+    first_schema(path, [({}, {}, DATE) for _ in range(300)])
+    script = textwrap.dedent(
+        f"""
+        import os, signal
+        from pathlib import Path
+        from codecstudy import store
+
+        def at(name, call):
+            function, calls = getattr(store, name), []
+            def killing(*arguments):
+                calls.append(name)
+                result = function(*arguments)
+                if len(calls) == call:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return result
+            setattr(store, name, killing)
+
+        at(*{{
+            "copying": ("_copy", 1),
+            "first row": ("_read_first_schema", 1),
+            "last row": ("_read_first_schema", 300),
+            "committing": ("_move_first_schema", 1),
+        }}[{moment!r}])
+        store.Store(Path({str(path)!r}))
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(first_rows(path)) == 300, "another codecstudy would still find the old store"
+    with Store(path) as store:
+        assert store.count() == 300
+        assert len(known(store, range(300), FIRST_METRICS)) == 300
+    assert len(first_rows(tmp_path / "store.sqlite.v1-backup")) == 300

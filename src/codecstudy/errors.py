@@ -38,6 +38,10 @@ class CodecError(CodecstudyError):
     """A codec could not encode, or could not decode what it encoded."""
 
 
+class MetricError(CodecstudyError, ValueError):
+    """A metric is not known, or cannot be loaded."""
+
+
 class ResultsError(CodecstudyError, ValueError):
     """A results file cannot be read, or does not hold what a command needs."""
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
 from codecstudy.files import write_atomically
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import (
+    SHORT_NAMES,
+    CommandTemplate,
+    EncoderFacts,
+    MetricColumn,
+    MetricFacts,
+    Scalar,
+    Setting,
+    score_from_json,
+    score_to_json,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,9 +47,9 @@ Status = Literal["measured", "skipped", "failed"]
 class QualityRecord:
     """One row for one task.
 
-    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed;
-    ``measurement_error`` then says why. ``psnr`` of a lossless result is infinite, which JSON files hold as
-    the string ``"inf"``.
+    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed
+    (``measurement_error`` then says why), and where the study did not name their metric. ``psnr`` of a lossless
+    result is infinite, which JSON files hold as the string ``"inf"``.
     """
 
     source_image: str
@@ -84,12 +94,23 @@ class QualityRecord:
     source_sha256: str | None = None
     source_notes: str | None = None
     """What happened to the source on its way to 8-bit sRGB, as ``; ``-separated text."""
+    encoder: str = ""
+    """Id of the encoder; by default that of the format's own."""
+    parameters: dict[str, Scalar] = field(default_factory=dict)
+    """Declared parameters that have no column above. Files and frames hold a column for each."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """Scores that have no column above, by column. Files and frames hold a column for each."""
+
+    def __post_init__(self) -> None:
+        if not self.encoder:
+            object.__setattr__(self, "encoder", self.format)
 
     @property
     def setting(self) -> Setting:
         """The setting of this record's task."""
-        return Setting(
-            format=self.format,
+        return Setting.of(
+            self.format,
+            encoder=self.encoder,
             quality=self.quality,
             chroma_subsampling=self.chroma_subsampling,
             speed=self.speed,
@@ -97,8 +118,14 @@ class QualityRecord:
             method=self.method,
             resolution=self.resolution,
             crop=self.crop,
-            extra_args=tuple(sorted((self.extra_args or {}).items())),
+            extra_args=self.extra_args or {},
+            **self.parameters,
         )
+
+    def score(self, column: str) -> float | None:
+        """The score in one column, wherever it is held; None where there is none."""
+        value: float | None = getattr(self, column) if column in SCORE_COLUMNS else self.scores.get(column)
+        return value
 
 
 TIMING_COLUMNS = (
@@ -111,8 +138,59 @@ TIMING_COLUMNS = (
 """Columns that may differ between two runs of the same study; all others are identical."""
 
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
+"""Scores that every record has a column for, measured or not: those of the first edition."""
 
-_COLUMNS = tuple(f.name for f in dataclasses.fields(QualityRecord))
+USUAL_METRIC = "ssimulacra2"
+"""Column that answers rest on unless another one is asked for, where the study measured it."""
+
+RECORD_COLUMNS = tuple(
+    f.name for f in dataclasses.fields(QualityRecord) if f.name not in ("parameters", "scores")
+)
+"""Columns of every record. Those of further parameters, and then of further scores, come after them."""
+
+
+def parameter_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """Names of the parameters that have no column in every record, in the order in which they occur."""
+    return tuple(dict.fromkeys(name for record in records for name in record.parameters))
+
+
+def setting_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """The columns that tell one setting from another."""
+    return (
+        "format",
+        "encoder",
+        *SHORT_NAMES,
+        "resolution",
+        "crop",
+        "extra_args",
+        *parameter_columns(records),
+    )
+
+
+def score_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
+    """Names of the scores that have no column in every record, in the order in which they occur."""
+    return tuple(dict.fromkeys(name for record in records for name in record.scores))
+
+
+DERIVED_COLUMNS = (
+    "variant",
+    "variant_key",
+    "axis",
+    "level",
+    "content_class",
+    "megapixels",
+    "bits_per_pixel",
+    "bytes_per_pixel",
+    "compression_to_source",
+    "compression_to_raw",
+    "encode_mpps_cpu",
+    "encode_mpps_wall",
+    "decode_mpps_cpu",
+    "decode_mpps_wall",
+    "encode_cpu_seconds_per_mp",
+    "decode_cpu_seconds_per_mp",
+)
+"""What :func:`codecstudy.analysis.frame.derive` adds to the columns of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +245,34 @@ class QualityResults:
     stop_reason: StopReason | None = None
     """Why the run ended; None in files written before this was recorded."""
     schema_version: int = SCHEMA_VERSION
+    encoders: tuple[EncoderFacts, ...] = ()
+    """Facts of the encoders of these records, in their usual order; older files hold none."""
+    commands: tuple[CommandTemplate, ...] = ()
+    """How to get the settings of these records from other tools."""
+
+    metrics: tuple[MetricFacts, ...] = ()
+    """Facts of the metrics that the study measured; empty in files that were written before these were kept."""
+
+    def settings(self) -> tuple[Setting, ...]:
+        """Every setting that the records hold, in the order in which they occur."""
+        found: dict[tuple[object, ...], Setting] = {}
+        for r in self.measurements:
+            sizes = (r.resolution, r.crop, tuple((r.extra_args or {}).items()), tuple(r.parameters.items()))
+            key = (r.encoder, r.quality, r.chroma_subsampling, r.speed, r.effort, r.method, *sizes)
+            if key not in found:
+                found[key] = r.setting
+        return tuple(found.values())
+
+    @property
+    def metric_columns(self) -> dict[str, MetricColumn]:
+        """How to read each column of scores, by name, in the order of the metrics."""
+        return {column.name: column for metric in self.metrics for column in metric.columns}
+
+    @property
+    def usual_column(self) -> MetricColumn:
+        """What answers rest on unless another column is asked for: SSIMULACRA2, or the first one without it."""
+        columns = self.metric_columns
+        return columns.get(USUAL_METRIC) or next(iter(columns.values()))
 
     def save(self, path: Path | str) -> None:
         """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.
@@ -179,8 +285,12 @@ class QualityResults:
             value = getattr(self, member.name)
             if member.name == "measurements":
                 # One line each: people can search them, and Python's encoder is five times as fast.
-                rows = ",\n  ".join(json.dumps(_finite(record), allow_nan=False) for record in value)
+                further = parameter_columns(value), score_columns(value)
+                rows = ",\n  ".join(json.dumps(_row(record, *further), allow_nan=False) for record in value)
                 text = f"[\n  {rows}\n ]" if rows else "[]"
+            elif member.name in ("encoders", "commands", "metrics"):
+                lines = ",\n  ".join(json.dumps(item.to_dict(), allow_nan=False) for item in value)
+                text = f"[\n  {lines}\n ]" if lines else "[]"
             else:
                 plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
                 text = json.dumps(plain, allow_nan=False)
@@ -216,12 +326,16 @@ class QualityResults:
                 f"{SCHEMA_VERSION}. Run the study again, or use the codecstudy that wrote it."
             )
         try:
-            rows = [QualityRecord(**_infinite(row)) for row in document.pop("measurements")]
+            metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
+            scores = {column.name for facts in metrics for column in facts.columns} | set(SCORE_COLUMNS)
             return cls(
-                measurements=rows,
+                measurements=[_record(row, scores) for row in document.pop("measurements")],
+                metrics=metrics,
                 dataset=DatasetInfo(**document.pop("dataset")),
                 run=RunInfo(**document.pop("run")),
                 stop_reason=_stop_reason(document),
+                encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
+                commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
                 **document,
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -230,7 +344,8 @@ class QualityResults:
     def to_frame(self) -> pl.DataFrame:
         """All records as a polars data frame: one row per record, one column per field of QualityRecord.
 
-        ``extra_args`` is canonical JSON text (null where there are none), so that rows can be grouped by it.
+        ``scores`` are columns of their own, after all others. ``extra_args`` is canonical JSON text (null where
+        there are none), so that rows can be grouped by it.
         """
         return records_to_frame(self.measurements)
 
@@ -252,14 +367,35 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
         **dict.fromkeys((*SCORE_COLUMNS, *TIMING_COLUMNS), pl.Float64),
     }
     rows = list(records)
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in RECORD_COLUMNS}
     for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
         columns[name] = [_unicode(value) for value in columns[name]]
     columns["extra_args"] = [
         json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
         for value in columns["extra_args"]
     ]
-    return pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in _COLUMNS})
+    frame = pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in RECORD_COLUMNS})
+    return frame.with_columns(
+        *(
+            pl.Series(name, [row.parameters.get(name) for row in rows], dtype=_dtype(rows, name))
+            for name in parameter_columns(rows)
+        ),
+        *(
+            pl.Series(name, [row.scores.get(name) for row in rows], dtype=pl.Float64)
+            for name in score_columns(rows)
+        ),
+    )
+
+
+def _dtype(records: Iterable[QualityRecord], parameter: str) -> Any:
+    """The column type that holds all values of a parameter as they are."""
+    import polars as pl
+
+    kinds = {type(r.parameters[parameter]) for r in records if parameter in r.parameters}
+    for wide, held in ((pl.Boolean, {bool}), (pl.Int64, {int}), (pl.Float64, {int, float})):
+        if kinds <= held:
+            return wide
+    return pl.String
 
 
 def _unicode(text: str | None) -> str | None:
@@ -267,15 +403,22 @@ def _unicode(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _finite(record: QualityRecord) -> dict[str, Any]:
-    # JSON has no infinity, and only PSNR can be infinite.
-    row = {name: getattr(record, name) for name in _COLUMNS}
-    if row["psnr"] == float("inf"):
-        row["psnr"] = "inf"
-    return row
+def _row(record: QualityRecord, parameters: Iterable[str], scores: Iterable[str]) -> dict[str, Any]:
+    """A record as JSON holds it, with a member for each further parameter and score."""
+    row = {name: getattr(record, name) for name in RECORD_COLUMNS}
+    row |= {name: record.parameters.get(name) for name in parameters}
+    row |= {name: record.scores.get(name) for name in scores}
+    return row | {name: score_to_json(row[name]) for name in (*SCORE_COLUMNS, *scores)}
 
 
-def _infinite(row: dict[str, Any]) -> dict[str, Any]:
-    if row.get("psnr") == "inf":
-        row["psnr"] = float("inf")
-    return row
+def _record(row: dict[str, Any], scores: set[str]) -> QualityRecord:
+    """The inverse of :func:`_row`; ``scores`` are all columns of scores that the file describes."""
+    held = {name: score_from_json(row.pop(name)) for name in scores if name in row}
+    further = {name: held.pop(name) for name in list(held) if name not in SCORE_COLUMNS}
+    parameters = {name: row.pop(name) for name in [name for name in row if name not in RECORD_COLUMNS]}
+    return QualityRecord(
+        **row,
+        **held,
+        parameters={name: value for name, value in parameters.items() if value is not None},
+        scores={name: value for name, value in further.items() if value is not None},
+    )

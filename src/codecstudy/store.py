@@ -3,17 +3,24 @@
 One SQLite file per workspace, with a write-ahead log and full synchronous commits. What is added becomes durable
 with the next :meth:`Store.commit`; a run calls it several times a second, so that a crash or a power cut loses
 no more than what arrived in that fraction of a second, and no task pays for a disk's flush on its own.
+
+An *encode* is one source under certain :class:`Conditions` (setting, versions, machine): its size and times, and
+the hash of its bytes. *Scores* belong to an encode: one row per metric and version of the metric. So a new metric,
+or a corrected one, adds rows and changes none.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import dataclasses
-import hashlib
+import itertools
 import json
+import logging
 import os
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +28,17 @@ from typing import Any, Self
 
 from codecstudy.errors import StoreError
 from codecstudy.files import sha256_of
-from codecstudy.types import Measurement, Outcome, Skip
+from codecstudy.types import Failure, Measurement, Outcome, Scores, Skip
 
-SCHEMA_VERSION = 1
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 2
+# History:
+# 1  (0.1) Table measurement: one row per task with all scores, under the hash of everything they depended on,
+#    the versions of all metrics among it. Table file as today.
+# 2  Encodes, scores and skips are rows of their own; conditions are shared by all sources; an encode knows the
+#    SHA-256 of its bytes. Crops are JSON instead of Python's repr.
+
 APPLICATION_ID = 0x43535459
 """``CSTY``: how SQLite files of ours are told from others."""
 
@@ -31,15 +46,55 @@ IN_MEMORY = Path(":memory:")
 """A store that is gone when it is closed, for looking ahead without leaving a file."""
 
 LOCK_SECONDS = 5.0
-"""How long opening waits for another run to let go of the store."""
+"""How long opening waits for another run to release the store."""
 
 _TABLES = """
-CREATE TABLE measurement (
-    key TEXT PRIMARY KEY,
-    identity TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    measured_at TEXT NOT NULL
+-- Everything that an encode depends on beside its source. Text is shared by all sources of a study.
+CREATE TABLE conditions (
+    id INTEGER PRIMARY KEY,
+    setting TEXT NOT NULL,             -- canonical JSON
+    encoder TEXT NOT NULL,             -- library and version
+    images TEXT NOT NULL,              -- versions of the conversion to 8-bit sRGB
+    crops TEXT NOT NULL,               -- canonical JSON; empty without a crop
+    host TEXT NOT NULL,                -- machines whose timings may be compared
+    UNIQUE (setting, encoder, images, crops, host)
+);
+CREATE TABLE encode (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,              -- SHA-256 of the source file
+    conditions INTEGER NOT NULL REFERENCES conditions (id),
+    file_size INTEGER NOT NULL,        -- bytes
+    width INTEGER NOT NULL,            -- pixels
+    height INTEGER NOT NULL,
+    encoding_time REAL NOT NULL,       -- wall seconds
+    encoding_cpu_time REAL NOT NULL,
+    decoding_time REAL NOT NULL,
+    decoding_cpu_time REAL NOT NULL,
+    sha256 TEXT,                       -- of the encoded bytes; NULL: unknown (schema 1 did not keep it)
+    notes TEXT NOT NULL,               -- JSON list
+    measured_at TEXT NOT NULL,         -- ISO 8601, UTC
+    UNIQUE (source, conditions)
+);
+CREATE TABLE score (
+    encode INTEGER NOT NULL REFERENCES encode (id),
+    metric TEXT NOT NULL,
+    version TEXT NOT NULL,
+    scores TEXT NOT NULL,              -- JSON object, by column; Infinity for a PSNR of identical images
+    cpu_time REAL NOT NULL,            -- seconds; rows from schema 1: an equal share of the task's metrics
+    scored_at TEXT NOT NULL,
+    PRIMARY KEY (encode, metric, version)
 ) WITHOUT ROWID;
+CREATE TABLE skip (
+    source TEXT NOT NULL,
+    conditions INTEGER NOT NULL REFERENCES conditions (id),
+    reason TEXT NOT NULL,
+    notes TEXT NOT NULL,
+    measured_at TEXT NOT NULL,
+    PRIMARY KEY (source, conditions)
+) WITHOUT ROWID;
+"""
+
+_FILES = """
 CREATE TABLE file (
     path BLOB PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -48,6 +103,18 @@ CREATE TABLE file (
 ) WITHOUT ROWID;
 """
 
+_ENCODED = (
+    "file_size",
+    "width",
+    "height",
+    "encoding_time",
+    "encoding_cpu_time",
+    "decoding_time",
+    "decoding_cpu_time",
+)
+"""Columns of table encode that are fields of Measurement."""
+
+_INSERT_CONDITIONS = "INSERT INTO conditions (setting, encoder, images, crops, host) VALUES (?, ?, ?, ?, ?)"
 
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "Another codecstudy run may be using this workspace: wait for it, or give another folder "
@@ -61,24 +128,42 @@ _ADVICE_OTHERWISE = "See that its folder can be written, and run again: what was
 """What to do, by SQLite's kind of error."""
 
 
-def task_key(identity: Mapping[str, Any]) -> str:
-    """Key of a task: SHA-256 of what its measurement depends on, as canonical JSON."""
-    return hashlib.sha256(_canonical(identity).encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Everything that an encode, and whether it can be made at all, depends on beside its source."""
+
+    setting: str
+    """:meth:`codecstudy.types.Setting.canonical`."""
+    encoder: str
+    """Library and version."""
+    images: str
+    """Versions of what turns a file into 8-bit sRGB."""
+    crops: str
+    """Where crops are cut, as canonical JSON; empty for a setting without a crop."""
+    host: str
+    """:func:`codecstudy.host.fingerprint`."""
 
 
-def _canonical(value: Mapping[str, Any]) -> str:
+def canonical(value: Any) -> str:
+    """JSON text that is equal for equal values."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class Store:
     """The open store of one workspace. One process writes at a time; a second one is told so.
 
-    Raises :class:`codecstudy.errors.StoreError` where the file is no store, has another schema version, or is
-    held by another run.
+    A store of an older schema is brought to the present one when it is opened, in one transaction; a copy of the
+    old file is kept beside it first (:attr:`backup`).
+
+    Raises:
+        StoreError: The file is not a store, was written by a newer codecstudy, or is held by another run.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.backup: Path | None = None
+        """Copy of the file as it was before its schema was changed; None where it was not."""
+        self._ids: dict[Conditions, int] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
@@ -87,45 +172,61 @@ class Store:
         try:
             with self._explained():
                 self._open()
-        except StoreError:
+        except BaseException:
             self._db.close()
             raise
 
     def _open(self) -> None:
         # Looked at before anything is changed: another program's file stays as it is.
-        new = self._is_new()
+        self._version()
         # The first write takes the lock and keeps it: a second writer would measure what this one measures.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("BEGIN IMMEDIATE")
         # Once more within the lock: another run may have been quicker.
-        if new and self._is_new():
-            for statement in _TABLES.split(";"):
-                self._db.execute(statement)
-            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        self._db.execute("COMMIT")
+        match self._version():
+            case 0:
+                self._create(_TABLES + _FILES)
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._db.execute("COMMIT")
+            case 1:
+                self._db.execute("COMMIT")  # a copy cannot be made within a transaction; the lock stays
+                self.backup = _copy(self._db, self.path)
+                log.warning(
+                    "%s: changing to schema version 2; the old file is kept as %s", self.path, self.backup
+                )
+                self._db.execute("BEGIN IMMEDIATE")
+                self._create(_TABLES)
+                _move_first_schema(self._db, self.path)
+                self._db.execute("COMMIT")
+            case _:
+                self._db.execute("COMMIT")
 
-    def _is_new(self) -> bool:
-        """Whether the file is empty; StoreError where it is not a store of this version either."""
+    def _create(self, tables: str) -> None:
+        for statement in tables.split(";\n"):
+            self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _version(self) -> int:
+        """Schema version of the file; 0 where it is empty. StoreError where it cannot be used."""
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if tables == 0 and application == 0:
-            return True
+            return 0
         if application != APPLICATION_ID:
             raise StoreError(
                 f"{self.path}: an SQLite file, but not a measurement store. Move it away; codecstudy makes "
                 "a new one."
             )
-        if version != SCHEMA_VERSION:
+        if not 1 <= version <= SCHEMA_VERSION:
             raise StoreError(
-                f"{self.path}: a measurement store of schema version {version}; this codecstudy uses "
-                f"version {SCHEMA_VERSION}. Use the codecstudy that wrote it, or move the file away to "
+                f"{self.path}: a measurement store of schema version {version}; this codecstudy knows the "
+                f"versions up to {SCHEMA_VERSION}. Use the codecstudy that wrote it, or move the file away to "
                 "measure again."
             )
-        return False
+        return int(version)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -133,12 +234,14 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
+            # SQLite may have rolled back what these stand for.
+            self._ids.clear()
             # The low byte is the kind of error, the rest its variety (sqlite.org/rescode.html).
             kind = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
             raise StoreError(f"{self.path}: {error}. {_ADVICE.get(kind, _ADVICE_OTHERWISE)}") from None
 
     def close(self) -> None:
-        """Commit, fold the log into the file, and let go of it."""
+        """Commit, fold the log into the file, and release it."""
         try:
             self.commit()
         finally:
@@ -150,11 +253,12 @@ class Store:
             with self._explained():
                 self._db.execute("COMMIT")
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+    def _write(self, statement: str, values: tuple[object, ...]) -> int:
+        """Carry out a statement; the id of the row that it inserted last."""
         with self._explained():
             if not self._db.in_transaction:
                 self._db.execute("BEGIN")
-            self._db.execute(statement, values)
+            return self._db.execute(statement, values).lastrowid or 0
 
     def __enter__(self) -> Self:
         return self
@@ -164,30 +268,135 @@ class Store:
     ) -> None:
         self.close()
 
-    def known(self, keys: Iterable[str]) -> dict[str, Measurement | Skip]:
-        """The outcomes that the store has for these keys."""
-        found: dict[str, Measurement | Skip] = {}
-        wanted = list(keys)
-        for start in range(0, len(wanted), 500):
-            part = wanted[start : start + 500]
-            marks = ",".join("?" * len(part))
-            query = f"SELECT key, outcome FROM measurement WHERE key IN ({marks})"
-            with self._explained():
-                found.update((key, _decode(text)) for key, text in self._db.execute(query, part))
-        return found
+    def known(
+        self, sources: Iterable[str], conditions: Sequence[Conditions], metrics: Mapping[str, str]
+    ) -> Iterator[tuple[str, int, Measurement | Skip]]:
+        """What the store has of these sources under these conditions.
 
-    def add(self, identity: Mapping[str, Any], outcome: Outcome) -> None:
-        """Add one outcome. A failure is not kept: the next run tries that task again."""
-        if not isinstance(outcome, Measurement | Skip):
+        Args:
+            sources: SHA-256 of source files.
+            conditions: Conditions, no two alike.
+            metrics: The metrics that are wanted, and their versions.
+
+        Yields:
+            Source, index into ``conditions``, and outcome. A measurement holds those of the wanted scores that
+            are known: all, some, or none.
+        """
+        place = {text: index for index, text in enumerate(conditions)}
+        with self._explained():
+            rows = self._db.execute("SELECT id, setting, encoder, images, crops, host FROM conditions")
+            index_of = {row[0]: place[key] for row in rows if (key := Conditions(*row[1:])) in place}
+            # Two lists in two parameters: a statement may not have more parameters than 32,766.
+            wanted = json.dumps(list(dict.fromkeys(sources))), json.dumps(list(index_of))
+            where = (
+                "WHERE source IN (SELECT value FROM json_each(?)) "
+                "AND conditions IN (SELECT value FROM json_each(?))"
+            )
+            query = (
+                "SELECT source, conditions, metric, version, scores, cpu_time, notes, sha256, "
+                f"{', '.join(_ENCODED)} FROM encode "
+                f"LEFT JOIN score ON score.encode = encode.id {where} ORDER BY source, conditions"
+            )
+            for key, group in itertools.groupby(self._db.execute(query, wanted), key=lambda row: row[:2]):
+                rows_of_encode = list(group)
+                scores = {
+                    metric: Scores(json.loads(values), cpu_time)
+                    for _, _, metric, version, values, cpu_time, *_ in rows_of_encode
+                    if metrics.get(metric) == version
+                }
+                notes, sha256, *numbers = rows_of_encode[0][6:]
+                fields = dict(zip(_ENCODED, numbers, strict=True))
+                measurement = Measurement(
+                    **fields, sha256=sha256, scores=scores, notes=tuple(json.loads(notes))
+                )
+                yield key[0], index_of[key[1]], measurement
+            query = f"SELECT source, conditions, reason, notes FROM skip {where}"
+            for source, number, reason, notes in self._db.execute(query, wanted):
+                yield source, index_of[number], Skip(reason, tuple(json.loads(notes)))
+
+    def add(self, source: str, conditions: Conditions, outcome: Outcome, metrics: Mapping[str, str]) -> None:
+        """Add one outcome. A failure is not kept: the next run tries that task again.
+
+        Scores are added to the encode that the store has. Where its bytes were others than those of ``outcome``,
+        it is replaced: its scores say nothing about the new bytes.
+
+        Args:
+            source: SHA-256 of the source file.
+            conditions: What the outcome depends on beside it.
+            outcome: What became of the task.
+            metrics: Version of each metric that the outcome has scores of.
+        """
+        if isinstance(outcome, Failure):
             return
-        self._write(
-            "INSERT OR REPLACE INTO measurement VALUES (?, ?, ?, ?)",
-            (task_key(identity), _canonical(identity), _encode(outcome), datetime.now(UTC).isoformat()),
-        )
+        now = datetime.now(UTC).isoformat()
+        key = source, self._id_of(conditions)
+        if isinstance(outcome, Skip):
+            self._write(
+                "INSERT OR REPLACE INTO skip VALUES (?, ?, ?, ?, ?)",
+                (*key, outcome.reason, json.dumps(outcome.notes), now),
+            )
+            return
+        encode = self._put_encode(key, outcome, now)
+        for metric, scores in outcome.scores.items():
+            # A row that says the same already keeps its date.
+            self._write(
+                "INSERT INTO score VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scores = excluded.scores, "
+                "cpu_time = excluded.cpu_time, scored_at = excluded.scored_at "
+                "WHERE scores != excluded.scores OR cpu_time != excluded.cpu_time",
+                (encode, metric, metrics[metric], json.dumps(scores.values), scores.cpu_time, now),
+            )
+
+    def _put_encode(self, key: tuple[str, int], outcome: Measurement, now: str) -> int:
+        """Insert or update the row of an encode; its id."""
+        size_and_times = tuple(getattr(outcome, name) for name in _ENCODED)
+        columns = ", ".join((*_ENCODED, "measured_at", "sha256"))
+        query = f"SELECT {columns}, id FROM encode WHERE source = ? AND conditions = ?"
+        with self._explained():
+            row = self._db.execute(query, key).fetchone()
+        if row is None:
+            values = (*size_and_times, now, outcome.sha256, json.dumps(outcome.notes), *key)
+            marks = ", ".join("?" * len(values))
+            return self._write(
+                f"INSERT INTO encode ({columns}, notes, source, conditions) VALUES ({marks})", values
+            )
+        *before, measured_at, sha256, encode = row
+        if not outcome.has_bytes(before[0], sha256):
+            log.warning(
+                "source %s, %s: encoded again, and the %d bytes are not the %d bytes of %s; "
+                "the earlier measurement is replaced",
+                *(key[0], self._setting_of(key[1]), outcome.file_size, before[0], measured_at),
+            )
+            self._write("DELETE FROM score WHERE encode = ?", (encode,))
+        if tuple(before) != size_and_times:
+            measured_at = now
+        marks = ", ".join(f"{name} = ?" for name in columns.split(", "))
+        changed = (*size_and_times, measured_at, outcome.sha256 or sha256, json.dumps(outcome.notes))
+        self._write(f"UPDATE encode SET {marks}, notes = ? WHERE id = ?", (*changed, encode))
+        return int(encode)
+
+    def _id_of(self, conditions: Conditions) -> int:
+        if conditions not in self._ids:
+            values = astuple(conditions)
+            query = (
+                "SELECT id FROM conditions WHERE setting = ? AND encoder = ? AND images = ? AND crops = ? "
+                "AND host = ?"
+            )
+            with self._explained():
+                row = self._db.execute(query, values).fetchone()
+            self._ids[conditions] = row[0] if row else self._write(_INSERT_CONDITIONS, values)
+        return self._ids[conditions]
+
+    def _setting_of(self, number: int) -> str:
+        with self._explained():
+            return str(
+                self._db.execute("SELECT setting FROM conditions WHERE id = ?", (number,)).fetchone()[0]
+            )
 
     def count(self) -> int:
-        """Number of measurements in the store."""
-        return int(self._db.execute("SELECT count(*) FROM measurement").fetchone()[0])
+        """Number of encodes and skips in the store."""
+        query = "SELECT (SELECT count(*) FROM encode) + (SELECT count(*) FROM skip)"
+        with self._explained():
+            return int(self._db.execute(query).fetchone()[0])
 
     def content_hash(self, path: Path) -> str:
         """SHA-256 of a file's content; read again only where its size or time of change differs."""
@@ -208,13 +417,104 @@ class Store:
         return sha256
 
 
-def _encode(outcome: Measurement | Skip) -> str:
-    # Python's JSON writes an infinite PSNR as Infinity and reads it back; only our own code reads the store.
-    return json.dumps({"kind": type(outcome).__name__, **dataclasses.asdict(outcome)})
+# --- the first schema ------------------------------------------------------------------------------------
 
 
-def _decode(text: str) -> Measurement | Skip:
-    fields = json.loads(text)
-    kind = fields.pop("kind")
-    fields["notes"] = tuple(fields["notes"])
-    return Measurement(**fields) if kind == "Measurement" else Skip(**fields)
+def _copy(db: sqlite3.Connection, path: Path) -> Path:
+    """Keep a copy of a store of the first schema beside it: written to a temporary file, then renamed."""
+    backup = path.with_name(f"{path.name}.v1-backup")
+    temporary = path.with_name(f"{backup.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(temporary)) as copy:
+        db.backup(copy)
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(backup)
+    return backup
+
+
+def _move_first_schema(db: sqlite3.Connection, path: Path) -> None:
+    """Turn the rows of table ``measurement`` into encodes, scores and skips, and drop it."""
+    ids: dict[Conditions, int] = {}
+    # The newest first: where two rows are of one encode (another version of a metric), its size and times stay.
+    rows = db.execute("SELECT identity, outcome, measured_at FROM measurement ORDER BY measured_at DESC")
+    for identity_text, outcome_text, measured_at in rows:
+        try:
+            source, conditions, metrics, outcome = _read_first_schema(identity_text, outcome_text)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(
+                f"{path}: a row of schema version 1 cannot be read ({error!r}: {identity_text:.200}). "
+                "Move the file away to measure again."
+            ) from None
+        if conditions not in ids:
+            ids[conditions] = db.execute(_INSERT_CONDITIONS, astuple(conditions)).lastrowid or 0
+        key = source, ids[conditions]
+        if isinstance(outcome, Skip):
+            db.execute(
+                "INSERT OR IGNORE INTO skip VALUES (?, ?, ?, ?, ?)",
+                (*key, outcome.reason, json.dumps(outcome.notes), measured_at),
+            )
+            continue
+        db.execute(
+            f"INSERT OR IGNORE INTO encode (source, conditions, notes, measured_at, {', '.join(_ENCODED)}) "
+            f"VALUES ({', '.join('?' * (4 + len(_ENCODED)))})",
+            (*key, json.dumps(outcome.notes), measured_at, *(getattr(outcome, name) for name in _ENCODED)),
+        )
+        encode, file_size = db.execute(
+            "SELECT id, file_size FROM encode WHERE source = ? AND conditions = ?", key
+        ).fetchone()
+        if file_size != outcome.file_size:
+            continue  # scores of other bytes than those of the newest encode
+        db.executemany(
+            "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (encode, name, metrics[name], json.dumps(scores.values), scores.cpu_time, measured_at)
+                for name, scores in outcome.scores.items()
+            ],
+        )
+    db.execute("DROP TABLE measurement")
+
+
+def _read_first_schema(
+    identity_text: str, outcome_text: str
+) -> tuple[str, Conditions, dict[str, str], Measurement | Skip]:
+    """Source, conditions, versions of the metrics, and outcome of one row of the first schema."""
+    identity, fields = json.loads(identity_text), json.loads(outcome_text)
+    crops = identity["crops"]
+    conditions = Conditions(
+        setting=identity["setting"],
+        encoder=identity["codec"],
+        images=identity["images"],
+        crops="" if crops is None else _crops_of_repr(crops),
+        host=identity["host"],
+    )
+    metrics: dict[str, str] = identity["metrics"]
+    kind, notes = fields.pop("kind"), tuple(fields.pop("notes"))
+    if kind == "Skip":
+        return identity["source"], conditions, metrics, Skip(fields["reason"], notes)
+    columns: dict[str, float] = fields.pop("scores")
+    cpu_time = fields.pop("metrics_cpu_time") / max(len(metrics), 1)
+    scores = {}
+    for name in metrics:
+        values = {c: v for c, v in columns.items() if c == name or c.startswith(f"{name}_")}
+        scores[name] = Scores(values, cpu_time)
+    return (
+        identity["source"],
+        conditions,
+        metrics,
+        Measurement(**fields, sha256=None, scores=scores, notes=notes),
+    )
+
+
+_CROPS_REPR = re.compile(r"CropPlan\(levels=(\([\d, ]*\)), fragment=(\d+), too_small='(\w+)'\)")
+
+
+def _crops_of_repr(text: str) -> str:
+    """Crops as canonical JSON, from the ``repr`` that the first schema held."""
+    match = _CROPS_REPR.fullmatch(text)
+    if match is None:
+        raise ValueError(f"crops {text!r}")
+    levels, fragment, too_small = match.groups()
+    return canonical(
+        {"levels": list(ast.literal_eval(levels)), "fragment": int(fragment), "too_small": too_small}
+    )

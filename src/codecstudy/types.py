@@ -1,73 +1,485 @@
-"""The words that every room shares, as frozen dataclasses. Imports nothing of ours."""
+"""What every package shares: settings, facts, outcomes and array types. Imports nothing of ours."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 Scalar = str | int | float | bool
 
+Pixels = NDArray[np.uint8]
+"""A canonical image: uint8, shape (height, width, 3), sRGB."""
+
+Floats = NDArray[np.float64]
+
+SHORT_NAMES = {"quality": "q", "chroma_subsampling": "", "speed": "s", "effort": "e", "method": "m"}
+"""What labels and file names write before the value of the parameters that several encoders have, and that have
+a column in every results file. Other parameters are written with their name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One codec with one value of every parameter.
+    """One encoder with one value of every parameter.
 
-    A parameter that is ``None`` was not given in the study: the codec uses its own default.
-    ``resolution`` and ``crop`` are lengths of the longest edge in pixels, ``None`` for the original.
-    ``extra_args`` holds (name, value) pairs sorted by name.
+    A parameter that was not given in the study is absent: the encoder uses its own default. ``resolution`` and
+    ``crop`` are lengths of the longest edge in pixels, ``None`` for the original. :meth:`of` builds one with its
+    parts in their canonical order, so that equal settings compare equal.
     """
 
     format: str
-    quality: int | None = None
-    chroma_subsampling: str | None = None
-    speed: int | None = None
-    effort: int | None = None
-    method: int | None = None
+    encoder: str
+    """Id of the encoder; that of a format's default encoder is the format's name."""
+    parameters: tuple[tuple[str, Scalar], ...] = ()
+    """Declared parameters: those of ``SHORT_NAMES`` in its order, then others by name."""
+    extra_args: tuple[tuple[str, Scalar], ...] = ()
+    """Further options of the encoder, by name."""
     resolution: int | None = None
     crop: int | None = None
-    extra_args: tuple[tuple[str, Scalar], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        format: str,
+        *,
+        encoder: str | None = None,
+        extra_args: Mapping[str, Scalar] | Iterable[tuple[str, Scalar]] = (),
+        resolution: int | None = None,
+        crop: int | None = None,
+        **parameters: Scalar | None,
+    ) -> Self:
+        """A setting of ``encoder`` (default: the format's own), without the parameters that are ``None``."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return cls(
+            format,
+            encoder or format,
+            _ordered(given),
+            tuple(sorted(dict(extra_args).items())),
+            resolution,
+            crop,
+        )
+
+    def get(self, name: str, default: Scalar | None = None) -> Any:
+        """Value of a declared parameter, of the type that it declares, or ``default`` where it was not given."""
+        return next((value for given, value in self.parameters if given == name), default)
+
+    @property
+    def quality(self) -> int | None:
+        """Value of the parameter ``quality``; None where it was not given."""
+        value = self.get("quality")
+        return None if value is None else int(value)
 
     def extra(self, name: str, default: Scalar | None = None) -> Scalar | None:
         """Value of one entry of ``extra_args``, or ``default`` where it was not given."""
-        return dict(self.extra_args).get(name, default)
+        return next((value for given, value in self.extra_args if given == name), default)
+
+    def with_value(self, rate: RateParameter, value: Scalar) -> Setting:
+        """The same setting with a rate parameter at ``value``."""
+        if rate.extra:
+            extras = dict(self.extra_args) | {rate.name: value}
+            return dataclasses.replace(self, extra_args=tuple(sorted(extras.items())))
+        return dataclasses.replace(self, parameters=_ordered(dict(self.parameters) | {rate.name: value}))
+
+    def without(self, rate: RateParameter) -> Setting:
+        """The same setting with a rate parameter not given."""
+        if rate.extra:
+            return dataclasses.replace(self, extra_args=_without(self.extra_args, rate.name))
+        return dataclasses.replace(self, parameters=_without(self.parameters, rate.name))
+
+    def split(self, rates: Iterable[RateParameter]) -> tuple[Setting, RateParameter | None, float | None]:
+        """The setting without its rate parameter, that parameter (the first of ``rates`` that is given as a
+        number), and its value; the setting itself, None and None where none is given.
+        """
+        for rate in rates:
+            value = self.extra(rate.name) if rate.extra else self.get(rate.name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return self.without(rate), rate, float(value)
+        return self, None, None
 
     def canonical(self) -> str:
         """JSON text that is equal for equal settings: sorted keys, no unset ones."""
-        given = {
-            field.name: value
-            for field in dataclasses.fields(self)
-            if (value := getattr(self, field.name)) not in (None, ())
-        }
+        given: dict[str, object] = {"format": self.format, **dict(self.parameters)}
+        if self.encoder != self.format:
+            given["encoder"] = self.encoder
+        if self.resolution is not None:
+            given["resolution"] = self.resolution
+        if self.crop is not None:
+            given["crop"] = self.crop
         if self.extra_args:
             given["extra_args"] = dict(self.extra_args)
         return json.dumps(given, sort_keys=True, separators=(",", ":"))
 
     def label(self) -> str:
         """Short text for people and file names: ``avif q60 444 s6``."""
-        parts = [self.format]
-        if self.quality is not None:
-            parts.append(f"q{self.quality}")
-        if self.chroma_subsampling is not None:
-            parts.append(self.chroma_subsampling)
-        for letter, value in (
-            ("s", self.speed),
-            ("e", self.effort),
-            ("m", self.method),
-            ("r", self.resolution),
-            ("c", self.crop),
-        ):
-            if value is not None:
-                parts.append(f"{letter}{value}")
-        parts += [name if value is True else f"{name}={_plain(value)}" for name, value in self.extra_args]
-        return " ".join(parts)
+        parts = [self.encoder]
+        named: list[tuple[str, Scalar]] = []
+        for name, value in self.parameters:
+            if name in SHORT_NAMES:
+                parts.append(f"{SHORT_NAMES[name]}{value}")
+            else:
+                named.append((name, value))
+        parts += [
+            f"{letter}{edge}"
+            for letter, edge in (("r", self.resolution), ("c", self.crop))
+            if edge is not None
+        ]
+        named += self.extra_args
+        return " ".join(
+            [*parts, *(name if value is True else f"{name}={plain(value)}" for name, value in named)]
+        )
 
 
-def _plain(value: Scalar) -> str:
+SETTING_KEYS = frozenset(("format", "encoder", "resolution", "crop", "extra_args"))
+"""Keys of a setting beside its parameters: no parameter can have one of these names."""
+
+
+def _without(pairs: tuple[tuple[str, Scalar], ...], name: str) -> tuple[tuple[str, Scalar], ...]:
+    return tuple(pair for pair in pairs if pair[0] != name)
+
+
+def _ordered(parameters: Mapping[str, Scalar]) -> tuple[tuple[str, Scalar], ...]:
+    shared = [(name, parameters[name]) for name in SHORT_NAMES if name in parameters]
+    return (*shared, *sorted((name, value) for name, value in parameters.items() if name not in SHORT_NAMES))
+
+
+def plain(value: Scalar) -> str:
+    """``value`` as a study file writes it, without quotes."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an encoder and the values it takes: a range (ends included) or a list of choices."""
+
+    name: str
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Scalar, ...] | None = None
+    integer: bool = True
+    default: Scalar | None = None
+    """What the encoder uses where a study gives none; None where it must be given or the encoder chooses."""
+    show: tuple[tuple[Scalar, str], ...] = ()
+    """How people write single values: ``(("420", "4:2:0"),)``. Others are shown with the parameter's name."""
+
+    def allowed(self) -> str:
+        """The values it takes, for people: ``0 to 100`` or ``444, 422, 420``."""
+        if self.choices is not None:
+            return ", ".join(plain(choice) for choice in self.choices)
+        return f"{self.minimum:g} to {self.maximum:g}" + ("" if self.integer else " (decimals allowed)")
+
+    def accepts(self, value: object) -> bool:
+        """Whether ``value`` is allowed; types are exact (``True`` is not an integer)."""
+        if self.choices is not None:
+            return any(type(value) is type(choice) and value == choice for choice in self.choices)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if self.integer and not isinstance(value, int):
+            return False
+        low = float("-inf") if self.minimum is None else self.minimum
+        high = float("inf") if self.maximum is None else self.maximum
+        return low <= value <= high
+
+
+@dataclass(frozen=True, slots=True)
+class RateParameter:
+    """A parameter that trades file size for quality: what a sweep or a search moves."""
+
+    name: str
+    """A declared parameter, or an entry of ``extra_args``."""
+    finer_is_higher: bool = True
+    step: float = 1.0
+    """Distance of neighbouring values that a recommendation may name."""
+    extra: bool = False
+    """Whether it is an entry of ``extra_args``."""
+
+    def __post_init__(self) -> None:
+        if not self.step > 0:
+            raise ValueError(f"the step of rate parameter {self.name!r} must be above 0, not {self.step}")
+
+    def fineness(self, level: float) -> float:
+        """``level`` on an axis that rises with quality."""
+        return level if self.finer_is_higher else -level
+
+    def plain(self, level: float) -> int | float:
+        """``level`` as a study would write it: an integer where it is one, else rounded to 6 decimals."""
+        rounded = round(level, 6)
+        return int(rounded) if rounded == int(rounded) else rounded
+
+    def grid(self, measured: Iterable[float]) -> list[int | float]:
+        """The measured levels and the multiples of the step between them, coarsest first, as :meth:`plain`.
+
+        Where there would be more than ``MAX_LEVELS``, the step is taken several times.
+        """
+        known = {self.plain(level) for level in measured}
+        low, high = min(known), max(known)
+        # Of a rate in bits per second, say, not every bit is of interest.
+        step = self.step * max(1, math.ceil((high - low) / self.step / MAX_LEVELS))
+        # plain: 3 * 0.05 is 0.15000000000000002.
+        between = {self.plain(k * step) for k in range(math.ceil(low / step), math.floor(high / step) + 1)}
+        return sorted(known | between, key=self.fineness)
+
+
+QUALITY = RateParameter("quality")
+
+MAX_LEVELS = 10_000
+"""Most steps between the measured levels of a rate parameter that a recommendation may name."""
+
+MARKERS = ("circle", "square", "triangle", "diamond", "triangle-down", "pentagon", "hexagon", "star")
+"""Shapes of the marks in plots."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFacts:
+    """What is known of an encoder without running it; results files hold it, so that every reader has it."""
+
+    id: str
+    """As studies name it: ``avif``, ``mozjpeg``."""
+    format: str
+    """Of the files it makes: ``avif``, ``jpeg``."""
+    title: str
+    """As people name it: ``AVIF``."""
+    extension: str
+    """Of encoded files, with the dot: ``.avif``."""
+    parameters: tuple[Parameter, ...] = ()
+    """The study keys that it takes."""
+    extra_parameters: tuple[Parameter, ...] = ()
+    """The entries of ``extra_args`` that it takes."""
+    open_extra: bool = False
+    """Whether ``extra_args`` may hold names beyond ``extra_parameters`` that the encoder itself checks."""
+    rates: tuple[RateParameter, ...] = (QUALITY,)
+    """What sets the rate: a setting is swept over the first of them that it gives."""
+    mime: str | None = None
+    """Media type of its files; None where there is none or it is not known."""
+    browsers: str = "not known"
+    """Which browsers show its files."""
+    all_browsers: bool = False
+    """Whether all current browsers do."""
+    browsers_checked: str | None = None
+    """Date of the check, ISO 8601."""
+    colour: tuple[str, str] | None = None
+    """Of plots, as CSS hexadecimal, on a light and on a dark background; None: a free one is chosen."""
+    marker: str | None = None
+    """Of plots: one of ``MARKERS``; None: a free one is chosen."""
+    version: str = ""
+    """Library and version that made the results; empty where they do not say."""
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The declaration of study key ``name``, or None where this encoder does not have it."""
+        return next((p for p in self.parameters if p.name == name), None)
+
+    def extra_parameter(self, name: str) -> Parameter | None:
+        """The declaration of ``extra_args`` entry ``name``, or None."""
+        return next((p for p in self.extra_parameters if p.name == name), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_dict` takes them back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Facts out of :meth:`to_dict`; members that this version does not know are ignored."""
+        given = _known(cls, document)
+        for name in ("parameters", "extra_parameters"):
+            given[name] = tuple(_parameter(p) for p in given.get(name, ()))
+        given["rates"] = tuple(RateParameter(**_known(RateParameter, r)) for r in given.get("rates", ()))
+        if given.get("colour") is not None:
+            given["colour"] = tuple(given["colour"])
+        return cls(**given)
+
+
+def _parameter(document: Mapping[str, Any]) -> Parameter:
+    given = _known(Parameter, document)
+    if given.get("choices") is not None:
+        given["choices"] = tuple(given["choices"])
+    given["show"] = tuple((value, text) for value, text in given.get("show", ()))
+    return Parameter(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class QualityWords:
+    """What people see at the scores of a metric."""
+
+    steps: tuple[tuple[float, str, str], ...]
+    """(score, word, what an average observer sees) from the best to the worst; each holds from its score on."""
+    worse: tuple[str, str]
+    """Word, and what is seen, where a score is worse than the last step."""
+    source: str
+
+    def at(self, score: float, higher_is_better: bool) -> tuple[str, str]:
+        """The word for ``score``, and what is seen."""
+        for limit, word, seen in self.steps:
+            if score >= limit if higher_is_better else score <= limit:
+                return word, seen
+        return self.worse
+
+
+@dataclass(frozen=True, slots=True)
+class MetricColumn:
+    """One column of scores and how to read it."""
+
+    name: str
+    """Of the column in records: ``butteraugli_3norm``."""
+    title: str
+    """As people write it: ``Butteraugli 3-norm``."""
+    description: str
+    """For other programs that the results are exported to."""
+    higher_is_better: bool
+    targets: tuple[float, ...]
+    """Scores at which sizes are compared unless others are asked for, worst first."""
+    usual_target: float
+    """One score that stands for good quality on the web, where a single one is needed."""
+    identical: float
+    """Score of an identical image; may be infinite."""
+    digits: int = 2
+    """Decimals to show."""
+    minimum: float | None = None
+    """Lowest possible score; None where there is no bound."""
+    maximum: float | None = None
+    unit: str = ""
+    quality_words: QualityWords | None = None
+    codec_compare_name: str = ""
+    """Name of the column in Google's codec-compare viewer, where it differs from ``name``."""
+
+    def goodness(self, score: float) -> float:
+        """``score`` on an axis that rises with quality."""
+        return score if self.higher_is_better else -score
+
+    def score(self, goodness: float) -> float:
+        """The inverse of :meth:`goodness`, which is its own inverse."""
+        return self.goodness(goodness)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFacts:
+    """What is to be known of a metric without running it. Plain values: results files hold it as JSON."""
+
+    name: str
+    """As studies and the command line name it: ``ssimulacra2``."""
+    title: str
+    """As people write it: ``SSIMULACRA2``."""
+    version: str
+    """Changes whenever the scores can change."""
+    columns: tuple[MetricColumn, ...]
+    """The columns of a record that it fills. Each is called as the metric, or begins with its name and ``_``."""
+    citation: str
+    """Where the metric is defined."""
+    explanation: str
+    """One or two sentences for readers of a report who do not know the metric; follows its title."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it: an infinite score is text."""
+        document = dataclasses.asdict(self)
+        for column in document["columns"]:
+            column["identical"] = score_to_json(column["identical"])
+        return document
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`. Members that this version does not know are ignored."""
+        columns = []
+        for column in document["columns"]:
+            values = _known(MetricColumn, column)
+            values["targets"] = tuple(values["targets"])
+            values["identical"] = score_from_json(values["identical"])
+            if (words := values.get("quality_words")) is not None:
+                steps = tuple((score, word, seen) for score, word, seen in words["steps"])
+                word, seen = words["worse"]
+                values["quality_words"] = QualityWords(steps, (word, seen), words["source"])
+            columns.append(MetricColumn(**values))
+        return cls(**_known(MetricFacts, document) | {"columns": tuple(columns)})
+
+
+def _known(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of ``document`` that are fields of the dataclass ``kind``."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in document.items() if name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCommand:
+    """One setting for one tool."""
+
+    tool: str
+    """``avifenc``, ``Pillow``, ``sharp``, ..."""
+    text: str | None
+    """What to copy; None where the tool cannot do it."""
+    note: str | None = None
+    """What the text leaves out or does otherwise, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTemplate:
+    """The command of one tool for all levels of a variant."""
+
+    setting: Setting
+    """What the settings have in common: without the rate parameter, resolution and crop."""
+    rate: str
+    """Name of the rate parameter; empty where the setting has none."""
+    tool: str
+    text: str | None
+    """With ``{level}`` in the level's place."""
+    note: str | None
+    exceptions: tuple[tuple[str, tuple[str | None, str | None] | None], ...] = ()
+    """Levels at which text and note are other ones than these, or where the tool has no command (None)."""
+
+    def at(self, level: int | float | None) -> ToolCommand | None:
+        """The command at ``level`` (None where the setting has no rate parameter); None where there is none."""
+        number = "" if level is None else str(level)
+        exceptions = dict(self.exceptions)
+        if number in exceptions:
+            other = exceptions[number]
+            return None if other is None else ToolCommand(self.tool, *other)
+        text = None if self.text is None else self.text.replace("{level}", number)
+        return ToolCommand(self.tool, text, self.note)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; :meth:`from_dict` takes them back."""
+        return {
+            "setting": json.loads(self.setting.canonical()),
+            "rate": self.rate,
+            "tool": self.tool,
+            "text": self.text,
+            "note": self.note,
+            "exceptions": dict(self.exceptions),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """A template out of :meth:`to_dict`."""
+        given = _known(cls, document)
+        given["setting"] = Setting.of(**given["setting"])
+        given["exceptions"] = tuple(
+            (level, None if other is None else (other[0], other[1]))
+            for level, other in given["exceptions"].items()
+        )
+        return cls(**given)
+
+
+def score_to_json(score: float | None) -> float | str | None:
+    """JSON has no infinity: an infinite score is the text ``inf`` or ``-inf``."""
+    return str(score) if score is not None and math.isinf(score) else score
+
+
+def score_from_json(value: Any) -> Any:
+    """The inverse of :func:`score_to_json`."""
+    return float(value) if value in ("inf", "-inf") else value
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What one metric says of one encoded image."""
+
+    values: dict[str, float]
+    """By column."""
+    cpu_time: float
+    """CPU seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +493,27 @@ class Measurement:
     encoding_cpu_time: float
     decoding_time: float
     decoding_cpu_time: float
-    metrics_cpu_time: float
-    scores: dict[str, float]
+    sha256: str | None
+    """Of the encoded file; None where it is not known (the first schema of the store did not hold it)."""
+    scores: dict[str, Scores]
+    """By metric."""
     notes: tuple[str, ...] = ()
+
+    def has_bytes(self, size: int, sha256: str | None) -> bool:
+        """Whether an encoded file has these bytes, as far as is known: without a hash, whether it has the size."""
+        if self.sha256 is None or sha256 is None:
+            return self.file_size == size
+        return self.sha256 == sha256
+
+    @property
+    def metrics_cpu_time(self) -> float:
+        """CPU seconds of all metrics."""
+        return sum(score.cpu_time for score in self.scores.values())
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """All scores by column."""
+        return {name: value for score in self.scores.values() for name, value in score.values.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,5 +115,5 @@ def test_times_are_linear_between_neighbours() -> None:
 
 
 def test_unknown_metrics_are_refused() -> None:
-    with pytest.raises(ResultsError, match="unknown metric 'vmaf'"):
+    with pytest.raises(ResultsError, match="hold no vmaf scores"):
         fit(collect(study([Formula("jpeg")], 1)), "vmaf")

@@ -20,6 +20,20 @@ def compare(base: QualityResults, head: QualityResults, **changes: object) -> Di
     return diff(base, head, **({"targets": [50.0], "resamples": 300} | changes))  # type: ignore[arg-type]
 
 
+def test_the_metric_is_the_first_that_both_sides_measured() -> None:
+    base = study([JPEG], 3)
+    plain = [dataclasses.replace(r, ssimulacra2=None, butteraugli=None) for r in base.measurements]
+    head = dataclasses.replace(base, measurements=plain)
+    assert diff(base, base, resamples=60).metric == "ssimulacra2"
+    assert diff(base, head, resamples=60).metric == "butteraugli_3norm"
+    nothing = [dataclasses.replace(r, psnr=None, ssim=None, butteraugli_3norm=None) for r in plain]
+    nothing = [dataclasses.replace(r, butteraugli=1.0) for r in nothing]
+    with pytest.raises(ResultsError, match="no metric in common: BASE holds butteraugli_3norm"):
+        diff(head, dataclasses.replace(base, measurements=nothing), resamples=60)
+    with pytest.raises(ResultsError, match="HEAD: these results hold no ssimulacra2 scores"):
+        diff(base, head, "ssimulacra2", resamples=60)
+
+
 def only(found: Diff) -> Comparison:
     (comparison,) = found.comparisons
     return comparison

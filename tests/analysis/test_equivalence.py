@@ -57,13 +57,13 @@ def test_the_size_at_equal_looks_comes_along() -> None:
 
 
 def test_reasons_are_given_in_place_of_numbers() -> None:
-    narrow = Formula("webp", (10, 40), score=lambda q, i: q)
-    still = Formula("jxl", (0,), setting={"quality": None, "effort": 3})
+    narrow = Formula("avif", (10, 40), score=lambda q, i: q)
+    still = Formula("webp", (0,), setting={"quality": None, "extra_args": {"lossless": True}})
     found = equivalents(study([Formula("jpeg", (60, 65, 72, 81)), narrow, still], 3))
-    assert found["webp", 60.0].reason == "no image has the score of jpeg at quality 60"
-    assert found["webp", 60.0].left_out == 3
-    assert found["webp", 90.0].reason == "jpeg at quality 90 lies outside the measured levels, or is lossless"
-    assert found["jxl e3", 60.0].reason == "nothing is swept"
+    assert found["avif", 60.0].reason == "no image has the score of jpeg at quality 60"
+    assert found["avif", 60.0].left_out == 3
+    assert found["avif", 90.0].reason == "jpeg at quality 90 lies outside the measured levels, or is lossless"
+    assert found["webp lossless", 60.0].reason == "nothing is swept"
 
 
 def test_a_distance_is_found_on_its_own_scale() -> None:

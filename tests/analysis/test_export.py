@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from codecstudy.analysis.export import INDEX_NAME, codec_compare, export
-from codecstudy.analysis.frame import DERIVED_COLUMNS, derive
+from codecstudy.analysis.frame import derive
 from codecstudy.errors import ResultsError
+from codecstudy.results import DERIVED_COLUMNS
 from support.synthetic import Formula, failed, measured, records_of, results_of, study
 
 JPEG = Formula("jpeg", setting={"chroma_subsampling": "444"})

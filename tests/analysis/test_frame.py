@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from codecstudy.analysis.frame import DERIVED_COLUMNS, derive
-from codecstudy.results import QualityRecord
+from codecstudy.analysis.frame import derive
+from codecstudy.results import DERIVED_COLUMNS, QualityRecord
 from support.synthetic import Formula, failed, measured, results_of
 
 JPEG = Formula("jpeg")

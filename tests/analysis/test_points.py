@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from codecstudy import metrics
 from codecstudy.analysis.points import collect
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
@@ -57,7 +58,7 @@ def test_failed_and_skipped_records_are_counted_and_leave_holes() -> None:
 
 def test_a_record_that_failed_in_one_metric_keeps_its_other_scores() -> None:
     broken = measured(JPEG, 0, 50, status="failed", failure="metric", butteraugli=None, measurement_error="x")
-    block = collect(results_of([broken])).blocks[0]
+    block = collect(results_of([broken, measured(JPEG, 1, 50)])).blocks[0]
     assert block.scores["ssimulacra2"][0, 0] == 50
     assert np.isnan(block.scores["butteraugli"][0, 0])
 
@@ -82,3 +83,19 @@ def test_scopes_are_the_resolutions_and_crops() -> None:
     points = collect(study([JPEG, small], 2))
     assert points.scopes == (Scope(), Scope(640))
     assert [points.variants[i].label for i in points.in_scope(Scope(640))] == ["jpeg r640"]
+
+
+def test_the_metric_is_ssimulacra2_or_the_first_that_was_measured() -> None:
+    records = [measured(JPEG, 0, 50)]
+    assert collect(results_of(records)).require().name == "ssimulacra2"
+    without = [measured(JPEG, 0, 50, ssimulacra2=None, butteraugli=None)]
+    points = collect(results_of(without))
+    assert points.require().name == "butteraugli_3norm"
+    assert list(points.columns) == ["butteraugli_3norm", "psnr", "ssim"]
+
+
+def test_results_that_do_not_describe_their_scores_are_refused_until_they_are_described() -> None:
+    old = results_of([measured(JPEG, 0, 50)], metrics=())
+    with pytest.raises(ResultsError, match=r"codecstudy\.metrics\.describe"):
+        collect(old)
+    assert collect(metrics.describe(old)).require("butteraugli").higher_is_better is False

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from codecstudy.analysis.variants import NO_AXIS, QUALITY, Scope, split
+from codecstudy import codecs
+from codecstudy.analysis.encoders import Encoders
+from codecstudy.analysis.variants import NO_RATE, QUALITY, Scope
 from codecstudy.types import Setting
+
+ENCODERS = Encoders(codecs.get(name).facts for name in codecs.BUILT_IN)
+split = ENCODERS.split
 
 
 def test_all_parameters_but_quality_are_the_variant() -> None:
-    variant, level = split(Setting("avif", quality=60, chroma_subsampling="444", speed=6, resolution=1920))
+    variant, level = split(Setting.of("avif", quality=60, chroma_subsampling="444", speed=6, resolution=1920))
     assert (variant.label, level, variant.axis) == ("avif 444 s6 r1920", 60.0, QUALITY)
     assert variant.scope == Scope(1920, None)
-    assert variant.at(60) == Setting("avif", quality=60, chroma_subsampling="444", speed=6, resolution=1920)
+    assert variant.at(60) == Setting.of(
+        "avif", quality=60, chroma_subsampling="444", speed=6, resolution=1920
+    )
 
 
 def test_distance_is_the_axis_of_jpeg_xl() -> None:
-    setting = Setting("jxl", effort=7, extra_args=(("decodingspeed", 1), ("distance", 1.5)))
+    setting = Setting.of("jxl", effort=7, extra_args=(("decodingspeed", 1), ("distance", 1.5)))
     variant, level = split(setting)
     assert (variant.label, level) == ("jxl e7 decodingspeed=1 (by distance)", 1.5)
     assert variant.axis.fineness(1.0) > variant.axis.fineness(2.0)
@@ -24,31 +31,31 @@ def test_distance_is_the_axis_of_jpeg_xl() -> None:
 
 
 def test_quantizer_is_the_axis_of_avif_without_quality() -> None:
-    variant, level = split(Setting("avif", extra_args=(("cq-level", 30), ("tune", "ssim"))))
+    variant, level = split(Setting.of("avif", extra_args=(("cq-level", 30), ("tune", "ssim"))))
     assert (variant.label, level) == ("avif tune=ssim (by cq-level)", 30.0)
 
 
 def test_distance_of_another_format_is_just_an_argument() -> None:
-    variant, level = split(Setting("mine", quality=3, extra_args=(("distance", 1.5),)))
+    variant, level = split(Setting.of("mine", quality=3, extra_args=(("distance", 1.5),)))
     assert (variant.label, level) == ("mine distance=1.5", 3.0)
 
 
 def test_a_setting_without_a_rate_has_no_axis() -> None:
-    setting = Setting("webp", extra_args=(("lossless", True),))
+    setting = Setting.of("webp", extra_args=(("lossless", True),))
     variant, level = split(setting)
-    assert (variant.axis, level) == (NO_AXIS, None)
+    assert (variant.axis, level) == (NO_RATE, None)
     assert variant.at(float("nan")) == setting
 
 
 def test_order_puts_common_formats_first_and_plain_variants_before_special_ones() -> None:
     settings = [
-        Setting("zzz", quality=1),
-        Setting("jxl", quality=1),
-        Setting("jpeg", quality=1, extra_args=(("progressive", True),)),
-        Setting("jpeg", quality=1, chroma_subsampling="444"),
-        Setting("jpeg", quality=1, chroma_subsampling="420"),
-        Setting("webp", quality=1, method=6),
-        Setting("webp", quality=1, method=4),
+        Setting.of("zzz", quality=1),
+        Setting.of("jxl", quality=1),
+        Setting.of("jpeg", quality=1, extra_args=(("progressive", True),)),
+        Setting.of("jpeg", quality=1, chroma_subsampling="444"),
+        Setting.of("jpeg", quality=1, chroma_subsampling="420"),
+        Setting.of("webp", quality=1, method=6),
+        Setting.of("webp", quality=1, method=4),
     ]
     ordered = sorted((split(s)[0] for s in settings), key=lambda v: v.order)
     assert [v.label for v in ordered] == [

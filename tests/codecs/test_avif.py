@@ -21,7 +21,13 @@ def setting(
     quality: int | None = 60, sampling: str | None = None, speed: int | None = 9, **extra: Scalar
 ) -> Setting:
     named = {name.replace("_AOM_", "-"): value for name, value in extra.items()}
-    return Setting("avif", quality, sampling, speed, extra_args=tuple(sorted(named.items())))
+    return Setting.of(
+        "avif",
+        quality=quality,
+        chroma_subsampling=sampling,
+        speed=speed,
+        extra_args=tuple(sorted(named.items())),
+    )
 
 
 def encode(given: Setting) -> bytes:
@@ -124,8 +130,8 @@ def test_cq_level_is_a_rate_control_of_its_own() -> None:
         (setting(None, cq_AOM_level=64), "cq-level = 64"),
         (setting(None, cq_AOM_level=20, end_AOM_usage="vbr"), "cq-level needs end-usage"),
         (setting(autotiling=True, tile_cols=1), "autotiling = true chooses the tiles itself"),
-        (Setting("avif", 60, extra_args=(("alpha:cq-level", 20),)), "without a prefix"),
-        (Setting("avif", 60, extra_args=(("a:bogus", 20),)), "without a prefix"),
+        (Setting.of("avif", quality=60, extra_args=(("alpha:cq-level", 20),)), "without a prefix"),
+        (Setting.of("avif", quality=60, extra_args=(("a:bogus", 20),)), "without a prefix"),
     ],
     ids=lambda value: value.label() if isinstance(value, Setting) else "",
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codecstudy.codecs.base import Parameter
+from codecstudy.types import Parameter
 
 QUALITY = Parameter("quality", "", minimum=0, maximum=100)
 DISTANCE = Parameter("distance", "", minimum=0, maximum=25, integer=False)

@@ -34,7 +34,9 @@ def frame(data: bytes) -> tuple[int, list[int]]:
 
 
 def encode(quality: int = 75, sampling: str | None = None, **extra: bool) -> bytes:
-    setting = Setting("jpeg", quality, sampling, extra_args=tuple(sorted(extra.items())))
+    setting = Setting.of(
+        "jpeg", quality=quality, chroma_subsampling=sampling, extra_args=tuple(sorted(extra.items()))
+    )
     codec = codecs.get("jpeg")
     assert codec.check(setting) is None
     return codec.encode(NOISE, setting)
@@ -70,7 +72,7 @@ def test_optimize_changes_the_tables_and_not_the_picture() -> None:
 
 
 def test_optimize_cannot_be_off_in_a_progressive_file() -> None:
-    setting = Setting("jpeg", 75, extra_args=(("optimize", False), ("progressive", True)))
+    setting = Setting.of("jpeg", quality=75, extra_args=(("optimize", False), ("progressive", True)))
     assert "optimize = false has no effect" in str(codecs.get("jpeg").check(setting))
 
 
@@ -88,7 +90,9 @@ def test_quality_100_quantizes_by_one() -> None:
 def test_noise_at_full_quality_fits_the_output_block(extra: str, capfd: pytest.CaptureFixture[str]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (400, 500, 3), dtype=np.uint8)
     codec, before = codecs.get("jpeg"), ImageFile.MAXBLOCK
-    data = codec.encode(pixels, Setting("jpeg", 100, "444", extra_args=((extra, True),)))
+    data = codec.encode(
+        pixels, Setting.of("jpeg", quality=100, chroma_subsampling="444", extra_args=((extra, True),))
+    )
     assert np.abs(codec.decode(data).astype(int) - pixels).max() <= 4
     assert before == ImageFile.MAXBLOCK
     assert capfd.readouterr().err == ""

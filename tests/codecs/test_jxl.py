@@ -16,7 +16,7 @@ NOISE = np.random.default_rng(5).integers(0, 256, (41, 57, 3), dtype=np.uint8)
 
 
 def encode(quality: int | None = None, effort: int | None = 3, **extra: Scalar) -> bytes:
-    setting = Setting("jxl", quality, effort=effort, extra_args=tuple(sorted(extra.items())))
+    setting = Setting.of("jxl", quality=quality, effort=effort, extra_args=tuple(sorted(extra.items())))
     codec = codecs.get("jxl")
     assert codec.check(setting) is None
     return codec.encode(NOISE, setting)
@@ -68,7 +68,7 @@ def test_distance_is_another_way_to_say_quality() -> None:
 
 
 def test_quality_and_distance_together_are_refused() -> None:
-    setting = Setting("jxl", 90, extra_args=(("distance", 1.0),))
+    setting = Setting.of("jxl", quality=90, extra_args=(("distance", 1.0),))
     assert "quality or distance, not both" in str(codecs.get("jxl").check(setting))
 
 

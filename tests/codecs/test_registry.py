@@ -1,16 +1,19 @@
-"""Codecs are found by name: built-in, registered by reference, or installed as plugins."""
+"""Encoders are found by name: built-in, registered by reference, or installed as plugins."""
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import pytest
 
 from codecstudy import codecs
-from codecstudy.codecs.base import Codec
+from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
+from codecstudy.types import Parameter, RateParameter
 
 
 @pytest.fixture(autouse=True)
@@ -26,19 +29,19 @@ def plugins(monkeypatch: pytest.MonkeyPatch, **references: str) -> None:
 
 def test_the_four_formats_come_first() -> None:
     assert codecs.names()[:4] == ("jpeg", "webp", "avif", "jxl")
-    assert [codecs.get(name).format for name in codecs.names()[:4]] == ["jpeg", "webp", "avif", "jxl"]
+    assert [codecs.get(name).facts.format for name in codecs.names()[:4]] == ["jpeg", "webp", "avif", "jxl"]
 
 
 def test_an_unknown_name_names_the_known_ones_and_the_nearest() -> None:
     with pytest.raises(
-        codecs.UnknownCodecError, match="no codec is named 'avfi'; did you mean avif"
+        codecs.UnknownCodecError, match="no encoder is named 'avfi'; did you mean avif"
     ) as raised:
         codecs.get("avfi")
     assert "jpeg, webp, avif, jxl" in str(raised.value)
     assert isinstance(raised.value, ValueError)
 
 
-def test_registering_adds_a_codec_and_remembers_where_it_is() -> None:
+def test_registering_adds_an_encoder_and_remembers_where_it_is() -> None:
     codec = codecs.register("support.fake_codecs:GOOD")
     assert codecs.get("fakegood") is codec
     assert codecs.names()[-1] == "fakegood"
@@ -54,26 +57,26 @@ def test_registering_adds_a_codec_and_remembers_where_it_is() -> None:
         (":GOOD", "package.module:ATTRIBUTE"),
         ("no_such_module:X", "No module named 'no_such_module'"),
         ("support.fake_codecs:NOTHING", "support.fake_codecs has no NOTHING"),
-        ("support.fake_codecs:BAD", "that is a int, no codecstudy Codec"),
-        ("codecstudy.codecs.avif:CODEC", "has the format 'avif' already"),
+        ("support.fake_codecs:BAD", "of type int, not codecstudy.codecs.base.Encoder"),
+        ("codecstudy.codecs.avif:ENCODER", "has the id 'avif' already"),
     ],
 )
-def test_what_is_no_codec_is_refused(reference: str, says: str) -> None:
+def test_what_is_not_an_encoder_is_refused(reference: str, says: str) -> None:
     with pytest.raises(CodecError, match=says):
         codecs.register(reference)
     assert codecs.registered() == ()
 
 
-def test_two_codecs_of_one_format_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_encoders_with_one_id_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from support import fake_codecs
 
     monkeypatch.setattr(fake_codecs, "TWIN", fake_codecs.make("fakegood"), raising=False)
     codecs.register("support.fake_codecs:GOOD")
-    with pytest.raises(CodecError, match=r"support\.fake_codecs:GOOD has the format 'fakegood' already"):
+    with pytest.raises(CodecError, match=r"support\.fake_codecs:GOOD has the id 'fakegood' already"):
         codecs.register("support.fake_codecs:TWIN")
 
 
-def test_a_format_that_cannot_be_a_file_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_that_cannot_be_a_file_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from support import fake_codecs
 
     monkeypatch.setattr(fake_codecs, "ODD", fake_codecs.make("../up"), raising=False)
@@ -81,8 +84,33 @@ def test_a_format_that_cannot_be_a_file_name_is_refused(monkeypatch: pytest.Monk
         codecs.register("support.fake_codecs:ODD")
 
 
+WRONG = [
+    ({"parameters": (Parameter("crop", ""),), "rates": ()}, "no parameter can be called 'crop'"),
+    ({"parameters": (Parameter("level", ""),), "rates": ()}, "no parameter can be called 'level'"),
+    ({"parameters": (Parameter("a b", ""),), "rates": ()}, "parameter 'a b' must be letters"),
+    ({"parameters": ()}, "rate parameter 'quality' is not among its parameters"),
+    ({"rates": (RateParameter("distance", extra=True),)}, "not among its extra_parameters"),
+    ({"colour": ("red", "#ffffff")}, "must be two CSS colours"),
+    ({"marker": "heart"}, "must be one of circle, square"),
+    ({"extension": "jpg"}, "must be a dot and letters"),
+]
+
+
+@pytest.mark.parametrize(("changes", "says"), WRONG, ids=[says for _, says in WRONG])
+def test_facts_that_cannot_be_used_are_refused(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], says: str
+) -> None:
+    from support import fake_codecs
+
+    good = fake_codecs.GOOD
+    odd = dataclasses.replace(good, facts=dataclasses.replace(good.facts, **changes))
+    monkeypatch.setattr(fake_codecs, "ODD", odd, raising=False)
+    with pytest.raises(CodecError, match=says):
+        codecs.register("support.fake_codecs:ODD")
+
+
 def test_plugins_are_listed_without_loading_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    plugins(monkeypatch, broken="no_such_module:CODEC")
+    plugins(monkeypatch, broken="no_such_module:ENCODER")
     assert codecs.names() == ("jpeg", "webp", "avif", "jxl", "broken")
     with pytest.raises(CodecError, match="No module named 'no_such_module'"):
         codecs.get("broken")
@@ -90,15 +118,15 @@ def test_plugins_are_listed_without_loading_them(monkeypatch: pytest.MonkeyPatch
 
 def test_a_plugin_is_loaded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins(monkeypatch, fakegood="support.fake_codecs:GOOD", other="support.fake_codecs:SLOW")
-    assert isinstance(codecs.get("fakegood"), Codec)
+    assert isinstance(codecs.get("fakegood"), Encoder)
     assert codecs.registered() == ()
-    with pytest.raises(CodecError, match="its format is 'fakeslow'"):
+    with pytest.raises(CodecError, match="its id is 'fakeslow'"):
         codecs.get("other")
 
 
-def test_a_plugin_cannot_replace_a_built_in_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_cannot_replace_a_built_in_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins(monkeypatch, avif="support.fake_codecs:GOOD")
-    assert codecs.get("avif").title == "AVIF"
+    assert codecs.get("avif").facts.title == "AVIF"
     assert codecs.names().count("avif") == 1
 
 

@@ -13,17 +13,17 @@ from codecstudy.types import Setting
 
 def test_names_hold_the_quality_and_what_varies() -> None:
     settings = [
-        Setting("avif", quality=60, speed=6, chroma_subsampling="444"),
-        Setting("avif", quality=60, speed=8, chroma_subsampling="444"),
-        Setting("jpeg", quality=60, chroma_subsampling="420"),
+        Setting.of("avif", quality=60, speed=6, chroma_subsampling="444"),
+        Setting.of("avif", quality=60, speed=8, chroma_subsampling="444"),
+        Setting.of("jpeg", quality=60, chroma_subsampling="420"),
     ]
     assert artifacts.suffixes(settings) == ["_q60_s6", "_q60_s8", "_q60"]
 
 
 def test_the_resolution_is_a_folder() -> None:
-    small = Setting("webp", quality=80, resolution=1920)
+    small = Setting.of("webp", quality=80, resolution=1920)
     assert str(artifacts.location(small, "a/photo", "_q80", ".webp")) == "webp/r1920/a/photo_q80.webp"
-    full = Setting("webp", quality=80)
+    full = Setting.of("webp", quality=80)
     assert str(artifacts.location(full, "photo", "_q80", ".webp")) == "webp/original/photo_q80.webp"
 
 
@@ -38,7 +38,7 @@ def test_images_that_differ_in_their_suffix_alone_keep_it() -> None:
 extra = st.dictionaries(st.sampled_from(["tune", "x"]), st.sampled_from(["a/b", "a-b", "../../c", 1, True]))
 some_settings = st.lists(
     st.builds(
-        Setting,
+        Setting.of,
         format=st.sampled_from(["avif", "jxl"]),
         quality=st.one_of(st.none(), st.integers(0, 100)),
         speed=st.one_of(st.none(), st.integers(0, 10)),

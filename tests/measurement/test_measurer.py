@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from PIL import Image
@@ -18,7 +21,7 @@ from codecstudy.types import Failure, Measurement, Outcome, Setting, Skip
 from conftest import picture
 
 SIZES = (None, 40, 24)
-SETTINGS = tuple(Setting("jpeg", quality=q, resolution=size) for size in SIZES for q in (40, 60, 80))
+SETTINGS = tuple(Setting.of("jpeg", quality=q, resolution=size) for size in SIZES for q in (40, 60, 80))
 
 
 def measurer(folder: Path, settings: tuple[Setting, ...] = SETTINGS) -> Measurer:
@@ -75,7 +78,7 @@ def test_a_score_that_no_results_file_can_hold_is_a_failure(
         def scores(self, distorted: object) -> dict[str, float]:
             return {"ssim": score}
 
-    odd = Metric("ssim", ("ssim",), "1", True, lambda reference: Odd(), lambda: None)
+    odd = Metric(metrics.get("ssim").facts, lambda reference: Odd())
     monkeypatch.setattr(metrics, "get", lambda name: odd)
     outcome = Measurer(MeasurerConfig(str(photos), SETTINGS, ("ssim",)))(MeasureRequest("a.png", 0)).outcome
     assert isinstance(outcome, Failure)
@@ -84,22 +87,127 @@ def test_a_score_that_no_results_file_can_hold_is_a_failure(
 
 
 def test_only_an_identical_image_may_have_infinite_psnr(photos: Path) -> None:
-    outcome = measurer(photos, (Setting("jxl", quality=100, effort=1),))(MeasureRequest("a.png", 0)).outcome
+    outcome = measurer(photos, (Setting.of("jxl", quality=100, effort=1),))(
+        MeasureRequest("a.png", 0)
+    ).outcome
     assert isinstance(outcome, Measurement)
-    assert outcome.scores == {"psnr": float("inf")}
+    assert outcome.columns == {"psnr": float("inf")}
 
 
 def test_a_size_that_does_not_apply_is_a_skip(photos: Path) -> None:
-    outcome = measurer(photos, (Setting("jpeg", quality=50, resolution=4000),))(
+    outcome = measurer(photos, (Setting.of("jpeg", quality=50, resolution=4000),))(
         MeasureRequest("a.png", 0)
     ).outcome
     assert isinstance(outcome, Skip)
 
 
+def test_scores_that_the_facts_do_not_name_are_a_failure(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Odd:
+        def scores(self, distorted: object) -> dict[str, float]:
+            return {"ssim": 1.0, "ssim_of_something": 0.5}
+
+    odd = Metric(metrics.get("ssim").facts, lambda reference: Odd())
+    monkeypatch.setattr(metrics, "get", lambda name: odd)
+    outcome = Measurer(MeasurerConfig(str(photos), SETTINGS, ("ssim",)))(MeasureRequest("a.png", 0)).outcome
+    assert isinstance(outcome, Failure)
+    assert outcome.reason == "ssim gave scores ['ssim', 'ssim_of_something']; its facts name ['ssim']"
+
+
+BOTH = ("psnr", "ssim")
+
+
+def must_not_be_called(*arguments: object) -> NoReturn:
+    raise AssertionError
+
+
+def first_measurement(photos: Path, artifact: Path) -> Measurement:
+    """With PSNR alone, and values of size and times that no second measurement would give."""
+    request = MeasureRequest("a.png", 0, artifact=str(artifact))
+    outcome = Measurer(MeasurerConfig(str(photos), SETTINGS, ("psnr",)))(request).outcome
+    assert isinstance(outcome, Measurement)
+    return dataclasses.replace(outcome, encoding_time=123.0, decoding_cpu_time=456.0)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_only_the_scores_that_are_lacking_are_computed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bool
+) -> None:
+    artifact = tmp_path / "a.jpg"
+    known = first_measurement(photos, artifact)
+    if not saved:
+        artifact.unlink()
+    work = Measurer(MeasurerConfig(str(photos), SETTINGS, BOTH))
+    complete = work(MeasureRequest("a.png", 0)).outcome
+    assert isinstance(complete, Measurement)
+    if saved:
+        monkeypatch.setitem(
+            codecs._loaded, "jpeg", dataclasses.replace(codecs.get("jpeg"), encode=must_not_be_called)
+        )
+    report = Measurer(MeasurerConfig(str(photos), SETTINGS, BOTH))(
+        MeasureRequest("a.png", 0, known=known, saved=str(artifact))
+    )
+    assert isinstance(report.outcome, Measurement)
+    assert report.outcome.columns == complete.columns
+    assert report.outcome.scores["psnr"] == known.scores["psnr"]
+    assert dataclasses.replace(report.outcome, scores=known.scores) == known
+
+
+def test_a_saved_file_that_is_not_what_was_measured_is_not_scored(photos: Path, tmp_path: Path) -> None:
+    artifact = tmp_path / "a.jpg"
+    known = first_measurement(photos, artifact)
+    right = artifact.read_bytes()
+    for wrong in (right + b"x", b"", b"another file"):
+        artifact.write_bytes(wrong)
+        request = MeasureRequest("a.png", 0, artifact=str(artifact), known=known, saved=str(artifact))
+        outcome = Measurer(MeasurerConfig(str(photos), SETTINGS, BOTH))(request).outcome
+        assert isinstance(outcome, Measurement)
+        assert outcome.encoding_time == 123.0
+        assert artifact.read_bytes() == right, "it is encoded again, and kept"
+
+
+def test_other_bytes_than_before_are_measured_from_the_beginning(photos: Path, tmp_path: Path) -> None:
+    known = dataclasses.replace(first_measurement(photos, tmp_path / "a.jpg"), sha256="0" * 64)
+    outcome = Measurer(MeasurerConfig(str(photos), SETTINGS, BOTH))(
+        MeasureRequest("a.png", 0, known=known)
+    ).outcome
+    assert isinstance(outcome, Measurement)
+    assert outcome.encoding_time < 123.0
+    assert outcome.scores.keys() == set(BOTH)
+    assert outcome.sha256 == hashlib.sha256((tmp_path / "a.jpg").read_bytes()).hexdigest()
+
+
+def test_a_measurement_without_a_hash_is_known_again_by_its_size(photos: Path, tmp_path: Path) -> None:
+    known = dataclasses.replace(first_measurement(photos, tmp_path / "a.jpg"), sha256=None)
+    work = Measurer(MeasurerConfig(str(photos), SETTINGS, BOTH))
+    outcome = work(MeasureRequest("a.png", 0, known=known)).outcome
+    assert isinstance(outcome, Measurement)
+    assert (outcome.encoding_time, outcome.scores.keys()) == (123.0, set(BOTH))
+    assert outcome.sha256 is not None
+    other = work(MeasureRequest("a.png", 0, known=dataclasses.replace(known, file_size=7))).outcome
+    assert isinstance(other, Measurement)
+    assert other.encoding_time < 123.0
+
+
+def test_a_file_that_is_wanted_alone_is_made_without_scoring_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = tmp_path / "a.jpg"
+    known = first_measurement(photos, artifact)
+    content = artifact.read_bytes()
+    artifact.unlink()
+    idle = dataclasses.replace(metrics.get("psnr"), prepare=must_not_be_called)
+    monkeypatch.setattr(metrics, "get", lambda name: idle)
+    request = MeasureRequest("a.png", 0, artifact=str(artifact), known=known, saved=str(artifact))
+    assert measurer(photos)(request).outcome == known
+    assert artifact.read_bytes() == content
+
+
 def test_codecs_are_warm_before_the_first_measurement(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = []
     monkeypatch.setattr(selftest, "check_chain", lambda formats: encoded.extend(formats))
-    make_measurer(MeasurerConfig(str(photos), (*SETTINGS, Setting("webp", quality=50)), ("psnr",)))
+    make_measurer(MeasurerConfig(str(photos), (*SETTINGS, Setting.of("webp", quality=50)), ("psnr",)))
     assert encoded == ["jpeg", "webp"]
 
 
@@ -112,13 +220,13 @@ def test_an_artifact_that_cannot_be_kept_is_a_failure(photos: Path) -> None:
 
 def test_a_bench_knows_registered_codecs(photos: Path) -> None:
     reference = "support.fake_codecs:GOOD"
-    config = MeasurerConfig(str(photos), (Setting("fakegood", quality=50),), ("psnr",), (reference,))
+    config = MeasurerConfig(str(photos), (Setting.of("fakegood", quality=50),), ("psnr",), (reference,))
     assert isinstance(Measurer(config)(MeasureRequest("a.png", 0)).outcome, Measurement)
     assert reference in codecs.registered()
 
 
 def test_scores_do_not_depend_on_what_was_measured_before(photos: Path) -> None:
-    config = MeasurerConfig(str(photos), SETTINGS, metrics.names())
+    config = MeasurerConfig(str(photos), SETTINGS, metrics.BUILT_IN)
     used = Measurer(config)
     for name, number in (("a.png", 3), ("inner/d.png", 0), ("a.png", 1), ("a.png", 0)):
         warm, fresh = (
@@ -127,7 +235,7 @@ def test_scores_do_not_depend_on_what_was_measured_before(photos: Path) -> None:
         )
         assert isinstance(warm, Measurement)
         assert isinstance(fresh, Measurement)
-        assert (warm.scores, warm.file_size) == (fresh.scores, fresh.file_size)
+        assert (warm.columns, warm.sha256) == (fresh.columns, fresh.sha256)
 
 
 def test_notes_say_what_happened_to_the_source(photos: Path) -> None:

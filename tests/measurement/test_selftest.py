@@ -11,12 +11,14 @@ from typer.testing import CliRunner
 
 from codecstudy import codecs, images, metrics
 from codecstudy.cli.app import app
-from codecstudy.codecs.base import Pixels
+from codecstudy.codecs.base import SelfTest
 from codecstudy.errors import CodecstudyError
 from codecstudy.measurement import selftest
 from codecstudy.metrics.base import Metric
 from codecstudy.pipeline import PipelineRunner
 from codecstudy.study import StudyConfig
+from codecstudy.types import Pixels, Setting
+from support import fake_codecs
 
 
 def test_all_is_well() -> None:
@@ -40,6 +42,17 @@ def test_swapped_channels_stop_a_study(
     with pytest.raises(CodecstudyError, match=f"self-test failed: {fmt}: colours come back"):
         PipelineRunner(root).run(config, images=photos)
     assert not root.exists()
+
+
+def test_an_encoder_of_somebody_else_is_tried_where_it_has_a_self_test(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    liar = dataclasses.replace(fake_codecs.LIAR, self_test=SelfTest(Setting.of("fakeliar", quality=100)))
+    monkeypatch.setitem(codecs._loaded, "fakeliar", liar)
+    with pytest.raises(CodecstudyError, match=r"fakeliar: a .* image came back as uint8"):
+        selftest.check_chain(["jpeg", "fakeliar"])
+    monkeypatch.setitem(codecs._loaded, "fakeliar", fake_codecs.LIAR)
+    selftest.check_chain(["jpeg", "fakeliar"])
 
 
 def test_truncated_16_bits_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

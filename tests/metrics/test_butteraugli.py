@@ -112,7 +112,7 @@ def test_scores_are_named_as_the_columns_of_the_metric() -> None:
         "butteraugli": score.max_norm,
         "butteraugli_3norm": score.norm3,
     }
-    assert tuple(prepared.scores(reference)) == butteraugli.METRIC.columns
+    assert tuple(prepared.scores(reference)) == tuple(column.name for column in butteraugli.FACTS.columns)
 
 
 def test_more_noise_never_scores_better() -> None:

@@ -68,7 +68,7 @@ def test_a_temporary_folder_that_others_could_write_to_is_not_trusted(package: P
 
 
 def test_a_failed_compilation_is_an_error_with_its_output(package: Path) -> None:
-    with (package / "metrics" / "psnr.py").open("a") as file:
+    with (package / "metrics" / "psnr" / "__init__.py").open("a") as file:
         file.write("raise RuntimeError('no such instruction')\n")
     process = start(package, COMPILE)
     text, _ = process.communicate()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from codecstudy import codecs, metrics
 from codecstudy.analysis.bootstrap import Estimate
-from codecstudy.analysis.scales import SCALES
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.report import text
 from codecstudy.types import Setting
+
+ENCODERS = Encoders(codecs.get(name).facts for name in codecs.BUILT_IN)
+SCALES = {column.name: column for column in metrics.columns(metrics.BUILT_IN)}
 
 
 @pytest.mark.parametrize(
@@ -67,11 +71,19 @@ def test_duration() -> None:
 
 
 def test_a_setting() -> None:
-    setting = Setting("avif", 72, "444", speed=6, extra_args=(("autotiling", True), ("tune", "ssim")))
-    assert text.full_name(setting, "AVIF") == "AVIF quality 72 (4:4:4, speed 6, autotiling, tune=ssim)"
-    distance = Setting("jxl", extra_args=(("distance", 1.5),))
-    assert text.swept(distance) == ("distance", "1.5")
-    assert text.full_name(Setting("own"), "own") == "own"
+    setting = Setting.of(
+        "avif",
+        quality=72,
+        chroma_subsampling="444",
+        speed=6,
+        extra_args={"autotiling": True, "tune": "ssim"},
+    )
+    assert text.full_name(setting, ENCODERS) == "AVIF quality 72 (4:4:4, speed 6, autotiling, tune=ssim)"
+    distance = Setting.of("jxl", extra_args={"distance": 1.5})
+    assert text.swept(distance, ENCODERS) == ("distance", "1.5")
+    own = Setting.of("own", bitrate=3, tune="a", exact=True)
+    assert text.full_name(own, ENCODERS) == "own (bitrate 3, exact true, tune a)"
+    assert text.full_name(Setting.of("own"), ENCODERS) == "own"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ id = "full_study-1"
 name = "Full study"
 description = "Every key there is."
 time_budget = "1h30m"
+metrics = ["ssimulacra2", "psnr"]
 analysis_fragment_size = 200
 crop_too_small_strategy = "skip_measurement"
 
@@ -102,7 +103,7 @@ def test_defaults() -> None:
     assert config.name == "x"
     assert (config.dataset.order, config.dataset.seed, config.dataset.max_images) == ("hashed", 0, None)
     assert config.time_budget is None
-    assert config.settings() == (Setting("jpeg", quality=80),)
+    assert config.settings() == (Setting.of("jpeg", quality=80),)
 
 
 def test_null_is_as_good_as_leaving_a_key_out() -> None:
@@ -186,8 +187,8 @@ def test_sizes_stand_together_the_original_first() -> None:
 
 def test_parameters_that_are_not_given_stay_none() -> None:
     (setting,) = settings({"format": "avif", "quality": 50})
-    assert setting == Setting("avif", quality=50)
-    assert (setting.speed, setting.chroma_subsampling, setting.extra_args) == (None, None, ())
+    assert setting == Setting.of("avif", quality=50)
+    assert (setting.get("speed"), setting.get("chroma_subsampling"), setting.extra_args) == (None, None, ())
 
 
 def test_every_extra_argument_reaches_its_settings_sorted_by_name() -> None:
@@ -289,6 +290,16 @@ def test_a_study_does_not_change_after_it_was_checked() -> None:
     assert config.analysis == {"a": [1]}
     with pytest.raises(ValueError, match="frozen"):
         config.id = "y"  # type: ignore[misc]
+
+
+def test_a_study_may_name_its_metrics() -> None:
+    encoder = {"format": "jpeg", "quality": 5}
+    plain = StudyConfig.model_validate(study(encoder))
+    assert plain.metric_names == ("ssimulacra2", "butteraugli", "psnr", "ssim")
+    config = StudyConfig.model_validate(study(encoder, metrics=["psnr", "ssimulacra2"]))
+    assert config.metric_names == ("psnr", "ssimulacra2")
+    assert config.to_dict()["metrics"] == ["psnr", "ssimulacra2"]
+    assert "metrics" not in plain.to_dict()
 
 
 def test_a_study_error_is_a_value_error() -> None:

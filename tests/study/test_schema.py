@@ -58,13 +58,15 @@ def test_what_does_not_load_is_not_valid(validator: Any, document: Any) -> None:
 @pytest.mark.parametrize("name", codecs.names())
 def test_an_encoder_has_the_parameters_of_its_codec_and_no_others(validator: Any, name: str) -> None:
     codec = codecs.get(name)
-    for parameter in codec.parameters:
+    for parameter in codec.facts.parameters:
         low = parameter.choices[0] if parameter.choices else parameter.minimum
         encoder = {"format": name, "quality": 5, parameter.name: [low]}
         assert validator.is_valid({**GOOD, "encoders": [encoder]})
         if parameter.maximum is not None:
             above = {**encoder, parameter.name: parameter.maximum + 1}
             assert not validator.is_valid({**GOOD, "encoders": [above]})
-    for other in {"chroma_subsampling", "speed", "effort", "method"} - {p.name for p in codec.parameters}:
+    for other in {"chroma_subsampling", "speed", "effort", "method"} - {
+        p.name for p in codec.facts.parameters
+    }:
         encoder = {"format": name, "quality": 5, other: "444" if other == "chroma_subsampling" else 4}
         assert not validator.is_valid({**GOOD, "encoders": [encoder]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import resource
 import signal
@@ -14,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
-from codecstudy.types import Setting
+from codecstudy.codecs.base import Encoder
+from codecstudy.types import EncoderFacts, Parameter, Pixels, Setting
 
 BAD = 13
 
@@ -38,7 +39,7 @@ def make(
     *,
     decode: Callable[[bytes], Any] = _unpack,
     seconds: float = 0.0,
-) -> Codec:
+) -> Encoder:
     def encode(image: Pixels, setting: Setting) -> bytes:
         if seconds:
             time.sleep(seconds)
@@ -46,14 +47,15 @@ def make(
             return misbehave()
         return _pack(image, setting)
 
-    return Codec(
-        format=name,
-        title=name,
-        extension=f".{name}",
+    return Encoder(
+        EncoderFacts(
+            id=name,
+            format=name,
+            title=name,
+            extension=f".{name}",
+            parameters=(Parameter("quality", "quality", 0, 100),),
+        ),
         version=lambda: "fake 1",
-        parameters=(Parameter("quality", "quality", 0, 100),),
-        extra_parameters=(),
-        check=lambda setting: None,
         encode=encode,
         decode=decode,
         seconds_per_megapixel=lambda setting: 0.05,
@@ -115,7 +117,26 @@ def _tell_limit() -> None:
     raise RuntimeError(f"limit {resource.getrlimit(resource.RLIMIT_DATA)[0]}")
 
 
+COUNTER_FILE = "FAKE_CODEC_COUNTER_FILE"
+"""Variable that names a file to which ``COUNTER`` adds a byte for each encode."""
+DRIFT = "FAKE_CODEC_DRIFT"
+"""Variable with the number that ``DRIFTING`` lowers the quality by."""
+
+
+def _counted(image: Pixels, setting: Setting) -> bytes:
+    with open(os.environ[COUNTER_FILE], "a") as file:  # noqa: PTH123
+        file.write(".")
+    return _pack(image, setting)
+
+
+def _drifting(image: Pixels, setting: Setting) -> bytes:
+    quality = (setting.quality or 0) - 10 * int(os.environ[DRIFT])
+    return _pack(image, dataclasses.replace(setting, quality=quality))
+
+
 GOOD = make("fakegood")
+COUNTER = dataclasses.replace(make("fakecounter"), encode=_counted)
+DRIFTING = dataclasses.replace(make("fakedrifting"), encode=_drifting)
 SLOW = make("fakeslow", seconds=0.1)
 SIGKILL = make("fakesigkill", lambda: os.kill(os.getpid(), signal.SIGKILL))
 SEGV = make("fakesegv", lambda: os.kill(os.getpid(), signal.SIGSEGV))

@@ -23,7 +23,7 @@ def study(*encoders: dict[str, object], **keys: object) -> StudyConfig:
 
 
 def fake(name: str) -> str:
-    return codecs.register(f"support.fake_codecs:{name}").format
+    return codecs.register(f"support.fake_codecs:{name}").facts.format
 
 
 def timeless(records: list[QualityRecord]) -> list[QualityRecord]:

@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from codecstudy.report.context import Context
-from codecstudy.report.options import Options, Pixels
+from codecstudy.report.options import Options
 from codecstudy.results import QualityResults
+from codecstudy.types import Pixels
 from support.synthetic import Formula, measured, name_of, results_of
 
 HOSTILE = (
@@ -67,7 +68,10 @@ class PictureInspector:
     def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
         return np.asarray(Image.open(path).convert("RGB"))
 
-    def decode(self, format: str, data: bytes) -> Pixels:
+    def decodes(self, encoder: str) -> bool:
+        return True
+
+    def decode(self, encoder: str, data: bytes) -> Pixels:
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> Any:

@@ -30,6 +30,7 @@ FULL: dict[str, Any] = {
         {"format": "jxl", "quality": 75, "effort": 7, "extra_args": {"decodingspeed": 2}},
         {"format": "jxl", "extra_args": {"distance": 1.5}},
     ],
+    "metrics": ["ssimulacra2", "psnr"],
     "analysis": {"x_axis": "quality", "group_by": "format"},
     "comparison": {
         "tile_parameter": "format",
@@ -67,6 +68,8 @@ AVIF = {"format": "avif", "quality": 60}
 # The encoder, the place after ``encoders[1]``, parts of the message.
 ENCODERS: list[tuple[dict[str, Any], str, list[str]]] = [
     # A parameter that the codec does not have.
+    ({**JPEG, "encoder": "avif"}, ".format", ['the encoder avif makes avif, not "jpeg"']),
+    ({**JPEG, "encoder": "jpgli"}, ".encoder", ["no encoder is named 'jpgli'", "jpeg, webp, avif, jxl"]),
     ({**JPEG, "speed": 4}, ".speed", ["JPEG has no speed", "4", "quality (0 to 100)"]),
     ({**JPEG, "effort": [1, 2]}, ".effort", ["JPEG has no effort", "[1, 2]", "chroma_subsampling (444"]),
     (
@@ -193,7 +196,12 @@ STUDIES: list[tuple[object, str, list[str]]] = [
     ({**GOOD, "id": 7}, "id", ["must be text", "7 (a number)"]),
     ({**GOOD, "name": 7}, "name", ["must be text", "7 (a number)"]),
     ({**GOOD, "descripton": "?"}, "descripton", ["unknown key", "did you mean description?"]),
-    ({**GOOD, "metrics": ["psnr"]}, "metrics", ["unknown key", "Known here", "time_budget"]),
+    ({**GOOD, "metric": ["psnr"]}, "metric", ["unknown key", "Known here", "time_budget"]),
+    ({**GOOD, "metrics": "psnr"}, "metrics", ["must be a list of metrics", '"psnr" (text)']),
+    ({**GOOD, "metrics": []}, "metrics", ["the list is empty", "leave the key out"]),
+    ({**GOOD, "metrics": ["psnr", 5]}, "metrics[1]", ["must be the name of a metric", "5 (a number)"]),
+    ({**GOOD, "metrics": ["ssimulacra"]}, "metrics[0]", ["unknown metric", "did you mean 'ssimulacra2'"]),
+    ({**GOOD, "metrics": ["ssim", "ssim"]}, "metrics[1]", ['"ssim" is given twice']),
     ({**GOOD, "time_budget": "30m1h"}, "time_budget", ["30m1h", "1h30m"]),
     ({**GOOD, "time_budget": 0}, "time_budget", ["0", "above zero"]),
     ({**GOOD, "time_budget": -5.0}, "time_budget", ["-5.0", "above zero"]),

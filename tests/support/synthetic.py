@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from codecstudy import codecs, metrics
 from codecstudy.results import DatasetInfo, QualityRecord, QualityResults, RunInfo
 
 QUALITIES = (10, 30, 50, 70, 90)
@@ -108,13 +109,13 @@ def failed(codec: Formula, image: int, quality: int, failure: str = "encode") ->
     )
 
 
-def records_of(codecs: Sequence[Formula], images: int) -> list[QualityRecord]:
+def records_of(formulas: Sequence[Formula], images: int) -> list[QualityRecord]:
     """Every codec at every quality on every image."""
-    return [measured(c, i, q) for i in range(images) for c in codecs for q in c.qualities]
+    return [measured(c, i, q) for i in range(images) for c in formulas for q in c.qualities]
 
 
 def results_of(records: Sequence[QualityRecord], **changes: Any) -> QualityResults:
-    """Results that hold ``records``."""
+    """Results that hold ``records``, with what is known here of their encoders."""
     values: dict[str, Any] = {
         "study_id": "synthetic",
         "study_name": "Synthetic",
@@ -123,10 +124,11 @@ def results_of(records: Sequence[QualityRecord], **changes: Any) -> QualityResul
         "tool_versions": {"jpeg": "libjpeg-turbo 3.1", "avif": "libaom 3.13"},
         "measurements": list(records),
         "run": RunInfo(1, None, 1.0, 3, 3, "name", 0, "a CPU", "an OS"),
+        "metrics": metrics.facts(metrics.BUILT_IN),
     }
-    return QualityResults(**(values | changes))
+    return codecs.describe(QualityResults(**(values | changes)))
 
 
-def study(codecs: Sequence[Formula], images: int) -> QualityResults:
-    """A complete study of ``codecs`` over ``images`` images."""
-    return results_of(records_of(codecs, images))
+def study(formulas: Sequence[Formula], images: int) -> QualityResults:
+    """A complete study of ``formulas`` over ``images`` images."""
+    return results_of(records_of(formulas, images))

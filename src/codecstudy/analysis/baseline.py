@@ -11,8 +11,9 @@ def baselines(points: Points, wanted: str | None = None) -> dict[Scope, int | No
     """For each scope the index of the block that its variants are compared with.
 
     Sizes are comparable only where the same pixels were encoded, so that every resolution and crop has a
-    baseline of its own: the same variant, there. ``wanted`` is a format (its first variant), or a variant's
-    label; the default is the first JPEG variant, else the first variant. None for a scope that lacks it.
+    baseline of its own: the same variant, there. ``wanted`` is an encoder or a format (its first variant),
+    or a variant's label; the default is the first variant, one of JPEG where there is one. None for a scope that
+    lacks it.
 
     Raises :class:`ResultsError`, naming the variants, where ``wanted`` is not among them.
     """
@@ -26,8 +27,8 @@ def baselines(points: Points, wanted: str | None = None) -> dict[Scope, int | No
 def _family(points: Points, wanted: str | None) -> str:
     variants = points.variants
     if wanted is None:
-        return next((v for v in variants if v.format == "jpeg"), variants[0]).family
-    for matches in (_has_label, _has_format):
+        return variants[0].family
+    for matches in (_has_label, _has_encoder, _has_format):
         found = next((v for v in variants if matches(v, wanted)), None)
         if found is not None:
             return found.family
@@ -37,6 +38,10 @@ def _family(points: Points, wanted: str | None) -> str:
 
 def _has_label(variant: Variant, wanted: str) -> bool:
     return variant.label == wanted
+
+
+def _has_encoder(variant: Variant, wanted: str) -> bool:
+    return variant.encoder == wanted
 
 
 def _has_format(variant: Variant, wanted: str) -> bool:

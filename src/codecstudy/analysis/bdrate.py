@@ -17,8 +17,7 @@ from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import Curve, CurveSet
 from codecstudy.analysis.variants import Scope, Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 MIN_POINTS = 4
 """Measured points that a curve needs: with fewer the interpolation, not the codec, makes the number."""
@@ -169,7 +168,7 @@ def _aggregate(
             BDRate(
                 variants[v],
                 variants[base],
-                curves.scale.column,
+                curves.scale.name,
                 mean,
                 median=None if median is None else median.map(lambda x: float(np.expm1(x) * 100)),
                 p5=p5,
@@ -193,7 +192,7 @@ def _nothing(curves: CurveSet, v: int, base: int | None, reason: str, refused: d
     return BDRate(
         variants[v],
         None if base is None else variants[base],
-        curves.scale.column,
+        curves.scale.name,
         None,
         None,
         None,

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from codecstudy.analysis.levels import LevelCurves
 from codecstudy.analysis.points import Points, VariantPoints
-from codecstudy.analysis.scales import Scale
-from codecstudy.analysis.variants import Axis, Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.analysis.variants import Variant
+from codecstudy.types import Floats, MetricColumn, RateParameter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +45,7 @@ class Candidate:
 
 
 def candidate(
-    points: Points, block: VariantPoints, scale: Scale, target: float, coverage: float
+    points: Points, block: VariantPoints, scale: MetricColumn, target: float, coverage: float
 ) -> Candidate:
     """The coarsest level at which at least ``coverage`` of the scope's images reach ``target``.
 
@@ -86,15 +84,11 @@ def candidate(
     )
 
 
-def level_grid(axis: Axis, measured: Floats) -> Floats:
-    """Measured levels and the multiples of the axis' step between them, coarsest first."""
+def level_grid(axis: RateParameter, measured: Floats) -> Floats:
+    """The levels that a recommendation may name, coarsest first."""
     if not axis.name:
         return measured
-    low, high = float(measured.min()), float(measured.max())
-    steps = np.arange(np.ceil(low / axis.step), np.floor(high / axis.step) + 1) * axis.step
-    # Rounding makes 0.15000000000000002 the 0.15 that a study would write.
-    levels = {round(float(level), 6) for level in steps} | set(measured.tolist())
-    return np.array(sorted(levels, key=axis.fineness))
+    return np.array(axis.grid(measured.tolist()), dtype=np.float64)
 
 
 def _in_scope(points: Points, variant: Variant) -> NDArray[np.bool_]:

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from codecstudy.analysis.points import Points, VariantPoints
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
+from codecstudy.types import Floats, MetricColumn
 
-Floats = NDArray[np.float64]
 Kind = Literal["score-falls", "size-falls", "tied", "infinite"]
 
 
@@ -101,7 +99,7 @@ class CurveSet:
     """The curves of all images and variants for one metric."""
 
     points: Points
-    scale: Scale
+    scale: MetricColumn
     curves: tuple[tuple[Curve | None, ...], ...]
     """By variant, then image; None where the image has no score of this metric."""
     irregularities: tuple[Irregularity, ...]
@@ -130,7 +128,7 @@ def fit(points: Points, metric: str) -> CurveSet:
     return CurveSet(points, scale, curves, tuple(found))
 
 
-def _curve(block: VariantPoints, image: int, scale: Scale) -> Curve | None:
+def _curve(block: VariantPoints, image: int, scale: MetricColumn) -> Curve | None:
     goodness = _goodness(block, image, scale)
     usable = np.flatnonzero(np.isfinite(goodness) & (block.size[image] > 0))
     if not usable.size:
@@ -150,12 +148,14 @@ def _curve(block: VariantPoints, image: int, scale: Scale) -> Curve | None:
     )
 
 
-def _goodness(block: VariantPoints, image: int, scale: Scale) -> Floats:
-    score: Floats = block.scores[scale.column][image]
+def _goodness(block: VariantPoints, image: int, scale: MetricColumn) -> Floats:
+    score: Floats = block.scores[scale.name][image]
     return score if scale.higher_is_better else -score
 
 
-def _irregularities(block: VariantPoints, image: int, name: str, scale: Scale) -> Iterator[Irregularity]:
+def _irregularities(
+    block: VariantPoints, image: int, name: str, scale: MetricColumn
+) -> Iterator[Irregularity]:
     goodness, size = _goodness(block, image, scale), block.size[image]
     for k in np.flatnonzero(np.isinf(goodness)):
         yield Irregularity(name, block.variant, float(block.levels[k]), "infinite")

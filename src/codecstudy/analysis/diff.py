@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
-from codecstudy.analysis.curves import CurveSet, fit
+from codecstudy.analysis.curves import fit
 from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import Points, collect
-from codecstudy.analysis.scales import Scale, scale_of
 from codecstudy.analysis.sensitivity import ImageRatio
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityRecord, QualityResults
+from codecstudy.types import Floats, MetricColumn
 
-Floats = NDArray[np.float64]
 Verdict = Literal["worse", "better", "same", "unknown"]
 ProblemKind = Literal["missing", "failed", "source-changed", "not-reached"]
 
@@ -94,7 +92,7 @@ class Diff:
 def diff(
     base: QualityResults,
     head: QualityResults,
-    metric: str = "ssimulacra2",
+    metric: str | None = None,
     targets: Sequence[float] | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
     *,
@@ -106,18 +104,18 @@ def diff(
     Images are paired by path and must have the same content; variants by all their parameters. Every record
     that only one side has, and every failed one, is a problem; so is an image that reaches a target in BASE
     but not in HEAD. Records that both sides skipped (an image smaller than the resolution) are no pair.
-    ``tolerance`` is a share of size: 0.01 lets HEAD be 1 % larger. ``targets`` defaults to the metric's usual
-    one (SSIMULACRA2 80).
+    ``tolerance`` is a share of size: 0.01 lets HEAD be 1 % larger. ``metric`` defaults to SSIMULACRA2, or the first
+    that both sides measured; ``targets`` to the metric's usual one (SSIMULACRA2 80).
 
     Raises :class:`ResultsError` where a side has no measurements or no score of ``metric``, for an unknown
     metric, and for a ``tolerance`` or ``targets`` out of range.
     """
     if not 0 <= tolerance < 1:
         raise ResultsError(f"tolerance must be at least 0 and below 1 (a share of size), not {tolerance}")
-    wanted = (scale_of(metric).usual_target,) if targets is None else targets
-    sides = [
-        match(_curves(results, side, metric), wanted) for side, results in (("BASE", base), ("HEAD", head))
-    ]
+    ours, theirs = _points("BASE", base), _points("HEAD", head)
+    scale = _shared_column(ours, theirs, metric)
+    wanted = (scale.usual_target,) if targets is None else targets
+    sides = [match(fit(points, scale.name), wanted) for points in (ours, theirs)]
     problems = _record_problems(base, head)
     changed = {p.image for p in problems if p.kind == "source-changed"}
     pairs = _Pairs.of(sides[0], sides[1], changed)
@@ -128,7 +126,7 @@ def diff(
         comparisons += _compare(pairs, variant, logs, tolerance, draw)
         problems += _not_reached(pairs, variant, logs)
     return Diff(
-        metric=metric,
+        metric=scale.name,
         targets=sides[0].targets,
         tolerance=tolerance,
         comparisons=tuple(comparisons),
@@ -137,11 +135,31 @@ def diff(
     )
 
 
-def _curves(results: QualityResults, side: str, metric: str) -> CurveSet:
+def _points(side: str, results: QualityResults) -> Points:
     try:
-        return fit(collect(results), metric)
+        return collect(results)
     except ResultsError as error:
         raise ResultsError(f"{side}: {error}") from None
+
+
+def _shared_column(base: Points, head: Points, metric: str | None) -> MetricColumn:
+    """The column to compare by: the one asked for, else the usual or first one that both sides have."""
+    if metric is None:
+        shared = dataclasses.replace(
+            base, columns={n: c for n, c in base.columns.items() if n in head.columns}
+        )
+        if not shared.columns:
+            raise ResultsError(
+                f"the two results have no metric in common: BASE holds {', '.join(base.columns)}, HEAD "
+                f"{', '.join(head.columns)}"
+            )
+        return shared.require()
+    for side, points in (("BASE", base), ("HEAD", head)):
+        try:
+            points.require(metric)
+        except ResultsError as error:
+            raise ResultsError(f"{side}: {error}") from None
+    return base.require(metric)
 
 
 def _union(base: Points, head: Points) -> list[Variant]:
@@ -196,7 +214,7 @@ class _Pairs:
         return cls(base, head, tuple(rows), tuple(rows.values()))
 
     @property
-    def scale(self) -> Scale:
+    def scale(self) -> MetricColumn:
         return self.base.scale
 
     def sizes(self, variant: Variant) -> tuple[Floats, Floats]:

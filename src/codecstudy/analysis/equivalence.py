@@ -12,15 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import CurveSet
 from codecstudy.analysis.levels import LevelCurves
 from codecstudy.analysis.variants import Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 USUAL_LEVELS = (60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0)
 """JPEG qualities in common use."""
@@ -129,7 +127,7 @@ def _entry(
     return Equivalent(
         variants[v],
         variants[base],
-        scale.column,
+        scale.name,
         level,
         score,
         estimate,
@@ -154,7 +152,7 @@ def _nothing(
     return Equivalent(
         variants[v],
         None if base is None else variants[base],
-        curves.scale.column,
+        curves.scale.name,
         float(level),
         score,
         level=None,

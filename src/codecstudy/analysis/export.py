@@ -7,17 +7,20 @@ src/entry.ts, commit aafcf5cd).
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
-from codecstudy.analysis.frame import derive, setting_of
-from codecstudy.analysis.variants import Variant, split
+from codecstudy.analysis.encoders import Encoders
+from codecstudy.analysis.frame import check_described, derive, setting_of
+from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
 from codecstudy.files import write_atomically
-from codecstudy.results import QualityResults
+from codecstudy.results import QualityResults, setting_columns
+from codecstudy.types import Scalar
 
 Format = Literal["csv", "parquet", "codec-compare"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "codec-compare")
@@ -62,15 +65,20 @@ _FIELDS = (
     ("encoded_size", "file_size", "Size of the encoded image in bytes"),
     ("encoding_time", "encoding_cpu_time", "Encoding CPU time in seconds, one thread"),
     ("decoding_time", "decoding_cpu_time", "Decoding CPU time in seconds, one thread"),
-    ("ssimulacra2", "ssimulacra2", "SSIMULACRA2 score; higher is better"),
-    ("butteraugli", "butteraugli", "Butteraugli distance, max norm; lower is better"),
-    ("p3-norm", "butteraugli_3norm", "Butteraugli distance, 3-norm; lower is better"),
-    ("psnr", "psnr", f"Peak signal-to-noise ratio in dB; {LOSSLESS_DB:g} for a lossless file"),
-    ("ssim", "ssim", "Structural similarity, 0 to 1"),
 )
-"""Name in the viewer (its NAME_TO_FIELD_ID gives some a meaning), our column, description."""
+"""Name in the viewer (its NAME_TO_FIELD_ID gives some a meaning), our column, description. Scores follow."""
 
 _ALWAYS = ("source_image", "width", "height", "file_size")
+
+
+def _score_fields(results: QualityResults) -> list[tuple[str, str, str]]:
+    """Like ``_FIELDS``, of the metrics that the results describe."""
+    fields = []
+    for column in results.metric_columns.values():
+        lossless = f"; {LOSSLESS_DB:g} for a lossless file" if math.isinf(column.identical) else ""
+        name = column.codec_compare_name or column.name
+        fields.append((name, column.name, column.description + lossless))
+    return fields
 
 
 def codec_compare(results: QualityResults) -> dict[str, Any]:
@@ -79,11 +87,13 @@ def codec_compare(results: QualityResults) -> dict[str, Any]:
     A batch holds the measured records only: the viewer would read an absent number as 0. Records that lack a
     number which others of their variant have are left out too; the constant ``left_out`` of the batch counts
     them all. A column that no record of the variant has is not a field of its batch. Raises
-    :class:`ResultsError` where no record was measured.
+    :class:`ResultsError` where no record was measured, and where the results do not say what their scores mean.
     """
-    frame = derive(results)
+    check_described(results)
+    frame, columns = derive(results), setting_columns(results.measurements)
     groups = frame.sort("source_image", "level").partition_by("variant_key")
-    variants = [(split(setting_of(g.row(0, named=True)))[0], g) for g in groups]
+    encoders = Encoders.of(results)
+    variants = [(encoders.split(setting_of(g.row(0, named=True), columns))[0], g) for g in groups]
     documents: dict[str, Any] = {}
     for variant, group in sorted(variants, key=lambda pair: pair[0].order):
         if (batch := _batch(results, variant, group)) is not None:
@@ -105,16 +115,21 @@ def _file_name(variant: Variant, taken: dict[str, Any]) -> str:
 
 def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> dict[str, Any] | None:
     measured = group.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
-    held = [f for f in _FIELDS if f[1] in _ALWAYS or measured[f[1]].null_count() < len(measured)]
+    fields = [*_FIELDS, *(f for f in _score_fields(results) if f[1] in measured.columns)]
+    held = [f for f in fields if f[1] in _ALWAYS or measured[f[1]].null_count() < len(measured)]
     columns = [column for _, column, _ in held]
     whole = (
         measured.select(columns)
         .drop_nulls()
-        .with_columns(pl.col("^psnr$").replace(float("inf"), LOSSLESS_DB))
+        .with_columns(
+            pl.col(name).replace(math.inf, LOSSLESS_DB)
+            for name, column in results.metric_columns.items()
+            if name in columns and column.identical == math.inf
+        )
     )
     if whole.is_empty():
         return None
-    fields = [(variant.axis.name if name == "level" else name, text) for name, _, text in held]
+    named = [(variant.axis.name if name == "level" else name, text) for name, _, text in held]
     rows = [list(row) for row in whole.iter_rows()]
     if "level" in columns:
         position = columns.index("level")
@@ -124,7 +139,7 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
     constants = {
         "name": (variant.label, "Variant"),
         "codec": (variant.format, "Image format"),
-        "version": (results.tool_versions.get(variant.format, "unknown"), "Encoder library"),
+        "version": (results.tool_versions.get(variant.encoder, "unknown"), "Encoder library"),
         "time": (results.timestamp, "When the study was run"),
         "study": (results.study_name, "Study"),
         "source_data_set": (results.dataset.id, "Dataset"),
@@ -133,20 +148,20 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
     return {
         "constant_descriptions": [{name: text} for name, (_, text) in constants.items()],
         "constant_values": [value for value, _ in constants.values()],
-        "field_descriptions": [{name: text} for name, text in fields] + [{n: t} for n, _, t in fixed],
+        "field_descriptions": [{name: text} for name, text in named] + [{n: t} for n, _, t in fixed],
         "field_values": [[*row, *(value for _, value, _ in fixed)] for row in rows],
     }
 
 
-def _fixed_parameters(variant: Variant) -> list[tuple[str, str | int, str]]:
+def _fixed_parameters(variant: Variant) -> list[tuple[str, Scalar, str]]:
     """Parameters of the variant as fields that are the same in every row, so that the viewer can show them."""
     setting = variant.setting
     # The viewer takes a higher effort to mean slower, which is so for effort and method, but not for speed.
-    effort = setting.effort if setting.effort is not None else setting.method
-    given: list[tuple[str, str | int | None, str]] = [
+    effort = setting.get("effort", setting.get("method"))
+    given: list[tuple[str, Scalar | None, str]] = [
         ("effort", effort, "Effort or method; higher is slower"),
-        ("speed", setting.speed, "Speed; higher is faster"),
-        ("chroma_subsampling", setting.chroma_subsampling, "Chroma subsampling"),
+        ("speed", setting.get("speed"), "Speed; higher is faster"),
+        ("chroma_subsampling", setting.get("chroma_subsampling"), "Chroma subsampling"),
         ("resolution", setting.resolution, "Longest edge in pixels"),
         ("crop", setting.crop, "Longest edge of the crop in pixels"),
     ]

@@ -7,41 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from codecstudy.analysis.variants import split
-from codecstudy.results import QualityResults
+from codecstudy.analysis.encoders import Encoders
+from codecstudy.errors import ResultsError
+from codecstudy.results import QualityResults, setting_columns
 from codecstudy.types import Setting
-
-_SETTING_COLUMNS = (
-    "format",
-    "quality",
-    "chroma_subsampling",
-    "speed",
-    "effort",
-    "method",
-    "resolution",
-    "crop",
-    "extra_args",
-)
-
-DERIVED_COLUMNS = (
-    "variant",
-    "variant_key",
-    "axis",
-    "level",
-    "content_class",
-    "megapixels",
-    "bits_per_pixel",
-    "bytes_per_pixel",
-    "compression_to_source",
-    "compression_to_raw",
-    "encode_mpps_cpu",
-    "encode_mpps_wall",
-    "decode_mpps_cpu",
-    "decode_mpps_wall",
-    "encode_cpu_seconds_per_mp",
-    "decode_cpu_seconds_per_mp",
-)
-"""What :func:`derive` adds to the columns of a record."""
 
 
 def derive(results: QualityResults) -> pl.DataFrame:
@@ -56,33 +25,47 @@ def derive(results: QualityResults) -> pl.DataFrame:
 
     A value that cannot be computed (a failed record, a time of zero) is null.
     """
-    frame = results.to_frame()
+    frame, columns = results.to_frame(), setting_columns(results.measurements)
     return (
-        frame.join(_variants(frame), on=_SETTING_COLUMNS, how="left", nulls_equal=True, maintain_order="left")
+        frame.join(
+            _variants(frame, columns, Encoders.of(results)),
+            on=columns,
+            how="left",
+            nulls_equal=True,
+            maintain_order="left",
+        )
         .with_columns(_content_class(), (pl.col("width") * pl.col("height") / 1e6).alias("megapixels"))
         .pipe(_rates)
     )
 
 
-def _variants(frame: pl.DataFrame) -> pl.DataFrame:
+def check_described(results: QualityResults) -> None:
+    """Raise :class:`ResultsError` where the results do not say what their scores mean."""
+    if not results.metrics:
+        raise ResultsError(
+            f"study {results.study_id!r}: the results do not say what their scores mean, as files of "
+            "codecstudy 0.1 do not. codecstudy.metrics.describe(results) adds it."
+        )
+
+
+def _variants(frame: pl.DataFrame, columns: tuple[str, ...], encoders: Encoders) -> pl.DataFrame:
     """One row for every setting that occurs: its columns, variant, axis and level."""
-    unique = frame.select(_SETTING_COLUMNS).unique()
-    columns: dict[str, list[Any]] = {"variant": [], "variant_key": [], "axis": [], "level": []}
+    unique = frame.select(columns).unique()
+    found: dict[str, list[Any]] = {"variant": [], "variant_key": [], "axis": [], "level": []}
     for row in unique.iter_rows(named=True):
-        variant, level = split(setting_of(row))
-        columns["variant"].append(variant.label)
-        columns["variant_key"].append(variant.key)
-        columns["axis"].append(variant.axis.name or None)
-        columns["level"].append(level)
+        variant, level = encoders.split(setting_of(row, columns))
+        found["variant"].append(variant.label)
+        found["variant_key"].append(variant.key)
+        found["axis"].append(variant.axis.name or None)
+        found["level"].append(level)
     schema = {"variant": pl.String, "variant_key": pl.String, "axis": pl.String, "level": pl.Float64}
-    return unique.hstack(pl.DataFrame(columns, schema=schema))
+    return unique.hstack(pl.DataFrame(found, schema=schema))
 
 
-def setting_of(row: dict[str, Any]) -> Setting:
-    """The setting of one row of a results frame (``extra_args`` as JSON text)."""
+def setting_of(row: dict[str, Any], columns: tuple[str, ...]) -> Setting:
+    """The setting of one row of a results frame (``extra_args`` as JSON text), from its setting ``columns``."""
     extra = json.loads(row["extra_args"]) if row["extra_args"] else {}
-    plain = {name: row[name] for name in _SETTING_COLUMNS if name != "extra_args"}
-    return Setting(**plain, extra_args=tuple(sorted(extra.items())))
+    return Setting.of(**({name: row[name] for name in columns} | {"extra_args": extra}))
 
 
 def _content_class() -> pl.Expr:

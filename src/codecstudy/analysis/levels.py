@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from codecstudy.analysis.points import VariantPoints
-from codecstudy.analysis.scales import Scale
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats, MetricColumn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,9 +23,9 @@ class LevelCurves:
     """Images x levels; NaN where there is no score, infinite for a lossless PSNR."""
 
     @classmethod
-    def of(cls, block: VariantPoints, scale: Scale) -> LevelCurves:
+    def of(cls, block: VariantPoints, scale: MetricColumn) -> LevelCurves:
         """The curves of ``block`` for the metric of ``scale``."""
-        score = block.scores[scale.column]
+        score = block.scores[scale.name]
         return cls(block, score if scale.higher_is_better else -score)
 
     @property

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import CurveSet
 from codecstudy.analysis.points import Points
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats, MetricColumn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +25,7 @@ class Matched:
     """
 
     points: Points
-    scale: Scale
+    scale: MetricColumn
     targets: tuple[float, ...]
     log_size: Floats
     """Natural logarithm of encoded bytes."""
@@ -143,7 +140,7 @@ def summarize(matched: Matched, resamples: Resamples) -> tuple[MatchedSummary, .
             entries.append(
                 MatchedSummary(
                     variant,
-                    matched.scale.column,
+                    matched.scale.name,
                     target,
                     images,
                     present - images,
@@ -195,7 +192,7 @@ def _against(matched: Matched, resamples: Resamples, v: int, base: int) -> list[
             entry = SizeRatio(
                 variants[v],
                 variants[base],
-                matched.scale.column,
+                matched.scale.name,
                 target,
                 ratio=means[t],
                 median=None if median is None else median.map(lambda x: float(np.exp(x))),
@@ -229,7 +226,7 @@ def _nothing(matched: Matched, v: int, t: int, reason: str, base: int | None = N
     return SizeRatio(
         matched.points.variants[v],
         None if base is None else matched.points.variants[base],
-        matched.scale.column,
+        matched.scale.name,
         matched.targets[t],
         ratio=None,
         median=None,

@@ -17,10 +17,8 @@ from scipy.interpolate import PchipInterpolator
 
 from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.points import Points, VariantPoints
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats, MetricColumn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,14 +51,14 @@ def mean_curves(
     return tuple(_mean_curve(block, scale, resamples, samples) for block in points.blocks)
 
 
-def _mean_curve(block: VariantPoints, scale: Scale, resamples: Resamples, samples: int) -> MeanCurve:
-    goodness = block.scores[scale.column] * (1 if scale.higher_is_better else -1)
+def _mean_curve(block: VariantPoints, scale: MetricColumn, resamples: Resamples, samples: int) -> MeanCurve:
+    goodness = block.scores[scale.name] * (1 if scale.higher_is_better else -1)
     here = ~np.isnan(goodness) & (block.size > 0)
     common = np.asarray(here.all(axis=1))
     # A lossless PSNR has no place on a curve.
     finite = np.isfinite(np.where(common[:, None], goodness, 0.0)).all(axis=0)
     empty = np.empty(0)
-    nothing = MeanCurve(block.variant, scale.column, int(common.sum()), empty, empty, empty, empty)
+    nothing = MeanCurve(block.variant, scale.name, int(common.sum()), empty, empty, empty, empty)
     if not common.any() or finite.sum() < 2:
         return nothing
     score = goodness[np.ix_(common, finite)]
@@ -86,7 +84,7 @@ def _mean_curve(block: VariantPoints, scale: Scale, resamples: Resamples, sample
     below, above = (np.interp(grid, x, np.abs(end - curve(x))) for end in ends.T)
     return MeanCurve(
         block.variant,
-        scale.column,
+        scale.name,
         int(common.sum()),
         np.array([scale.score(float(g)) for g in grid]),
         np.exp(middle),

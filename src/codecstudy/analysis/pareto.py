@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from codecstudy.analysis.bootstrap import Estimate, Resamples
 from codecstudy.analysis.matched import Matched
 from codecstudy.analysis.variants import Scope, Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats
 
 MIN_SHARE = 0.5
 """Share of the scope's images on which a variant must reach the score to take part: all who take part are
@@ -66,7 +65,7 @@ def pareto(matched: Matched, target: float, resamples: Resamples, scope: Scope) 
             left_out[matched.points.variants[v].label] = why
     size, time = matched.log_size[chosen, :, t], seconds[chosen]
     common = (~np.isnan(size + time)).all(axis=0)
-    empty = ParetoFront(scope, matched.scale.column, target, (), 0, left_out)
+    empty = ParetoFront(scope, matched.scale.name, target, (), 0, left_out)
     score = f"{matched.scale.title} {target:g}"
     if not chosen:
         return _because(empty, f"no variant reaches {score} on {MIN_SHARE:.0%} of the images")
@@ -75,7 +74,7 @@ def pareto(matched: Matched, target: float, resamples: Resamples, scope: Scope) 
     log_bits = np.where(common, size + np.log(8e-6 / matched.megapixels[chosen]), np.nan).T
     time = np.where(common, time, np.nan).T
     points = _points(matched, chosen, log_bits, time, resamples)
-    return ParetoFront(scope, matched.scale.column, target, points, int(common.sum()), left_out)
+    return ParetoFront(scope, matched.scale.name, target, points, int(common.sum()), left_out)
 
 
 def _why_not(reached: NDArray[np.bool_], seconds: Floats, images: int) -> str | None:

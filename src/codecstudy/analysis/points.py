@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from codecstudy.analysis.frame import derive, setting_of
-from codecstudy.analysis.scales import SCALES, Scale, scale_of
-from codecstudy.analysis.variants import Scope, Variant, split
+from codecstudy.analysis.encoders import Encoders
+from codecstudy.analysis.frame import check_described, derive, setting_of
+from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
-from codecstudy.results import SCORE_COLUMNS, QualityResults
-
-Floats = NDArray[np.float64]
+from codecstudy.results import USUAL_METRIC, QualityResults, setting_columns
+from codecstudy.types import Floats, MetricColumn
 
 _TIMES = {
     "encode_cpu": "encoding_cpu_time",
@@ -35,7 +34,7 @@ class VariantPoints:
     size: Floats
     """Encoded bytes."""
     scores: dict[str, Floats]
-    """By column; PSNR may be infinite."""
+    """By column, of those in :attr:`Points.columns`; PSNR may be infinite."""
     times: dict[str, Floats]
     """Seconds, by ``encode_cpu``, ``encode_wall``, ``decode_cpu`` and ``decode_wall``."""
     megapixels: Floats
@@ -71,6 +70,9 @@ class Points:
     blocks: tuple[VariantPoints, ...]
     """By :attr:`Variant.order`."""
     counts: Counts
+    encoders: Encoders
+    columns: dict[str, MetricColumn]
+    """Columns of which any record has a score, by name, in the order of the metrics."""
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -82,16 +84,17 @@ class Points:
         """The resolutions and crops that occur: the original first, then from small to large."""
         return tuple(sorted({v.scope for v in self.variants}, key=lambda s: (s.resolution or 0, s.crop or 0)))
 
-    def require(self, metric: str) -> Scale:
-        """The scale of column ``metric``.
+    def require(self, metric: str | None = None) -> MetricColumn:
+        """The column called ``metric``; None for SSIMULACRA2, or the first column where that was not measured.
 
-        Raises :class:`ResultsError` where there is no such metric, or no record has a score of it.
+        Raises:
+            ResultsError: There is no such metric, or no record has a score of it.
         """
-        scale = scale_of(metric)
-        held = [m for m in SCALES if any((~np.isnan(b.scores[m])).any() for b in self.blocks)]
-        if metric not in held:
-            raise ResultsError(f"these results hold no {metric} scores; they hold {', '.join(held)}")
-        return scale
+        if metric is None:
+            metric = USUAL_METRIC if USUAL_METRIC in self.columns else next(iter(self.columns))
+        if metric not in self.columns:
+            raise ResultsError(f"these results hold no {metric} scores; they hold {', '.join(self.columns)}")
+        return self.columns[metric]
 
     def in_scope(self, scope: Scope) -> tuple[int, ...]:
         """Indices of the blocks of ``scope``."""
@@ -104,14 +107,21 @@ def collect(results: QualityResults) -> Points:
     Raises :class:`ResultsError` where nothing was measured (it says why, most frequent reason first), and
     where a task has two records.
     """
-    frame = derive(results)
+    check_described(results)
+    frame, encoders = derive(results), Encoders.of(results)
+    columns = setting_columns(results.measurements)
+    variant_of = {
+        row["variant_key"]: encoders.split(setting_of(row, columns))[0]
+        for row in frame.unique("variant_key").iter_rows(named=True)
+    }
     counts = _count(frame)
     measured = frame.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
     # A record that failed in one metric alone still has its size and its other scores.
-    measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in SCORE_COLUMNS))
+    described = [name for name in results.metric_columns if name in frame.columns]
+    measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in described))
     if measured.is_empty():
         raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
-    _refuse_twins(measured)
+    _refuse_twins(measured, columns)
     sources = (
         measured.group_by("source_image")
         .agg(pl.col("content_class").first(), pl.col("source_file_size").max())
@@ -119,18 +129,25 @@ def collect(results: QualityResults) -> Points:
     )
     images = sources["source_image"].to_list()
     row_of = {name: row for row, name in enumerate(images)}
-    blocks = [_block(group, row_of) for group in measured.partition_by("variant_key")]
+    held = {name: results.metric_columns[name] for name in described if measured[name].count()}
+    blocks = [
+        _block(variant_of[key], group, row_of, held)
+        for (key,), group in measured.partition_by("variant_key", as_dict=True).items()
+    ]
     return Points(
         images=tuple(images),
         content_classes=tuple(sources["content_class"].to_list()),
         source_sizes=sources["source_file_size"].cast(pl.Float64).to_numpy(),
         blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
         counts=counts,
+        encoders=encoders,
+        columns=held,
     )
 
 
-def _block(group: pl.DataFrame, row_of: dict[str, int]) -> VariantPoints:
-    variant, _ = split(setting_of(group.row(0, named=True)))
+def _block(
+    variant: Variant, group: pl.DataFrame, row_of: dict[str, int], scores: Iterable[str]
+) -> VariantPoints:
     level = group["level"].fill_null(float("nan")).to_numpy()
     levels = np.array(sorted(set(level[~np.isnan(level)].tolist()), key=variant.axis.fineness) or [np.nan])
     column_of = {value: column for column, value in enumerate(levels.tolist())}
@@ -148,7 +165,7 @@ def _block(group: pl.DataFrame, row_of: dict[str, int]) -> VariantPoints:
         variant=variant,
         levels=levels,
         size=spread("file_size"),
-        scores={name: spread(name) for name in SCORE_COLUMNS},
+        scores={name: spread(name) for name in scores},
         times={name: spread(column) for name, column in _TIMES.items()},
         megapixels=megapixels,
     )
@@ -185,12 +202,12 @@ def _nothing_measured(study: str, counts: Counts) -> str:
     )
 
 
-def _refuse_twins(measured: pl.DataFrame) -> None:
+def _refuse_twins(measured: pl.DataFrame, columns: tuple[str, ...]) -> None:
     keys = ["source_image", "variant_key", "level"]
     twins = measured.filter(measured.select(keys).is_duplicated())
     if not twins.is_empty():
         row = twins.row(0, named=True)
         raise ResultsError(
-            f"{row['source_image']}: {setting_of(row).label()} has more than one record. Results hold one for "
-            "each task: keep the records of one run."
+            f"{row['source_image']}: {setting_of(row, columns).label()} has more than one record. Results hold "
+            "one for each task: keep the records of one run."
         )

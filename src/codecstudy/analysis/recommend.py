@@ -6,20 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
 from codecstudy.analysis.candidates import Candidate, candidate
-from codecstudy.analysis.commands import ToolCommand, commands
 from codecstudy.analysis.points import Points, collect
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
-from codecstudy.types import Setting
-
-Floats = NDArray[np.float64]
+from codecstudy.types import MetricColumn, Setting, ToolCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +39,10 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The cheapest setting of one format that is good enough, or why there is none."""
+    """The cheapest setting of one encoder that is good enough, or why there is none."""
 
     format: str
+    encoder: str
     scope: Scope
     setting: Setting | None
     """None with a ``reason``."""
@@ -71,7 +67,7 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Recommendations:
-    """The answer for every format and every scope."""
+    """The answer for every encoder and every scope."""
 
     metric: str
     target: float
@@ -86,7 +82,7 @@ class Recommendations:
 
 def recommend(
     results: QualityResults | Points,
-    metric: str = "ssimulacra2",
+    metric: str | None = None,
     target: float | None = None,
     max_encode_time: float | None = None,
     coverage: float = 0.95,
@@ -95,20 +91,22 @@ def recommend(
     seed: int = DEFAULT_SEED,
     resamples: int = DEFAULT_RESAMPLES,
 ) -> Recommendations:
-    """For each format the setting with the smallest files of those that are good enough.
+    """For each encoder the setting with the smallest files of those that are good enough.
 
-    Good enough: at least ``coverage`` (0 to 1) of the images have a ``metric`` of ``target`` (default: the
-    metric's usual one, SSIMULACRA2 80) or better. For every variant the coarsest such level is found, among
-    the measured ones and the integers between them (twentieths for a JPEG XL distance): scores between
-    measured levels are interpolated per image, never beyond them, and the level is rounded towards quality;
-    ``measured`` says whether it was measured itself. See :func:`codecstudy.analysis.candidates.candidate`.
-    Of the variants of a format the one with the smallest geometric mean size at its level wins (on the images
+    Good enough: at least ``coverage`` (0 to 1) of the images have a ``metric`` of ``target`` or better. ``metric``
+    is a column of the results (default: SSIMULACRA2, or the first one where that was not measured), ``target`` by
+    default the metric's usual one (SSIMULACRA2 80). For every variant the coarsest such level is found, among the
+    measured ones and the rate parameter's steps between them (integers for a quality, twentieths for a JPEG XL
+    distance): scores between measured levels are interpolated per image, never beyond them, and the level is
+    rounded towards quality; ``measured`` says whether it was measured itself. See
+    :func:`codecstudy.analysis.candidates.candidate`.
+    Of the variants of an encoder the one with the smallest geometric mean size at its level wins (on the images
     that all of them have), among those that take at most ``max_encode_time`` CPU seconds per megapixel on
     average.
 
-    ``baseline`` is a format (its own recommended setting) or the label of a variant (at its coarsest level
-    that is good enough); the default is JPEG, else the format of the first variant. The limit on encode time
-    does not apply to the baseline. Every resolution and crop is a scope with answers of its own.
+    ``baseline`` is an encoder or a format (its own recommended setting) or the label of a variant (at its coarsest
+    level that is good enough); the default is JPEG, else the encoder of the first variant. The limit on encode
+    time does not apply to the baseline. Every resolution and crop is a scope with answers of its own.
 
     Raises :class:`ResultsError` where nothing was measured, for an unknown metric or baseline, and for a
     ``target``, ``coverage`` or ``max_encode_time`` out of range.
@@ -128,12 +126,12 @@ def recommend(
         settings[scope] = None if base is None else base.variant.at(base.level)
         answers = [
             _answer(
-                points, scale, [c for c in found if c.variant.format == name], base, max_encode_time, draw
+                points, scale, [c for c in found if c.variant.encoder == name], base, max_encode_time, draw
             )
-            for name in dict.fromkeys(c.variant.format for c in found)
+            for name in dict.fromkeys(c.variant.encoder for c in found)
         ]
         items += sorted(answers, key=_rank)
-    return Recommendations(metric, target, coverage, max_encode_time, settings, tuple(items))
+    return Recommendations(scale.name, target, coverage, max_encode_time, settings, tuple(items))
 
 
 def _check(target: float, coverage: float, max_encode_time: float | None) -> None:
@@ -153,7 +151,7 @@ def _baseline(
     if index is None:
         return None
     wanted = points.variants[index]
-    same = [c for c in found if (c.variant == wanted if by_label else c.variant.format == wanted.format)]
+    same = [c for c in found if (c.variant == wanted if by_label else c.variant.encoder == wanted.encoder)]
     return _smallest([c for c in same if c.enough])
 
 
@@ -170,7 +168,7 @@ def _smallest(candidates: Sequence[Candidate]) -> Candidate | None:
 
 def _answer(
     points: Points,
-    scale: Scale,
+    scale: MetricColumn,
     candidates: Sequence[Candidate],
     base: Candidate | None,
     limit: float | None,
@@ -187,6 +185,7 @@ def _answer(
         reason = _why_none(candidates, enough, quick, limit)
         return Recommendation(
             format=nearest.variant.format,
+            encoder=nearest.variant.encoder,
             scope=nearest.variant.scope,
             setting=None,
             measured=False,
@@ -210,6 +209,7 @@ def _answer(
         ratio, share = draw.mean_estimates(logs, np.exp)[0], draw.share(logs)[0]
     return Recommendation(
         format=best.variant.format,
+        encoder=best.variant.encoder,
         scope=best.variant.scope,
         setting=setting,
         measured=best.measured,
@@ -219,11 +219,11 @@ def _answer(
         smaller_share=share,
         encode_seconds_per_mp=encode,
         decode_seconds_per_mp=decode,
-        commands=commands(setting),
+        commands=points.encoders.commands(setting),
     )
 
 
-def _reached(points: Points, scale: Scale, found: Candidate) -> Reached:
+def _reached(points: Points, scale: MetricColumn, found: Candidate) -> Reached:
     p5, median = None, None
     if not np.isnan(found.goodness).all():
         p5, median, _ = (scale.score(g) for g in spread(found.goodness))

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Estimate, Resamples
 from codecstudy.analysis.matched import Matched, log_ratios
 from codecstudy.analysis.points import Points
 from codecstudy.analysis.variants import Variant
-
-Floats = NDArray[np.float64]
 
 SIZE_BANDS = ((0.5, "under 0.5 MP"), (2.0, "0.5 to 2 MP"), (8.0, "2 to 8 MP"), (np.inf, "8 MP and more"))
 """Upper ends, exclusive, of the bands of encoded megapixels."""
@@ -102,7 +99,7 @@ def sensitivity(matched: Matched, target: float, baseline: str | None = None) ->
             Sensitivity(
                 variant,
                 None if base is None else points.variants[base],
-                matched.scale.column,
+                matched.scale.name,
                 target,
                 images,
                 None if images else reason,
@@ -179,7 +176,7 @@ def _by_group(
                 GroupRatio(
                     variant,
                     points.variants[base],
-                    matched.scale.column,
+                    matched.scale.name,
                     target,
                     name,
                     ratio,

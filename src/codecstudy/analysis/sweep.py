@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.points import Points, VariantPoints
-from codecstudy.analysis.scales import Scale
 from codecstudy.analysis.variants import Variant
-
-Floats = NDArray[np.float64]
+from codecstudy.types import MetricColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +50,8 @@ def level_summaries(points: Points, metric: str, resamples: Resamples) -> tuple[
     return tuple(summary for block in points.blocks for summary in _block_summaries(block, scale, resamples))
 
 
-def _block_summaries(block: VariantPoints, scale: Scale, resamples: Resamples) -> list[LevelSummary]:
-    score = block.scores[scale.column]
+def _block_summaries(block: VariantPoints, scale: MetricColumn, resamples: Resamples) -> list[LevelSummary]:
+    score = block.scores[scale.name]
     here = ~np.isnan(score) & ~np.isnan(block.size)
     common = np.asarray(here.all(axis=1))
     if not common.any():
@@ -73,7 +70,7 @@ def _block_summaries(block: VariantPoints, scale: Scale, resamples: Resamples) -
             LevelSummary(
                 variant=block.variant,
                 level=None if np.isnan(level) else float(level),
-                metric=scale.column,
+                metric=scale.name,
                 images=int(common.sum()),
                 left_out=int(here[:, k].sum() - common.sum()),
                 score=scores[k],

@@ -1,42 +1,14 @@
-"""A codec variant: all of a setting but the number that trades size for quality."""
+"""A variant: all of a setting but the number that trades size for quality."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import QUALITY, SHORT_NAMES, RateParameter, Setting
 
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The parameter that a variant is swept over."""
-
-    name: str
-    """``quality``, or the entry of ``extra_args`` that stands in its place; empty where there is none."""
-    finer_is_higher: bool = True
-    step: float = 1.0
-    """Distance of neighbouring values that a recommendation may name."""
-
-    def fineness(self, level: float) -> float:
-        """``level`` on an axis that rises with quality."""
-        return level if self.finer_is_higher else -level
-
-    def plain(self, level: float) -> int | float:
-        """``level`` as a study would write it: an integer wherever it is one, else short of noise."""
-        rounded = round(level, 6)
-        return int(rounded) if rounded == int(rounded) else rounded
-
-
-QUALITY = Axis("quality")
-NO_AXIS = Axis("")
-_STAND_INS: dict[str, tuple[Axis, ...]] = {
-    "jxl": (Axis("distance", finer_is_higher=False, step=0.05),),
-    "avif": (Axis("cq-level", finer_is_higher=False),),
-}
-"""Entries of ``extra_args`` that set the rate in place of quality, by format."""
-
-_PREFERRED_ORDER = ("jpeg", "webp", "avif", "jxl")
+NO_RATE = RateParameter("")
+"""Of a variant that is not swept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +28,23 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One codec with one value of every parameter but the one it is swept over."""
+    """One encoder with one value of every parameter but the one it is swept over."""
 
     setting: Setting
-    """The common part of its settings; ``quality`` is None."""
-    axis: Axis = QUALITY
+    """The common part of its settings: without the rate parameter."""
+    axis: RateParameter = QUALITY
+    rank: int = dataclasses.field(default=0, compare=False)
+    """Place of its encoder among those of the results."""
 
     @property
     def format(self) -> str:
         """``avif``."""
         return self.setting.format
+
+    @property
+    def encoder(self) -> str:
+        """Id of its encoder."""
+        return self.setting.encoder
 
     @property
     def label(self) -> str:
@@ -91,38 +70,20 @@ class Variant:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Sort key: the common formats first, then by name; unset parameters before set ones."""
+        """Sort key: by encoder as the results list them, then by name; unset parameters before set ones."""
         s = self.setting
-        known = s.format in _PREFERRED_ORDER
+        further = [name for name, _ in s.parameters if name not in SHORT_NAMES]
         return (
-            _PREFERRED_ORDER.index(s.format) if known else len(_PREFERRED_ORDER),
-            s.format,
+            self.rank,
+            s.encoder,
             *(-1 if edge is None else edge for edge in (s.resolution, s.crop)),
-            s.chroma_subsampling or "",
-            *(-1 if value is None else value for value in (s.speed, s.effort, s.method)),
+            str(s.get("chroma_subsampling") or ""),
+            *(-1 if value is None else value for value in map(s.get, ("speed", "effort", "method"))),
             # JSON text sorts values of any type.
-            "" if not s.extra_args else s.canonical(),
+            s.canonical() if s.extra_args or further else "",
             self.axis.name,
         )
 
     def at(self, level: float) -> Setting:
         """The whole setting with the swept parameter at ``level``."""
-        if not self.axis.name:
-            return self.setting
-        value: Scalar = self.axis.plain(level)
-        if self.axis.name == "quality":
-            return dataclasses.replace(self.setting, quality=int(value))
-        extras = dict(self.setting.extra_args) | {self.axis.name: value}
-        return dataclasses.replace(self.setting, extra_args=tuple(sorted(extras.items())))
-
-
-def split(setting: Setting) -> tuple[Variant, float | None]:
-    """The variant that ``setting`` belongs to, and where on its axis it lies (None without an axis)."""
-    if setting.quality is not None:
-        return Variant(dataclasses.replace(setting, quality=None), QUALITY), float(setting.quality)
-    for axis in _STAND_INS.get(setting.format, ()):
-        value = setting.extra(axis.name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            rest = tuple(pair for pair in setting.extra_args if pair[0] != axis.name)
-            return Variant(dataclasses.replace(setting, extra_args=rest), axis), float(value)
-    return Variant(setting, NO_AXIS), None
+        return self.setting.with_value(self.axis, self.axis.plain(level)) if self.axis.name else self.setting

@@ -16,6 +16,7 @@ from codecstudy.cli.app import app, err, out, print_json, user_errors
 from codecstudy.cli.display import count
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
+from codecstudy.types import SHORT_NAMES, Setting
 
 if TYPE_CHECKING:
     # Importing the analysis brings SciPy, which other commands need not wait for.
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
     from codecstudy.analysis.diff import Diff
     from codecstudy.analysis.recommend import Recommendation, Recommendations
 
-FEW_IMAGES = 6
-"""Below this an answer says so."""
-
 ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
 
 
 def load_results(path: Path) -> QualityResults:
-    """The results in a file, or in a folder that holds ``quality.json``."""
-    return QualityResults.load(path)
+    """The results in a file, or in a folder that holds ``quality.json``.
+
+    Files of older versions have no facts of their encoders and metrics; those installed here stand in.
+    """
+    from codecstudy import codecs, metrics
+
+    return metrics.describe(codecs.describe(QualityResults.load(path)))
 
 
 def parse_rate(value: str) -> float:
@@ -57,6 +60,10 @@ def percent_interval(ratio: Estimate) -> str:
 
 def plain(value: Any) -> Any:
     """A dataclass as JSON can hold it: no infinity, no NaN, no tuple keys."""
+    if isinstance(value, Setting):
+        sizes = {"resolution": value.resolution, "crop": value.crop, "extra_args": plain(value.extra_args)}
+        given = {"format": value.format, **dict.fromkeys(SHORT_NAMES), **dict(value.parameters), **sizes}
+        return given | {"encoder": value.encoder}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
@@ -72,9 +79,16 @@ def plain(value: Any) -> Any:
 @user_errors
 def recommend(
     results: ResultsArgument,
-    metric: Annotated[str, typer.Option("--metric", help="What the target is a value of.")] = "ssimulacra2",
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric",
+            help="What the target is a value of; default: ssimulacra2, or the first metric that was measured.",
+        ),
+    ] = None,
     target: Annotated[
-        float | None, typer.Option("--target", help="Score to reach; default: 80 for SSIMULACRA2.")
+        float | None,
+        typer.Option("--target", help="Score to reach; default: the metric's usual one, 80 for SSIMULACRA2."),
     ] = None,
     max_encode_time: Annotated[
         str | None, typer.Option("--max-encode-time", help="CPU time per megapixel, as 0.5s/MP.")
@@ -83,36 +97,36 @@ def recommend(
         float, typer.Option("--coverage", help="Share of images that must reach the target.")
     ] = 0.95,
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Format or variant that sizes are relative to.")
+        str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Name for each format the cheapest setting that is good enough."""
+    """Name for each encoder the cheapest setting that is good enough."""
     from codecstudy.analysis.recommend import recommend as answer
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
-    found = answer(load_results(results), metric, target, limit, coverage, baseline)
+    loaded = load_results(results)
+    found = answer(loaded, metric, target, limit, coverage, baseline)
     if as_json:
         print_json(plain(found))
         return
-    print_answer(found)
+    print_answer(loaded, found)
     for item in found.items:
         _print_commands(item)
 
 
-def default_answer(results: QualityResults) -> Recommendations:
-    """The answer to the usual question: SSIMULACRA2 80 on 95 % of images."""
+def print_usual_answer(results: QualityResults) -> None:
+    """Print the answer to the usual question: SSIMULACRA2 80 on 95 % of images."""
     from codecstudy.analysis.recommend import recommend as answer
 
-    return answer(results)
+    print_answer(results, answer(results))
 
 
-def print_answer(found: Recommendations) -> None:
-    """Print which setting of each format is good enough, and how large its files are."""
-    from codecstudy.analysis.scales import scale_of
-
+def print_answer(results: QualityResults, found: Recommendations) -> None:
+    """Print which setting of each encoder is good enough, and how large its files are."""
+    title = results.metric_columns[found.metric].title
     out.print(
-        f"Smallest setting of each format with {scale_of(found.metric).title} {found.target:g} or better on at "
+        f"Smallest setting of each format with {title} {found.target:g} or better on at "
         f"least {100 * found.coverage:g} % of images"
         + ("" if found.max_encode_time is None else f", encoded in at most {found.max_encode_time:g} s/MP"),
         highlight=False,
@@ -122,12 +136,14 @@ def print_answer(found: Recommendations) -> None:
         out.print(_recommendation_table(found))
     for item in found.items:
         if item.setting is None:
-            out.print(f"{item.format}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"{item.encoder}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
     _note_few(max((item.reached.images for item in found.items), default=0))
 
 
-def _note_few(images: int) -> None:
-    if images < FEW_IMAGES:
+def _note_few(images: int | None) -> None:
+    from codecstudy.analysis.bootstrap import FEW_IMAGES
+
+    if images is not None and images < FEW_IMAGES:
         out.print(
             f"note: {count(images, 'image')} only; measure more of them before you decide", highlight=False
         )
@@ -173,7 +189,12 @@ def _print_commands(item: Recommendation) -> None:
 def diff(
     base: Annotated[Path, typer.Argument(metavar="BASE", help="Results to compare with.")],
     head: Annotated[Path, typer.Argument(metavar="HEAD", help="Results to judge.")],
-    metric: Annotated[str, typer.Option("--metric", help="At equal values of what.")] = "ssimulacra2",
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", help="At equal values of what; default: ssimulacra2, or the first metric of both."
+        ),
+    ] = None,
     target: Annotated[
         list[float] | None, typer.Option("--target", help="Score to compare at; may be given several times.")
     ] = None,
@@ -216,8 +237,7 @@ def _print_diff(found: Diff) -> None:
             style=style,
         )
     out.print(table)
-    # Fewer than six images cannot give a 95 % interval: not even their whole range covers so much.
-    _note_few(min((row.images for row in found.comparisons if row.images), default=FEW_IMAGES))
+    _note_few(min((row.images for row in found.comparisons if row.images), default=None))
     for name, (before, after) in found.versions.items():
         out.print(f"{name}: {before} -> {after}", markup=False, highlight=False, soft_wrap=True)
     for problem in found.problems[:MAX_PROBLEM_LINES]:

@@ -118,6 +118,8 @@ def _announcement(event: events.Event) -> str | None:
             if event.time_budget is not None:
                 line += f", budget {duration(event.time_budget)}"
             return line
+        case events.StoreMigrated():
+            return f"the measurement store has a new schema; the old file is kept as {event.backup}"
         case events.Compiling():
             line = "compiling metric kernels, once per machine"
             return f"{line} ({event.note})" if event.note else line
@@ -256,15 +258,17 @@ def display_for(console: Console, quiet: bool) -> Display:
 
 
 class Kernels:
-    """Compiles metric kernels with a word to the user, for commands that need them outside a run."""
+    """Compiles metric kernels and shows the progress, for commands that need them outside a run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def ensure(self, names: tuple[str, ...]) -> None:
-        """Compile the kernels of these metrics unless this machine has them already."""
+        """Compile the kernels of the built-in ones of these metrics unless this machine has them already."""
+        from codecstudy import metrics
         from codecstudy.metrics import kernels
 
+        names = tuple(name for name in names if name in metrics.BUILT_IN)
         if kernels.is_compiled(names):
             return
         with Live(self._console) if self._console.is_terminal else Plain(self._console) as display:

@@ -16,7 +16,7 @@ from codecstudy.errors import CodecstudyError
 @app.command()
 @user_errors
 def doctor() -> None:
-    """Show codecs, metrics, versions and the machine, and test the whole chain."""
+    """Show encoders, metrics, versions and the machine, and test the whole chain."""
     from codecstudy import __version__, codecs, host, metrics
     from codecstudy.measurement import selftest
     from codecstudy.metrics import kernels
@@ -30,14 +30,22 @@ def doctor() -> None:
         table.add_row(escape(name), escape(value))
 
     row("codecstudy", f"{__version__} on Python {sys.version.split()[0]}")
-    for fmt in codecs.names():
+    for name in codecs.names():
         try:
-            codec = codecs.get(fmt)
-            row(codec.title, codec.version())
+            encoder = codecs.get(name)
+            row(encoder.facts.title, encoder.version())
         except CodecstudyError as error:
             faults.append(str(error))
-            row(fmt, "cannot be used")
-    row("metrics", ", ".join(f"{name} {metrics.get(name).version}" for name in metrics.names()))
+            row(name, "cannot be used")
+    loaded = []
+    for name in metrics.names():
+        try:
+            facts = metrics.get(name).facts
+            loaded.append(name)
+            row(facts.title, f"version {facts.version}: {', '.join(column.name for column in facts.columns)}")
+        except CodecstudyError as error:
+            faults.append(str(error))
+            row(name, "cannot be used")
     row("CPU", f"{host.cpu_model()}, {host.usable_cpus()} usable")
     row("memory", f"{host.available_memory() / 2**30:.1f} GiB available")
     try:
@@ -50,7 +58,7 @@ def doctor() -> None:
         row("kernel cache", "cannot be used")
     for name, check, subjects in (
         ("self-test of codecs", selftest.check_chain, codecs.names()),
-        ("self-test of metrics", selftest.check_metrics, metrics.names()),
+        ("self-test of metrics", selftest.check_metrics, tuple(loaded)),
     ):
         try:
             check(subjects)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from codecstudy.cli.app import EXIT_FAILURES, app, complain, err, out, print_json, user_errors, visible
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import ImageError
+from codecstudy.types import score_to_json
 
 
 @app.command()
@@ -20,15 +20,23 @@ from codecstudy.errors import ImageError
 def measure(
     reference: Annotated[Path, typer.Argument(help="The original image.")],
     distorted: Annotated[list[Path], typer.Argument(help="One or more images to compare with it.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric", help="Metric to compute; may be given several times. Default: the built-in ones."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
-    """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM."""
+    """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM, or a plugin's metric."""
+    from codecstudy import metrics
     from codecstudy.measurement.inspection import InspectionProcess
-    from codecstudy.metrics.scoring import COLUMNS
 
+    names = metrics.BUILT_IN if metric is None else tuple(dict.fromkeys(metric))
+    columns = [column.name for column in metrics.columns(names)]
     scores: dict[Path, dict[str, float]] = {}
     failures: dict[Path, str] = {}
-    with InspectionProcess(compile_kernels=Kernels(err).ensure) as files:
+    with InspectionProcess(metric_names=names, compile_kernels=Kernels(err).ensure) as files:
         files.prepare(reference)
         for path in distorted:
             try:
@@ -47,10 +55,10 @@ def measure(
     elif scores:
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("image", overflow="fold")
-        for column in COLUMNS:
+        for column in columns:
             table.add_column(column, justify="right")
         for path, row in scores.items():
-            table.add_row(escape(visible(str(path))), *(f"{row[column]:.6g}" for column in COLUMNS))
+            table.add_row(escape(visible(str(path))), *(f"{row[column]:.6g}" for column in columns))
         out.print(table)
     for reason in failures.values():
         complain(reason)
@@ -58,6 +66,6 @@ def measure(
         raise typer.Exit(EXIT_FAILURES)
 
 
-def _json_scores(row: dict[str, float]) -> dict[str, float | str]:
-    # JSON has no infinity: the PSNR of identical images is the string "inf", as in results files.
-    return {name: value if math.isfinite(value) else "inf" for name, value in row.items()}
+def _json_scores(row: dict[str, float]) -> dict[str, float | str | None]:
+    # As in results files.
+    return {name: score_to_json(value) for name, value in row.items()}

@@ -51,7 +51,7 @@ def report(
         str | None, typer.Option("--max-encode-time", help="CPU time per megapixel, as 0.5s/MP.")
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Format or variant that sizes are relative to.")
+        str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
 ) -> None:
     """Write a self-contained HTML report: the answer, the plots, and the pictures at equal quality."""
@@ -91,5 +91,5 @@ def write(
     # The plots first: where matplotlib is missing, the command ends before the report takes its time.
     drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
     fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
-    with InspectionProcess(fragment, Kernels(err).ensure) as saved_files:
+    with InspectionProcess(fragment, compile_kernels=Kernels(err).ensure) as saved_files:
         return [write_report(results, root, target, chosen, saved_files), *drawn]

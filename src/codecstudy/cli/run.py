@@ -142,7 +142,7 @@ def demo(
     assert results is not None
     if not quiet:
         out.print()
-        answers.print_answer(answers.default_answer(results))
+        answers.print_usual_answer(results)
     path = report.write(results, root, None, None)[0].resolve()
     if not quiet:
         out.print(f"\nreport: {path}", markup=False, highlight=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from codecstudy.results import QualityRecord, QualityResults
+from codecstudy.types import MetricColumn, score_to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +23,43 @@ class SummaryRow:
     images: int
     bits_per_pixel: float
     """Mean over images."""
-    ssimulacra2: float
+    score: float
     """Mean over images."""
-    ssimulacra2_p5: float
-    ssimulacra2_p95: float
+    score_p5: float
+    score_p95: float
     encode_cpu_seconds: float
     """Mean over images."""
+
+    def to_dict(self, metric: str) -> dict[str, Any]:
+        """For programs; the scores under names that begin with their column's."""
+        scores = {metric: self.score, f"{metric}_p5": self.score_p5, f"{metric}_p95": self.score_p95}
+        return {
+            "setting": self.setting,
+            "images": self.images,
+            "bits_per_pixel": self.bits_per_pixel,
+            **{name: score_to_json(value) for name, value in scores.items()},
+            "encode_cpu_seconds": self.encode_cpu_seconds,
+        }
 
 
 def summary_rows(results: QualityResults) -> list[SummaryRow]:
     """One row per setting, in the study's order; settings without any measurement are left out."""
+    column = results.usual_column
     order: dict[str, list[QualityRecord]] = {}
     for record in results.measurements:
         if record.status == "measured":
             order.setdefault(record.setting.canonical(), []).append(record)
     rows = []
     for records in order.values():
-        scores = pl.Series([record.ssimulacra2 for record in records], dtype=pl.Float64)
+        scores = pl.Series([record.score(column.name) for record in records], dtype=pl.Float64)
         rows.append(
             SummaryRow(
                 setting=records[0].setting.label(),
                 images=len(records),
                 bits_per_pixel=_mean([_bits_per_pixel(record) for record in records]),
-                ssimulacra2=_mean(list(scores)),
-                ssimulacra2_p5=float(scores.quantile(0.05, "linear") or 0.0),
-                ssimulacra2_p95=float(scores.quantile(0.95, "linear") or 0.0),
+                score=_mean(list(scores)),
+                score_p5=float(scores.quantile(0.05, "linear") or 0.0),
+                score_p95=float(scores.quantile(0.95, "linear") or 0.0),
                 encode_cpu_seconds=_mean([r.encoding_cpu_time or 0.0 for r in records]),
             )
         )
@@ -69,7 +82,8 @@ def summary_table(results: QualityResults) -> Table:
     """The rows as a table for the terminal: means over images, encode times as CPU time of one thread."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", overflow="fold", min_width=8)
-    for name in ("bits/px", "SSIMULACRA2 (p5 to p95)", "encode", "images"):
+    column = results.usual_column
+    for name in ("bits/px", f"{column.title} (p5 to p95)", "encode", "images"):
         table.add_column(name, justify="right", no_wrap=True)
     previous = None
     for row in summary_rows(results):
@@ -80,16 +94,18 @@ def summary_table(results: QualityResults) -> Table:
         table.add_row(
             escape(row.setting),
             f"{row.bits_per_pixel:.3f}",
-            f"{_tenths(row.ssimulacra2)} ({_tenths(row.ssimulacra2_p5)} to {_tenths(row.ssimulacra2_p95)})",
+            "{} ({} to {})".format(
+                *(_rounded(score, column) for score in (row.score, row.score_p5, row.score_p95))
+            ),
             f"{1000 * row.encode_cpu_seconds:.0f} ms",
             str(row.images),
         )
     return table
 
 
-def _tenths(value: float) -> str:
+def _rounded(value: float, column: MetricColumn) -> str:
     # Adding zero turns a rounded -0.0 into 0.0.
-    return f"{round(value, 1) + 0.0:.1f}"
+    return f"{round(value, column.digits) + 0.0:.{column.digits}f}"
 
 
 def failure_lines(results: QualityResults) -> list[str]:
@@ -123,5 +139,5 @@ def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
         "skipped": statuses["skipped"],
         "failed": statuses["failed"],
         "failures": failure_lines(results),
-        "settings": [asdict(row) for row in summary_rows(results)],
+        "settings": [row.to_dict(results.usual_column.name) for row in summary_rows(results)],
     }

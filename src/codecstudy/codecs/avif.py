@@ -3,6 +3,9 @@
 ``extra_args`` may hold, beside the declared ones, every advanced option of libaom that ``avifenc -a`` takes
 (``{"tune": "ssim", "enable-chroma-deltaq": 1}``). libaom itself refuses unknown names and values, so a tiny
 image is encoded when a setting is checked: a study with such an option does not load.
+
+Commands: avifenc (libavif, doc/avifenc.1.md, 092276ce), Pillow (src/PIL/AvifImagePlugin.py, 4e5f09f5), sharp
+(lib/output.mjs, ea5bef24) over libvips (libvips/foreign/heifsave.c, 29fd1202).
 """
 
 from __future__ import annotations
@@ -15,12 +18,21 @@ from typing import Any
 import numpy as np
 from PIL import AvifImagePlugin, features
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Encoder, SelfTest
+from codecstudy.codecs.commands import CHROMA_RATIOS, pillow, sharp, sharp_obstacle, shell
 from codecstudy.codecs.pillow import save, to_pixels
 from codecstudy.errors import CodecError
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import (
+    QUALITY,
+    EncoderFacts,
+    Parameter,
+    Pixels,
+    RateParameter,
+    Scalar,
+    Setting,
+    ToolCommand,
+)
 
-_SAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 _DEFAULT_SPEED = 6
 _DEFAULT_SAMPLING = "420"
 
@@ -75,7 +87,7 @@ def _check(setting: Setting) -> str | None:
         if name in _NAMED_OTHERWISE:
             return f"extra_args: {name}: use {_NAMED_OTHERWISE[name]} instead"
     return _check_rate(setting, names) or _probe(
-        setting.chroma_subsampling, setting.speed, _advanced(setting)
+        setting.get("chroma_subsampling"), setting.get("speed"), _advanced(setting)
     )
 
 
@@ -117,17 +129,23 @@ def _accepted(sampling: str | None, speed: int | None, advanced: tuple[tuple[str
     return True
 
 
+def _tiles(setting: Setting) -> tuple[int, int] | None:
+    """Base-2 logarithms of tile rows and columns; None where they are chosen by image size."""
+    rows, columns = setting.extra("tile_rows"), setting.extra("tile_cols")
+    if setting.extra("autotiling", rows is None and columns is None):
+        return None
+    return int(rows or 0), int(columns or 0)
+
+
 def _encode(pixels: Pixels, setting: Setting) -> bytes:
-    options: dict[str, Any] = {"range": setting.extra("range", "full")}
-    rows, cols = setting.extra("tile_rows"), setting.extra("tile_cols")
-    options["autotiling"] = bool(setting.extra("autotiling", rows is None and cols is None))
-    if not options["autotiling"]:
-        options |= {"tile_rows": rows or 0, "tile_cols": cols or 0}
+    options: dict[str, Any] = {"range": setting.extra("range", "full"), "autotiling": True}
+    if (tiles := _tiles(setting)) is not None:
+        options |= {"autotiling": False, "tile_rows": tiles[0], "tile_cols": tiles[1]}
     if advanced := _advanced(setting):
         options["advanced"] = advanced
     # Without a quality one of the rate options is given, which overrides the number that stands here.
     quality = 60 if setting.quality is None else setting.quality
-    return _save(pixels, quality, setting.chroma_subsampling, setting.speed, options)
+    return _save(pixels, quality, setting.get("chroma_subsampling"), setting.get("speed"), options)
 
 
 def _save(
@@ -138,7 +156,7 @@ def _save(
         "AVIF",
         "AVIF",
         quality=quality,
-        subsampling=_SAMPLING[sampling or _DEFAULT_SAMPLING],
+        subsampling=CHROMA_RATIOS[sampling or _DEFAULT_SAMPLING],
         speed=_DEFAULT_SPEED if speed is None else speed,
         codec="aom",
         max_threads=1,
@@ -174,29 +192,109 @@ _SECONDS = (46.0, 17.0, 13.0, 11.0, 5.0, 3.5, 0.9, 0.4, 0.33, 0.1, 0.1)
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:
-    seconds = _SECONDS[_DEFAULT_SPEED if setting.speed is None else setting.speed]
-    return seconds * {"444": 1.35, "422": 1.1, "400": 0.9}.get(setting.chroma_subsampling or "", 1.0)
+    seconds = _SECONDS[setting.get("speed", _DEFAULT_SPEED)]
+    return seconds * {"444": 1.35, "422": 1.1, "400": 0.9}.get(setting.get("chroma_subsampling"), 1.0)
 
 
-CODEC = Codec(
-    format="avif",
-    title="AVIF",
-    extension=".avif",
-    version=_version,
-    parameters=(
-        Parameter("quality", "libavif quality", minimum=0, maximum=100),
-        Parameter(
-            "chroma_subsampling",
-            "chroma samples kept: all, half, a quarter, none (a grey image)",
-            choices=("444", "422", "420", "400"),
-            default=_DEFAULT_SAMPLING,
+def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
+    return _avifenc(setting), _pillow(setting), _sharp(setting)
+
+
+def _avifenc(setting: Setting) -> ToolCommand:
+    words: list[object] = ["avifenc", "-c", "aom"]
+    if setting.quality is not None:
+        words += ["-q", setting.quality]
+    words += ["-s", setting.get("speed", _DEFAULT_SPEED)]
+    words += ["-y", setting.get("chroma_subsampling", _DEFAULT_SAMPLING)]
+    if setting.extra("range") == "limited":
+        words += ["-r", "limited"]
+    if (tiles := _tiles(setting)) is not None:
+        words += ["--tilerowslog2", tiles[0], "--tilecolslog2", tiles[1]]
+    for name, value in _advanced(setting):
+        words += ["-a", f"{name}={value}"]
+    return ToolCommand("avifenc", shell(*words, "input.png", "output.avif"))
+
+
+def _pillow(setting: Setting) -> ToolCommand:
+    options: dict[str, object] = {} if setting.quality is None else {"quality": setting.quality}
+    options["subsampling"] = CHROMA_RATIOS[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)]
+    options["speed"] = setting.get("speed", _DEFAULT_SPEED)
+    options["codec"] = "aom"
+    if (sample_range := setting.extra("range")) is not None:
+        options["range"] = sample_range
+    if (tiles := _tiles(setting)) is not None:
+        options |= {"autotiling": False, "tile_rows": tiles[0], "tile_cols": tiles[1]}
+    if advanced := dict(_advanced(setting)):
+        options["advanced"] = advanced
+    return pillow(".avif", options)
+
+
+def _sharp(setting: Setting) -> ToolCommand:
+    speed = setting.get("speed", _DEFAULT_SPEED)
+    advanced = dict(_advanced(setting))
+    tune = advanced.pop("tune", None)
+    if obstacle := _sharp_obstacle(setting, tune):
+        return ToolCommand("sharp", None, obstacle)
+    options: dict[str, Scalar] = {
+        "quality": setting.quality or 0,
+        # libvips gives the encoder speed 9 - effort.
+        "effort": 9 - speed,
+        "chromaSubsampling": CHROMA_RATIOS[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)],
+    }
+    if tune is not None:
+        options["tune"] = tune
+    note = (
+        f"sharp counts effort, 9 - speed; it encodes with libheif, so check that sizes agree (speed {speed})"
+    )
+    return sharp("avif", ".avif", options, note)
+
+
+def _sharp_obstacle(setting: Setting, tune: str | None) -> str | None:
+    foreign = [name for name, _ in setting.extra_args if name != "tune"]
+    if foreign:
+        return f"sharp has no option for {', '.join(foreign)}"
+    if setting.quality is None:
+        return "sharp sets AVIF's rate by quality only"
+    if setting.get("speed", _DEFAULT_SPEED) > 9:
+        return "sharp's fastest effort, 0, is speed 9"
+    if tune not in (None, "iq", "psnr", "ssim"):
+        return f"sharp's tune is iq, psnr or ssim, not {tune}"
+    return sharp_obstacle(setting)
+
+
+ENCODER = Encoder(
+    EncoderFacts(
+        id="avif",
+        format="avif",
+        title="AVIF",
+        extension=".avif",
+        parameters=(
+            Parameter("quality", "libavif quality", minimum=0, maximum=100),
+            Parameter(
+                "chroma_subsampling",
+                "chroma samples kept: all, half, a quarter, none (a grey image)",
+                choices=("444", "422", "420", "400"),
+                default=_DEFAULT_SAMPLING,
+                show=tuple(CHROMA_RATIOS.items()),
+            ),
+            Parameter("speed", "0 slow and small, 10 fast", minimum=0, maximum=10, default=_DEFAULT_SPEED),
         ),
-        Parameter("speed", "0 slow and small, 10 fast", minimum=0, maximum=10, default=_DEFAULT_SPEED),
+        extra_parameters=_OWN_EXTRAS,
+        open_extra=True,
+        rates=(QUALITY, RateParameter("cq-level", finer_is_higher=False, extra=True)),
+        mime="image/avif",
+        browsers="all current browsers",
+        all_browsers=True,
+        # caniuse-lite 1.0.30001827, data/features/avif.js
+        browsers_checked="2026-11-24",
+        colour=("#0b69c7", "#5b9dfa"),
+        marker="triangle",
     ),
-    extra_parameters=_OWN_EXTRAS,
-    check=_check,
+    version=_version,
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
-    open_extra=True,
+    check=_check,
+    commands=_commands,
+    self_test=SelfTest(Setting.of("avif", quality=100, chroma_subsampling="444", speed=8), tolerance=6),
 )

@@ -1,4 +1,8 @@
-"""JPEG with libjpeg-turbo, through Pillow."""
+"""JPEG with libjpeg-turbo, through Pillow.
+
+Commands: cjpeg (libjpeg-turbo, doc/cjpeg.1, 8a99315b), Pillow (src/PIL/JpegImagePlugin.py, 4e5f09f5), sharp
+(lib/output.mjs, ea5bef24).
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,14 @@ from contextlib import contextmanager, nullcontext
 
 from PIL import ImageFile, JpegImagePlugin, features
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Encoder, SelfTest
+from codecstudy.codecs.commands import CHROMA_RATIOS, pillow, sharp, sharp_obstacle, shell
 from codecstudy.codecs.pillow import save, to_pixels
 from codecstudy.errors import CodecError
-from codecstudy.types import Setting
+from codecstudy.types import EncoderFacts, Parameter, Pixels, Scalar, Setting, ToolCommand
 
-_SAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0"}
+_DEFAULT_SAMPLING = "420"
+_CJPEG_SAMPLING = {"444": "1x1", "422": "2x1", "420": "2x2"}
 
 _block_size_lock = threading.Lock()
 
@@ -46,7 +52,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
             "JPEG",
             "JPEG",
             quality=setting.quality,
-            subsampling=_SAMPLING[setting.chroma_subsampling or "420"],
+            subsampling=_ratio(setting),
             progressive=progressive,
             optimize=optimize,
         )
@@ -81,32 +87,76 @@ def _decode(data: bytes) -> Pixels:
 
 def _seconds_per_megapixel(setting: Setting) -> float:
     # Medians on three photographs of 0.4 megapixels, quality 80, libjpeg-turbo 3.2.0, one x86-64 server core.
-    seconds = 0.0055 if setting.chroma_subsampling in ("444", "422") else 0.0035
+    seconds = 0.0055 if setting.get("chroma_subsampling") in ("444", "422") else 0.0035
     if setting.extra("progressive") is True:
         return seconds * 5
     return seconds * 2.3 if setting.extra("optimize") is True else seconds
 
 
-CODEC = Codec(
-    format="jpeg",
-    title="JPEG",
-    extension=".jpg",
-    version=_version,
-    parameters=(
-        Parameter("quality", "libjpeg quality; 0 is the same file as 1", minimum=0, maximum=100),
-        Parameter(
-            "chroma_subsampling",
-            "chroma samples kept: all, half, a quarter",
-            choices=("444", "422", "420"),
-            default="420",
+def _ratio(setting: Setting) -> str:
+    return CHROMA_RATIOS[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)]
+
+
+def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
+    return _cjpeg(setting), _pillow(setting), _sharp(setting)
+
+
+def _cjpeg(setting: Setting) -> ToolCommand:
+    flags = [f"-{name}" for name in ("progressive", "optimize") if setting.extra(name) is True]
+    sampling = _CJPEG_SAMPLING[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)]
+    text = shell("cjpeg", "-quality", setting.quality, "-sample", sampling, *flags)
+    return ToolCommand("cjpeg", f"{text} -outfile output.jpg input.ppm")
+
+
+def _pillow(setting: Setting) -> ToolCommand:
+    options: dict[str, object] = {"quality": setting.quality, "subsampling": _ratio(setting)}
+    return pillow(".jpg", options | {name: True for name, value in setting.extra_args if value is True})
+
+
+def _sharp(setting: Setting) -> ToolCommand:
+    if obstacle := sharp_obstacle(setting):
+        return ToolCommand("sharp", None, obstacle)
+    options: dict[str, Scalar] = {"quality": setting.quality or 0, "chromaSubsampling": _ratio(setting)}
+    if setting.extra("progressive") is True:
+        options["progressive"] = True
+    elif setting.extra("optimize") is not True:
+        options["optimizeCoding"] = False  # sharp's default is true
+    return sharp("jpeg", ".jpg", options)
+
+
+ENCODER = Encoder(
+    EncoderFacts(
+        id="jpeg",
+        format="jpeg",
+        title="JPEG",
+        extension=".jpg",
+        parameters=(
+            Parameter("quality", "libjpeg quality; 0 is the same file as 1", minimum=0, maximum=100),
+            Parameter(
+                "chroma_subsampling",
+                "chroma samples kept: all, half, a quarter",
+                choices=("444", "422", "420"),
+                default=_DEFAULT_SAMPLING,
+                show=tuple(CHROMA_RATIOS.items()),
+            ),
         ),
+        extra_parameters=(
+            Parameter("progressive", "progressive scans", choices=(True, False), default=False),
+            Parameter("optimize", "Huffman tables made for the image", choices=(True, False), default=False),
+        ),
+        mime="image/jpeg",
+        browsers="every browser",
+        all_browsers=True,
+        browsers_checked="2026-11-24",
+        # JPEG, which the others are compared with, has the colour of text.
+        colour=("#33383f", "#d7dce3"),
+        marker="circle",
     ),
-    extra_parameters=(
-        Parameter("progressive", "progressive scans", choices=(True, False), default=False),
-        Parameter("optimize", "Huffman tables made for the image", choices=(True, False), default=False),
-    ),
-    check=_check,
+    version=_version,
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
+    check=_check,
+    commands=_commands,
+    self_test=SelfTest(Setting.of("jpeg", quality=100, chroma_subsampling="444"), tolerance=6),
 )

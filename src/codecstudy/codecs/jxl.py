@@ -1,13 +1,27 @@
-"""JPEG XL with libjxl, through imagecodecs."""
+"""JPEG XL with libjxl, through imagecodecs.
+
+Commands: cjxl (libjxl, tools/cjxl_main.cc), imagecodecs, sharp (lib/output.mjs, ea5bef24) over libvips
+(libvips/foreign/jxlsave.c, 29fd1202).
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from imagecodecs import JpegxlError, jpegxl_decode, jpegxl_encode, jpegxl_version
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Encoder, SelfTest
+from codecstudy.codecs.commands import python_arguments, sharp, shell
 from codecstudy.errors import CodecError
-from codecstudy.types import Setting
+from codecstudy.types import (
+    QUALITY,
+    EncoderFacts,
+    Parameter,
+    Pixels,
+    RateParameter,
+    Scalar,
+    Setting,
+    ToolCommand,
+)
 
 _DEFAULT_EFFORT = 7
 """libjxl's own default; imagecodecs' would be 5."""
@@ -62,7 +76,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
         return bytes(
             jpegxl_encode(
                 pixels,
-                effort=_DEFAULT_EFFORT if setting.effort is None else setting.effort,
+                effort=setting.get("effort", _DEFAULT_EFFORT),
                 distance=distance,
                 lossless=distance == 0,
                 decodingspeed=int(setting.extra("decodingspeed") or 0),
@@ -96,36 +110,91 @@ _LOSSLESS_SECONDS = (0.006, 0.06, 0.14, 0.4, 0.75, 1.3, 1.9, 5.0, 8.0, 25.0)
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:
-    effort = _DEFAULT_EFFORT if setting.effort is None else setting.effort
+    effort = setting.get("effort", _DEFAULT_EFFORT)
     return (_LOSSLESS_SECONDS if _distance(setting) == 0 else _SECONDS)[effort - 1]
 
 
-CODEC = Codec(
-    format="jxl",
-    title="JPEG XL",
-    extension=".jxl",
+def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
+    no_pillow = ToolCommand("Pillow", None, "Pillow has no JPEG XL encoder; use imagecodecs")
+    return _cjxl(setting), _imagecodecs(setting), no_pillow, _sharp(setting)
+
+
+def _cjxl(setting: Setting) -> ToolCommand:
+    distance = setting.extra("distance")
+    rate: list[object] = ["-q", setting.quality] if distance is None else ["-d", distance]
+    faster = setting.extra("decodingspeed")
+    decoding = [f"--faster_decoding={faster}"] if faster else []
+    effort = setting.get("effort", _DEFAULT_EFFORT)
+    return ToolCommand("cjxl", shell("cjxl", "input.png", "output.jxl", *rate, "-e", effort, *decoding))
+
+
+def _imagecodecs(setting: Setting) -> ToolCommand:
+    distance = round(_distance(setting), 6)
+    options: dict[str, object] = {"effort": setting.get("effort", _DEFAULT_EFFORT), "distance": distance}
+    if distance == 0:
+        options["lossless"] = True
+    if faster := setting.extra("decodingspeed"):
+        options["decodingspeed"] = faster
+    call = f"imagecodecs.jpegxl_encode(pixels{python_arguments(options)})"
+    return ToolCommand(
+        "imagecodecs",
+        f'pathlib.Path("output.jxl").write_bytes({call})',
+        "Python; pixels is a uint8 array of height x width x 3",
+    )
+
+
+def _sharp(setting: Setting) -> ToolCommand:
+    distance, effort = round(_distance(setting), 6), setting.get("effort", _DEFAULT_EFFORT)
+    if effort > 9:
+        return ToolCommand("sharp", None, "sharp's highest effort is 9")
+    if distance > 15:
+        return ToolCommand("sharp", None, "sharp's largest distance is 15")
+    options: dict[str, Scalar] = {"lossless": True} if distance == 0 else {"distance": distance}
+    options["effort"] = effort
+    if faster := setting.extra("decodingspeed"):
+        options["decodingTier"] = faster
+    return sharp("jxl", ".jxl", options, "needs a libvips built with libjxl; sharp's own binaries lack it")
+
+
+ENCODER = Encoder(
+    EncoderFacts(
+        id="jxl",
+        format="jxl",
+        title="JPEG XL",
+        extension=".jxl",
+        parameters=(
+            Parameter(
+                "quality",
+                "mapped to a Butteraugli distance as libjxl does; 90 is distance 1, 100 is lossless",
+                minimum=0,
+                maximum=100,
+            ),
+            Parameter("effort", "1 fast, 10 small", minimum=1, maximum=10, default=_DEFAULT_EFFORT),
+        ),
+        extra_parameters=(
+            Parameter(
+                "distance",
+                "Butteraugli distance in place of quality; 0 is lossless, 1 visually lossless",
+                minimum=0,
+                maximum=25,
+                integer=False,
+            ),
+            Parameter("decodingspeed", "0 small files, 4 fast decoding", minimum=0, maximum=4, default=0),
+        ),
+        rates=(QUALITY, RateParameter("distance", finer_is_higher=False, step=0.05, extra=True)),
+        mime="image/jxl",
+        browsers="not all browsers",
+        all_browsers=False,
+        # Not Edge and Samsung Internet: caniuse-lite 1.0.30001827, data/features/jpegxl.js
+        browsers_checked="2026-11-24",
+        colour=("#c2255c", "#ec5b93"),
+        marker="diamond",
+    ),
     version=_version,
-    parameters=(
-        Parameter(
-            "quality",
-            "mapped to a Butteraugli distance as libjxl does; 90 is distance 1, 100 is lossless",
-            minimum=0,
-            maximum=100,
-        ),
-        Parameter("effort", "1 fast, 10 small", minimum=1, maximum=10, default=_DEFAULT_EFFORT),
-    ),
-    extra_parameters=(
-        Parameter(
-            "distance",
-            "Butteraugli distance in place of quality; 0 is lossless, 1 visually lossless",
-            minimum=0,
-            maximum=25,
-            integer=False,
-        ),
-        Parameter("decodingspeed", "0 small files, 4 fast decoding", minimum=0, maximum=4, default=0),
-    ),
-    check=_check,
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
+    check=_check,
+    commands=_commands,
+    self_test=SelfTest(Setting.of("jxl", quality=100)),
 )

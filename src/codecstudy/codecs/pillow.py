@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import AvifImagePlugin, Image, JpegImagePlugin, WebPImagePlugin
 
-from codecstudy.codecs.base import Pixels
 from codecstudy.errors import CodecError
+from codecstudy.types import Pixels
 
 WRITERS = (AvifImagePlugin, JpegImagePlugin, WebPImagePlugin)
 """Imported so that they are registered: the first save would load all of Pillow's plugins otherwise, within

@@ -2,6 +2,9 @@
 
 Lossy WebP is always 4:2:0, so there is no chroma subsampling to choose. In lossless files ``quality`` is
 libwebp's measure of effort (0 fast and large, 100 slow and small), not of quality, and may be left out.
+
+Commands: cwebp (libwebp, man/cwebp.1, 3757b8af), Pillow (src/PIL/WebPImagePlugin.py, 4e5f09f5), sharp
+(lib/output.mjs, ea5bef24) over libvips (libvips/foreign/webpsave.c, 29fd1202).
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ import numpy as np
 from imagecodecs import WebpError, webp_decode, webp_version
 from PIL import features
 
-from codecstudy.codecs.base import Codec, Parameter, Pixels
+from codecstudy.codecs.base import Encoder, SelfTest
+from codecstudy.codecs.commands import pillow, sharp, shell
 from codecstudy.codecs.pillow import save
 from codecstudy.errors import CodecError
-from codecstudy.types import Setting
+from codecstudy.types import EncoderFacts, Parameter, Pixels, Scalar, Setting, ToolCommand
 
 _DEFAULT_METHOD = 4
 _DEFAULT_LOSSLESS_EFFORT = 75
@@ -38,7 +42,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
         "WEBP",
         "WebP",
         quality=_DEFAULT_LOSSLESS_EFFORT if setting.quality is None else setting.quality,
-        method=_DEFAULT_METHOD if setting.method is None else setting.method,
+        method=setting.get("method", _DEFAULT_METHOD),
         lossless=setting.extra("lossless") is True,
     )
 
@@ -57,24 +61,62 @@ _LOSSLESS_SECONDS = (0.12, 0.45, 0.5, 0.85, 0.85, 1.1, 1.1)
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:
-    method = _DEFAULT_METHOD if setting.method is None else setting.method
+    method = setting.get("method", _DEFAULT_METHOD)
     return (_LOSSLESS_SECONDS if setting.extra("lossless") is True else _LOSSY_SECONDS)[method]
 
 
-CODEC = Codec(
-    format="webp",
-    title="WebP",
-    extension=".webp",
+def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
+    return _cwebp(setting), pillow(".webp", dict(_options(setting, "method"))), _sharp(setting)
+
+
+def _cwebp(setting: Setting) -> ToolCommand:
+    lossless = ["-lossless"] if setting.extra("lossless") is True else []
+    quality = [] if setting.quality is None else ["-q", setting.quality]
+    method = setting.get("method", _DEFAULT_METHOD)
+    text = shell("cwebp", *lossless, *quality, "-m", method, "input.png", "-o", "output.webp")
+    return ToolCommand("cwebp", text)
+
+
+def _options(setting: Setting, method: str) -> dict[str, Scalar]:
+    # Of a lossless file without a quality (of effort): these tools' own default is another one than 75.
+    quality = _DEFAULT_LOSSLESS_EFFORT if setting.quality is None else setting.quality
+    options: dict[str, Scalar] = {"quality": quality, method: setting.get("method", _DEFAULT_METHOD)}
+    return options | ({"lossless": True} if setting.extra("lossless") is True else {})
+
+
+def _sharp(setting: Setting) -> ToolCommand:
+    if setting.quality == 0:
+        return ToolCommand("sharp", None, "sharp's lowest quality is 1")
+    # libvips hands effort to libwebp as its method: the same scale.
+    return sharp("webp", ".webp", _options(setting, "effort"))
+
+
+ENCODER = Encoder(
+    EncoderFacts(
+        id="webp",
+        format="webp",
+        title="WebP",
+        extension=".webp",
+        parameters=(
+            Parameter("quality", "libwebp quality; of a lossless file its effort", minimum=0, maximum=100),
+            Parameter("method", "0 fast, 6 small", minimum=0, maximum=6, default=_DEFAULT_METHOD),
+        ),
+        extra_parameters=(
+            Parameter("lossless", "keep every pixel as it is", choices=(True, False), default=False),
+        ),
+        mime="image/webp",
+        browsers="all current browsers",
+        all_browsers=True,
+        # caniuse-lite 1.0.30001827, data/features/webp.js
+        browsers_checked="2026-11-24",
+        colour=("#b86e00", "#f0b95c"),
+        marker="square",
+    ),
     version=_version,
-    parameters=(
-        Parameter("quality", "libwebp quality; of a lossless file its effort", minimum=0, maximum=100),
-        Parameter("method", "0 fast, 6 small", minimum=0, maximum=6, default=_DEFAULT_METHOD),
-    ),
-    extra_parameters=(
-        Parameter("lossless", "keep every pixel as it is", choices=(True, False), default=False),
-    ),
-    check=_check,
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
+    check=_check,
+    commands=_commands,
+    self_test=SelfTest(Setting.of("webp", extra_args={"lossless": True})),
 )

@@ -15,10 +15,11 @@ from codecstudy.errors import ImageError
 from codecstudy.files import open_regular, sha256_of
 from codecstudy.images import readers
 from codecstudy.images.formats import HEAD_BYTES, SUFFIXES, recognise
-from codecstudy.images.geometry import Pixels, fitted_size, resize
+from codecstudy.images.geometry import fitted_size, resize
 from codecstudy.images.header import dimensions, version
 from codecstudy.images.raster import to_canonical
 from codecstudy.images.readers import MAX_PIXELS
+from codecstudy.types import Pixels
 
 __all__ = [
     "MAX_PIXELS",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Pixels = NDArray[np.uint8]
+from codecstudy.types import Pixels
 
 
 def fitted_size(width: int, height: int, longest_edge: int) -> tuple[int, int] | None:

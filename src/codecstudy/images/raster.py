@@ -8,7 +8,7 @@ import numpy as np
 
 from codecstudy.images import colour
 from codecstudy.images.colour import Encoding, Samples, Space
-from codecstudy.images.geometry import Pixels
+from codecstudy.types import Pixels
 
 _TO_8_BIT = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 """16-bit samples to 8 bits, rounded to nearest."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from codecstudy.files import write_atomically
-from codecstudy.types import Setting
-
-_LETTERS = {"quality": "q", "chroma_subsampling": "", "speed": "s", "effort": "e", "method": "m", "crop": "c"}
+from codecstudy.types import SHORT_NAMES, Scalar, Setting
 
 
 def suffixes(settings: Sequence[Setting]) -> list[str]:
@@ -22,10 +19,9 @@ def suffixes(settings: Sequence[Setting]) -> list[str]:
     """
     varying: dict[str, set[str]] = {}
     for fmt in {s.format for s in settings}:
-        mine = [s for s in settings if s.format == fmt]
-        varying[fmt] = {name for name in _LETTERS if len({getattr(s, name) for s in mine}) > 1} | {"quality"}
-        extra = {name for s in mine for name, _ in s.extra_args}
-        varying[fmt] |= {f"extra_args.{name}" for name in extra if len({s.extra(name) for s in mine}) > 1}
+        mine = [_values(s) for s in settings if s.format == fmt]
+        every = {name for values in mine for name in values}
+        varying[fmt] = {n for n in every if len({values.get(n) for values in mine}) > 1} | {"quality"}
     names = [_suffix(setting, varying[setting.format]) for setting in settings]
     # Values that differ in characters alone that file names cannot hold would share a name.
     taken = Counter((s.format, s.resolution, name) for s, name in zip(settings, names, strict=True))
@@ -35,14 +31,27 @@ def suffixes(settings: Sequence[Setting]) -> list[str]:
     ]
 
 
+_SHORT_NAMES = {"encoder": "", **SHORT_NAMES, "crop": "c"}
+
+
+def _values(setting: Setting) -> dict[str, Scalar]:
+    """What a file name may have to tell apart, in its order there."""
+    encoder = {} if setting.encoder == setting.format else {"encoder": setting.encoder}
+    crop = {} if setting.crop is None else {"crop": setting.crop}
+    parameters = dict(setting.parameters)
+    shared = {name: parameters.pop(name) for name in SHORT_NAMES if name in parameters}
+    extra_args = {f"extra_args.{name}": value for name, value in setting.extra_args}
+    return encoder | shared | crop | parameters | extra_args
+
+
 def _suffix(setting: Setting, varying: set[str]) -> str:
-    given = dataclasses.asdict(setting)
     parts = [
-        f"{letter}{given[name]}"
-        for name, letter in _LETTERS.items()
-        if name in varying and given[name] is not None
+        f"{_SHORT_NAMES[name]}{value}"
+        if name in _SHORT_NAMES
+        else f"{name.removeprefix('extra_args.')}-{value}"
+        for name, value in _values(setting).items()
+        if name in varying
     ]
-    parts += [f"{name}-{value}" for name, value in setting.extra_args if f"extra_args.{name}" in varying]
     return "".join(f"_{re.sub(r'[^A-Za-z0-9.+-]', '-', part)}" for part in parts)
 
 

@@ -6,7 +6,7 @@ them through :class:`InspectionProcess`, which has an :class:`Inspector` in a wo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy import codecs, host, images
-from codecstudy.errors import CodecstudyError, ImageError
+from codecstudy import codecs, host, images, metrics
+from codecstudy.errors import CodecError, CodecstudyError, ImageError
 from codecstudy.execution import Died, HandlerError
 from codecstudy.execution.local import Caller
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
@@ -34,11 +34,17 @@ DEADLINE_SECONDS = 1800.0
 class Inspector:
     """Opens originals and encoded files, and compares them, in this process.
 
-    ``fragment`` is the side in pixels of the square that all crops of an image share. What was prepared last for
-    an original is kept, because one original after the other is compared with many files.
+    What was prepared last for an original is kept, because each original is compared with many files in turn.
+
+    Args:
+        fragment: Side in pixels of the square that all crops of an image share.
+        metric_names: Metrics that :meth:`scores` computes; default: the built-in ones.
     """
 
-    def __init__(self, fragment: int = DEFAULT_FRAGMENT) -> None:
+    def __init__(
+        self, fragment: int = DEFAULT_FRAGMENT, metric_names: Sequence[str] = metrics.BUILT_IN
+    ) -> None:
+        self._metric_names = metric_names
         self._crops = CropPlan((), fragment, "adjust_aspect_ratio")
         self._mapped: Pixels | None = None
         self._map: butteraugli.Prepared | None = None
@@ -62,9 +68,13 @@ class Inspector:
             pixels = np.ascontiguousarray(cut.window.of(pixels))
         return pixels
 
-    def decode(self, format: str, data: bytes) -> Pixels:
-        """Decode an encoded file of ``format``."""
-        return codecs.get(format).decode(data)
+    def decodes(self, encoder: str) -> bool:
+        """Whether ``encoder`` is installed here."""
+        return is_installed(encoder)
+
+    def decode(self, encoder: str, data: bytes) -> Pixels:
+        """Decode a file that ``encoder`` made."""
+        return codecs.get(encoder).decode(data)
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """Butteraugli distance at each pixel, float32 of shape (height, width)."""
@@ -80,7 +90,7 @@ class Inspector:
 
         if self._scored != reference:
             self._scored, self._scoring = None, None
-            self._scoring = Reference(reference)
+            self._scoring = Reference(reference, self._metric_names)
             self._scored = reference
 
     def scores(self, reference: Path, distorted: Path) -> dict[str, float]:
@@ -94,10 +104,21 @@ class Inspector:
         return self._scoring.scores(distorted)
 
 
+def is_installed(encoder: str) -> bool:
+    """Whether there is an encoder of this id, and it can be loaded."""
+    try:
+        codecs.get(encoder)
+    except CodecError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Config:
     fragment: int
+    metric_names: tuple[str, ...]
     plugins: tuple[str, ...]
+    metric_plugins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +132,9 @@ def make_handler(config: _Config) -> Callable[[tuple[str, tuple[Any, ...]]], obj
     """What the worker process runs: methods of an :class:`Inspector` by name."""
     for reference in config.plugins:
         codecs.register(reference)
-    inspector = Inspector(config.fragment)
+    for reference in config.metric_plugins:
+        metrics.register(reference)
+    inspector = Inspector(config.fragment, config.metric_names)
 
     def handle(call: tuple[str, tuple[Any, ...]]) -> object:
         name, arguments = call
@@ -131,6 +154,7 @@ class InspectionProcess:
 
     Args:
         fragment: As for :class:`Inspector`.
+        metric_names: As for :class:`Inspector`.
         compile_kernels: Called with the names of the metrics that the first call for maps or scores needs, before
             it is made, so that kernels are compiled here, with progress, and not within a deadline.
     """
@@ -138,14 +162,16 @@ class InspectionProcess:
     def __init__(
         self,
         fragment: int = DEFAULT_FRAGMENT,
+        metric_names: Sequence[str] = metrics.BUILT_IN,
         compile_kernels: Callable[[tuple[str, ...]], None] = kernels.compile_all,
     ) -> None:
         self._caller = Caller(
             "codecstudy.measurement.inspection:make_handler",
-            _Config(fragment, codecs.registered()),
+            _Config(fragment, tuple(metric_names), codecs.registered(), metrics.registered()),
             memory_limit=host.worker_limit(host.default_memory()),
             environment=kernels.cache_environment(),
         )
+        self._metric_names = tuple(metric_names)
         self._compile_kernels = compile_kernels
 
     def __enter__(self) -> Self:
@@ -160,9 +186,13 @@ class InspectionProcess:
         """See :meth:`Inspector.original`."""
         return cast("Pixels", self._call(f"reading {path}", "original", path, resolution, crop))
 
-    def decode(self, format: str, data: bytes) -> Pixels:
+    def decodes(self, encoder: str) -> bool:
+        """See :meth:`Inspector.decodes`."""
+        return is_installed(encoder)
+
+    def decode(self, encoder: str, data: bytes) -> Pixels:
         """See :meth:`Inspector.decode`."""
-        return cast("Pixels", self._call(f"decoding an encoded file ({format})", "decode", format, data))
+        return cast("Pixels", self._call(f"decoding an encoded file ({encoder})", "decode", encoder, data))
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """See :meth:`Inspector.distance_map`."""
@@ -181,9 +211,7 @@ class InspectionProcess:
         return cast("dict[str, float]", self._call(f"reading {distorted}", "scores", reference, distorted))
 
     def _compile_all(self) -> None:
-        from codecstudy import metrics
-
-        self._compile_kernels(metrics.names())
+        self._compile_kernels(self._metric_names)
 
     def _call(self, doing: str, name: str, *arguments: object) -> object:
         value = self._caller.call((name, arguments), DEADLINE_SECONDS)

@@ -7,9 +7,11 @@ in the study's order pay for their own encode, decode and scores alone.
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,12 +19,23 @@ from typing import TypeVar
 import numpy as np
 
 from codecstudy import codecs, images, metrics
-from codecstudy.codecs.base import Codec, Pixels
-from codecstudy.errors import CodecstudyError
+from codecstudy.codecs.base import Encoder
+from codecstudy.errors import CodecstudyError, MetricError
 from codecstudy.measurement import artifacts, selftest
 from codecstudy.measurement.crops import CropPlan
 from codecstudy.metrics.base import Prepared
-from codecstudy.types import Box, Failure, FailureKind, Measurement, Outcome, Setting, Skip
+from codecstudy.types import (
+    Box,
+    Failure,
+    FailureKind,
+    Measurement,
+    MetricFacts,
+    Outcome,
+    Pixels,
+    Scores,
+    Setting,
+    Skip,
+)
 
 T = TypeVar("T")
 
@@ -37,6 +50,8 @@ class MeasurerConfig:
     metrics: tuple[str, ...]
     plugins: tuple[str, ...] = ()
     """References of registered codecs, as :func:`codecstudy.codecs.register` takes them."""
+    metric_plugins: tuple[str, ...] = ()
+    """References of registered metrics, as :func:`codecstudy.metrics.register` takes them."""
     max_pixels: int = images.MAX_PIXELS
     crops: CropPlan | None = None
     """Where crops are cut and which part of them is scored; None where no setting has a crop."""
@@ -54,6 +69,11 @@ class MeasureRequest:
     """Where to keep the encoded file, or None."""
     sha256: str | None = None
     """Of the source's content, which is what its measurements are remembered by; None where it is not known."""
+    known: Measurement | None = None
+    """What is known of this task already. Only the scores that it lacks are computed, and its size and times stay
+    as they are, as long as its bytes do."""
+    saved: str | None = None
+    """An encoded file that may be scored in place of encoding again, if its content has the hash of ``known``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,8 @@ class Report:
 
     outcome: Outcome
     opening: Opening | None = None
+    cpu_seconds: float = 0.0
+    """CPU time of the task itself, without opening the source."""
 
 
 @dataclass(slots=True)
@@ -80,7 +102,10 @@ class _Stage:
     pixels: Pixels
     scored: Box | None
     """The part of ``pixels`` that is scored; None for all of it."""
-    prepared: list[Prepared]
+    reference: Pixels
+    """That part."""
+    prepared: dict[str, Prepared]
+    """By metric, of those that were needed so far."""
 
 
 class _FailedError(Exception):
@@ -95,34 +120,40 @@ class Measurer:
     def __init__(self, config: MeasurerConfig) -> None:
         for reference in config.plugins:
             codecs.register(reference)
+        for reference in config.metric_plugins:
+            metrics.register(reference)
         self._config = config
-        self._codecs: dict[str, Codec] = {s.format: codecs.get(s.format) for s in config.settings}
-        self._metrics = [metrics.get(name) for name in config.metrics]
+        self._encoders: dict[str, Encoder] = {s.encoder: codecs.get(s.encoder) for s in config.settings}
+        self._metrics = {name: metrics.get(name) for name in config.metrics}
         self._image: str | None = None
         self._source: images.Source | None = None
         self._refusal: _FailedError | None = None
         self._stage: _Stage | None = None
 
     def warm(self) -> None:
-        """Put each metric and each codec to work once, so that no measurement pays for loading it."""
+        """Put each metric and each encoder to work once, so that no measurement pays for loading it."""
         selftest.check_metrics(self._config.metrics)
-        selftest.check_chain(self._codecs)
+        selftest.check_chain(self._encoders)
 
     def __call__(self, request: MeasureRequest) -> Report:
         """Measure one task."""
-        setting = self._config.settings[request.setting]
+        setting, known = self._config.settings[request.setting], request.known
+        wanted = [name for name in self._metrics if known is None or name not in known.scores]
         opening: Opening | None = None
         try:
-            stage: _Stage | str
-            if self._image == request.image and self._stage and self._stage.size == _size(setting):
-                stage = self._stage
-            else:
+            is_open = self._image == request.image and self._stage and self._stage.size == _size(setting)
+            stage: _Stage | str | None = self._stage if is_open else None
+            if not isinstance(stage, _Stage) or not stage.prepared.keys() >= set(wanted):
                 wall, cpu = time.perf_counter(), time.process_time()
-                stage = self._open(request, setting)
+                stage = stage or self._open(request, setting)
+                if isinstance(stage, _Stage):
+                    self._prepare(stage, wanted)
                 opening = Opening(time.perf_counter() - wall, time.process_time() - cpu)
             if isinstance(stage, str):
                 return Report(Skip(stage, self._notes()), opening)
-            return Report(self._measure(stage, setting, request.artifact), opening)
+            cpu = time.process_time()
+            outcome = self._measure(stage, setting, request, wanted)
+            return Report(outcome, opening, time.process_time() - cpu)
         except _FailedError as failed:
             return Report(Failure(failed.kind, str(failed), self._notes()), opening)
 
@@ -161,56 +192,107 @@ class Measurer:
                 return cut
             pixels, scored = np.ascontiguousarray(cut.window.of(pixels)), cut.fragment
         reference = pixels if scored is None else np.ascontiguousarray(scored.of(pixels))
-        prepared = [_attempt("metric", m.prepare, reference) for m in self._metrics]
-        self._stage = _Stage(_size(setting), pixels, scored, prepared)
+        self._stage = _Stage(_size(setting), pixels, scored, reference, {})
         return self._stage
 
-    def _measure(self, stage: _Stage, setting: Setting, artifact: str | None) -> Measurement:
-        codec = self._codecs[setting.format]
-        pixels = stage.pixels
+    def _prepare(self, stage: _Stage, names: Iterable[str]) -> None:
+        """Prepare the reference side of those of these metrics that are not prepared yet."""
+        for name in names:
+            if name not in stage.prepared:
+                stage.prepared[name] = _attempt("metric", self._metrics[name].prepare, stage.reference)
+
+    def _measure(
+        self, stage: _Stage, setting: Setting, request: MeasureRequest, wanted: list[str]
+    ) -> Measurement:
+        encoder, known = self._encoders[setting.encoder], request.known
+        encoded = None if known is None else _saved(request.saved, known)
+        if known is not None and encoded is not None:
+            if not wanted:
+                return known
+            decoded, _, _ = self._decode(encoder, encoded, stage.pixels)
+            return dataclasses.replace(known, scores=known.scores | self._scores(stage, decoded, wanted))
+
         wall, cpu = time.perf_counter(), time.process_time()
-        encoded = _attempt("encode", codec.encode, pixels, setting)
+        encoded = _attempt("encode", encoder.encode, stage.pixels, setting)
         encoding_time, encoding_cpu_time = time.perf_counter() - wall, time.process_time() - cpu
         if not isinstance(encoded, bytes) or not encoded:
             what = "no bytes" if isinstance(encoded, bytes) else type(encoded).__name__
             raise _FailedError("encode", f"the encoder gave {what} in place of a file")
+        sha256 = hashlib.sha256(encoded).hexdigest()
+        if known is not None and known.has_bytes(len(encoded), sha256):
+            outcome = dataclasses.replace(known, sha256=sha256)
+            if wanted:
+                decoded, _, _ = self._decode(encoder, encoded, stage.pixels)
+                outcome = dataclasses.replace(
+                    outcome, scores=known.scores | self._scores(stage, decoded, wanted)
+                )
+        else:
+            # Where something is known, it is of other bytes: it says nothing about these.
+            decoded, decoding_time, decoding_cpu_time = self._decode(encoder, encoded, stage.pixels)
+            outcome = Measurement(
+                file_size=len(encoded),
+                width=stage.pixels.shape[1],
+                height=stage.pixels.shape[0],
+                encoding_time=encoding_time,
+                encoding_cpu_time=encoding_cpu_time,
+                decoding_time=decoding_time,
+                decoding_cpu_time=decoding_cpu_time,
+                sha256=sha256,
+                scores=self._scores(stage, decoded, list(self._metrics)),
+                notes=self._notes(),
+            )
+        if request.artifact is not None:
+            _attempt("artifact", artifacts.keep, Path(request.artifact), encoded)
+        return outcome
 
+    def _decode(self, encoder: Encoder, encoded: bytes, pixels: Pixels) -> tuple[Pixels, float, float]:
+        """The decoded image, and the wall and CPU seconds that it took."""
         wall, cpu = time.perf_counter(), time.process_time()
-        decoded = _attempt("decode", codec.decode, encoded)
-        decoding_time, decoding_cpu_time = time.perf_counter() - wall, time.process_time() - cpu
+        decoded = _attempt("decode", encoder.decode, encoded)
+        seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
         shape = getattr(decoded, "shape", None)
         if shape != pixels.shape or decoded.dtype != np.uint8:
             kind = getattr(decoded, "dtype", type(decoded).__name__)
             raise _FailedError(
                 "decode", f"decoded to {kind} of shape {shape}; the source is uint8 of shape {pixels.shape}"
             )
+        return decoded, seconds, cpu_seconds
 
-        cpu = time.process_time()
-        scores: dict[str, float] = {}
+    def _scores(self, stage: _Stage, decoded: Pixels, names: list[str]) -> dict[str, Scores]:
+        """Scores of these metrics."""
+        self._prepare(stage, names)
         distorted = decoded if stage.scored is None else np.ascontiguousarray(stage.scored.of(decoded))
-        for metric, prepared in zip(self._metrics, stage.prepared, strict=True):
-            given = _attempt("metric", prepared.scores, distorted)
-            for column, score in given.items():
-                # Of all scores only the PSNR of an identical image has a reason to be infinite.
-                if not math.isfinite(score) and (column, score) != ("psnr", math.inf):
-                    raise _FailedError("metric", f"{metric.name} gave {score} as {column}")
-            scores.update(given)
-        metrics_cpu_time = time.process_time() - cpu
+        found = {}
+        for name in names:
+            cpu = time.process_time()
+            given = _attempt("metric", stage.prepared[name].scores, distorted)
+            cpu_time = time.process_time() - cpu
+            found[name] = Scores(_attempt("metric", _checked, self._metrics[name].facts, given), cpu_time)
+        return found
 
-        if artifact is not None:
-            _attempt("artifact", artifacts.keep, Path(artifact), encoded)
-        return Measurement(
-            file_size=len(encoded),
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            encoding_time=encoding_time,
-            encoding_cpu_time=encoding_cpu_time,
-            decoding_time=decoding_time,
-            decoding_cpu_time=decoding_cpu_time,
-            metrics_cpu_time=metrics_cpu_time,
-            scores=scores,
-            notes=self._notes(),
-        )
+
+def _saved(path: str | None, known: Measurement) -> bytes | None:
+    """The content of an encoded file, if it is what was measured."""
+    if path is None or known.sha256 is None:
+        return None
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == known.sha256 else None
+
+
+def _checked(facts: MetricFacts, given: dict[str, float]) -> dict[str, float]:
+    """Scores as records can hold them: those that the facts promise, and finite where they should be."""
+    columns = {column.name: column for column in facts.columns}
+    if given.keys() != columns.keys():
+        raise MetricError(f"{facts.name} gave scores {sorted(given)}; its facts name {sorted(columns)}")
+    scores = {name: float(given[name]) for name in columns}
+    for name, score in scores.items():
+        # Only an identical image has a reason to score infinitely.
+        if not math.isfinite(score) and score != columns[name].identical:
+            raise MetricError(f"{facts.name} gave {score} as {name}")
+    return scores
 
 
 def make_measurer(config: MeasurerConfig) -> Measurer:

@@ -14,20 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from codecstudy import codecs, images, metrics
-from codecstudy.codecs.base import Pixels
 from codecstudy.errors import CodecstudyError
-from codecstudy.types import Setting
-
-_EXACT = {
-    "jxl": Setting("jxl", quality=100),
-    "webp": Setting("webp", extra_args=(("lossless", True),)),
-}
-_BEST = {
-    "jpeg": Setting("jpeg", quality=100, chroma_subsampling="444"),
-    "avif": Setting("avif", quality=100, chroma_subsampling="444", speed=8),
-}
-_TOLERANCE = 6
-"""Largest difference that a best-quality lossy round trip of flat colours may show, of 255."""
+from codecstudy.types import Pixels
 
 _COLOURS = (
     (255, 0, 0),
@@ -40,12 +28,13 @@ _COLOURS = (
 )
 
 
-def check_chain(formats: Iterable[str]) -> None:
-    """Raise :class:`codecstudy.errors.CodecstudyError`, naming what is wrong, unless the chain works.
+def check_chain(encoders: Iterable[str]) -> None:
+    """Try conversion and those of ``encoders`` that have a self-test.
 
-    Only the built-in ones of ``formats`` are tried: other codecs run in workers alone, where they can do no harm.
+    Raises:
+        CodecstudyError: where something comes out wrong; the message names it.
     """
-    faults = [fault for fmt in formats if (fault := _codec_fault(fmt))]
+    faults = [fault for encoder in encoders if (fault := _encoder_fault(encoder))]
     faults += _image_faults()
     _raise_for(faults)
 
@@ -79,29 +68,26 @@ def _metric_fault(name: str) -> str | None:
         best, worse = prepared.scores(picture), prepared.scores(noisy)
     except Exception as error:
         return f"{name}: {type(error).__name__}: {error}"
-    for column in metric.columns:
-        high, low = (best, worse) if metric.higher_is_better else (worse, best)
-        if not (high[column] > low[column] and math.isfinite(worse[column])):
-            return f"{column}: {best[column]:g} for identical images and {worse[column]:g} for a noisy one"
+    for column in metric.facts.columns:
+        high, low = (best, worse) if column.higher_is_better else (worse, best)
+        name = column.name
+        if not (high[name] > low[name] and math.isfinite(worse[name])):
+            return f"{name}: {best[name]:g} for identical images and {worse[name]:g} for a noisy one"
     return None
 
 
-def _codec_fault(fmt: str) -> str | None:
-    codec, picture = codecs.get(fmt), _flat_colours()
-    if fmt in _EXACT:
-        setting, tolerance = _EXACT[fmt], 0
-    elif fmt in _BEST:
-        setting, tolerance = _BEST[fmt], _TOLERANCE
-    else:
+def _encoder_fault(name: str) -> str | None:
+    encoder, picture = codecs.get(name), _flat_colours()
+    if encoder.self_test is None:
         return None
     try:
-        back = codec.decode(codec.encode(picture, setting))
+        back = encoder.decode(encoder.encode(picture, encoder.self_test.setting))
     except Exception as error:
-        return f"{fmt}: {type(error).__name__}: {error}"
+        return f"{name}: {type(error).__name__}: {error}"
     if back.shape != picture.shape or back.dtype != np.uint8:
-        return f"{fmt}: a {picture.shape} image came back as {back.dtype} {back.shape}"
+        return f"{name}: a {picture.shape} image came back as {back.dtype} {back.shape}"
     off = int(np.abs(back.astype(np.int16) - picture).max())
-    return f"{fmt}: colours come back {off} of 255 off" if off > tolerance else None
+    return f"{name}: colours come back {off} of 255 off" if off > encoder.self_test.tolerance else None
 
 
 def _flat_colours() -> Pixels:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from codecstudy.types import MetricFacts
+
 Pixels = NDArray[np.uint8]
 """A canonical image: uint8, height x width x 3, sRGB."""
 
@@ -24,20 +26,19 @@ class Prepared(Protocol):
         ...
 
 
+def _nothing_to_compile() -> None:
+    """What a metric without kernels compiles."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: a record of facts and one function."""
+    """One metric: a record of facts, and a function."""
 
-    name: str
-    """As studies and the command line name it: ``ssimulacra2``."""
-    columns: tuple[str, ...]
-    """The columns of a record that it fills: ``("butteraugli", "butteraugli_3norm")``."""
-    version: str
-    """Changes whenever the numbers can change; part of a measurement's identity."""
-    higher_is_better: bool
+    facts: MetricFacts
     prepare: Callable[[Pixels], Prepared]
-    compile: Callable[[], None]
-    """Compiles (or loads from the cache) every kernel the metric uses."""
+    """Do everything that depends on the reference image alone."""
+    compile: Callable[[], None] = _nothing_to_compile
+    """Compile, or load from the cache, every kernel that the metric uses."""
 
 
 def check_image(pixels: Any, name: str) -> Pixels:

@@ -34,6 +34,7 @@ from __future__ import annotations
 import atexit
 import errno
 import hashlib
+import itertools
 import os
 import platform
 import shutil
@@ -246,14 +247,22 @@ def _trust(path: Path, reason: str | None) -> None:
         raise _UntrustedError(f"{path} {reason}")
 
 
+def sources(module: str) -> list[Path]:
+    """The source files of a metric, or of a module that metrics share; of a plugin those of its whole package."""
+    own = METRICS / f"{module}.py"
+    if own.exists() or (METRICS / module).is_dir():
+        return [own] if own.exists() else sorted((METRICS / module).glob("*.py"))
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return []
+    return sorted(Path(file).parent.rglob("*.py")) if Path(file).name == "__init__.py" else [Path(file)]
+
+
 @cache
 def sources_folder(metric: str) -> Path:
     """Where the kernels of ``metric`` (or of a shared module) are: one folder per state of their sources."""
-    files: list[Path] = []
-    for module in (*_SHARED, metric):
-        files += [METRICS / f"{module}.py", *sorted((METRICS / module).glob("*.py"))]
     digest = hashlib.sha256()
-    for file in filter(Path.exists, files):
+    for file in itertools.chain.from_iterable(map(sources, (*_SHARED, metric))):
         digest.update(file.read_bytes())
     return cache_folder() / f"{metric}-{digest.hexdigest()[:16]}"
 

@@ -28,6 +28,7 @@ from codecstudy.metrics.cache import (
     cache_note,
     marker,
     remove_stale_folders,
+    sources,
     sources_folder,
 )
 
@@ -227,8 +228,8 @@ def _lock(path: Path, while_waiting: Callable[[], None] = lambda: None) -> Itera
 
 
 def _compile_side_by_side(metrics: list[str], processes: int, report: Callable[[str | None], None]) -> None:
-    # The last metric in the order of columns is the largest: begin with it.
-    waiting = list(metrics)
+    # The one with the most source takes longest: begin with it.
+    waiting = sorted(metrics, key=lambda metric: sum(file.stat().st_size for file in sources(metric)))
     running: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
     try:
         while waiting or running:

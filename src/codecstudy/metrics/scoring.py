@@ -12,22 +12,25 @@ from numpy.typing import NDArray
 from codecstudy import images, metrics
 from codecstudy.metrics.base import Pixels, check_image, check_pair
 
-COLUMNS = ("ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim")
-"""All scores, in the order in which people want to read them."""
-
 Image = str | Path | NDArray[np.uint8]
 
 
 class Reference:
     """An original with everything that depends on it alone already computed: score many images against it.
 
-    ``reference`` is a path, or a uint8 array of shape (height, width, 3) in sRGB; ``names`` the metrics, all by
-    default. Raises :class:`codecstudy.errors.ImageError` for a file that is no image, ``ValueError`` for an
-    array of another dtype or shape or an unknown metric. Not safe for two threads at once.
+    Not safe for two threads at once.
+
+    Args:
+        reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.
+        names: Metrics; the built-in ones by default.
+
+    Raises:
+        ImageError: The file is not an image.
+        ValueError: The array has another dtype or shape, or a metric is unknown.
     """
 
     def __init__(self, reference: Image, names: Sequence[str] | None = None) -> None:
-        wanted = metrics.names() if names is None else (names,) if isinstance(names, str) else names
+        wanted = metrics.BUILT_IN if names is None else (names,) if isinstance(names, str) else names
         chosen = [metrics.get(name) for name in wanted]
         self._pixels = _pixels(reference, "reference")
         self._prepared = [metric.prepare(self._pixels) for metric in chosen]
@@ -38,23 +41,28 @@ class Reference:
         given: dict[str, float] = {}
         for prepared in self._prepared:
             given.update(prepared.scores(pixels))
-        return {column: given[column] for column in COLUMNS if column in given}
+        return given
 
 
 def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = None) -> dict[str, float]:
     """Score ``distorted`` against ``reference``.
 
-    Both are paths, or uint8 arrays of shape (height, width, 3) in sRGB and of the same size. ``metrics`` names
-    some of ``ssimulacra2``, ``psnr``, ``ssim``, ``butteraugli`` (all by default). The result holds
-    ``ssimulacra2`` (100 is identical, higher is better), ``butteraugli`` and ``butteraugli_3norm`` (0 is
-    identical, lower is better), ``psnr`` (dB, infinite for identical images) and ``ssim`` (at most 1).
+    For many images against one original use :class:`codecstudy.Reference`, which prepares the original's side
+    once.
 
-    Raises :class:`codecstudy.errors.ImageError` for a file that is no image, ``ValueError`` for an array of
-    another dtype or shape, sizes that differ, or an unknown metric. For many images against one original use
-    :class:`codecstudy.Reference`, which prepares the original's side once.
+    Args:
+        reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.
+        distorted: The same, of the same size.
+        metrics: Metrics that are installed; by default ``ssimulacra2``, ``butteraugli``, ``psnr`` and ``ssim``.
 
-    Files are decoded in the caller's process: one that is made to crash its decoder ends that process too. For
-    files from elsewhere ``codecstudy measure`` has a process of its own.
+    Returns:
+        Scores by column: ``ssimulacra2`` (100 is identical, higher is better), ``butteraugli`` and
+        ``butteraugli_3norm`` (0 is identical, lower is better), ``psnr`` (dB, infinite for identical images) and
+        ``ssim`` (at most 1); for a plugin's metric the columns that its facts name.
+
+    Raises:
+        ImageError: A file is not an image.
+        ValueError: An array has another dtype or shape, the sizes differ, or a metric is unknown.
     """
     return Reference(reference, metrics).scores(distorted)
 

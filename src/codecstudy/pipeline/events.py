@@ -25,6 +25,15 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreMigrated:
+    """The measurement store was written by an older codecstudy, and has been brought to the present schema."""
+
+    path: str
+    backup: str
+    """Where the file as it was is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Compiling:
     """Metric kernels are compiled, once per machine."""
 
@@ -111,4 +120,15 @@ class Done:
     """CPU seconds that went into decoding sources, resizing, and preparing the metrics' reference sides."""
 
 
-Event = Started | Compiling | Finished | Failed | Helped | WorkerReplaced | BudgetSpent | Interrupted | Done
+Event = (
+    Started
+    | StoreMigrated
+    | Compiling
+    | Finished
+    | Failed
+    | Helped
+    | WorkerReplaced
+    | BudgetSpent
+    | Interrupted
+    | Done
+)

@@ -53,6 +53,8 @@ class Loop:
     interrupts: Interrupts
     outcomes: dict[tuple[int, int], Outcome]
     """All outcomes so far by (source, setting) index: those the store knew, and those of this run."""
+    parts: dict[tuple[int, int], Measurement]
+    """What the store knew of tasks that lack scores, or an encoded file."""
     started: float
     task_timeout: float | None = None
     max_memory: int | None = None
@@ -114,7 +116,8 @@ class Loop:
                 self._queues[worker].append(task)
                 if given.helping:
                     self.emit(events.Helped(worker, self.plan.sources[task.source].image))
-                request = self.plan.request(task.source, task.setting)
+                part = self.parts.get((task.source, task.setting))
+                request = self.plan.request(task.source, task.setting, part)
                 self.executor.submit(worker, task, request, self._deadline(task, given.opens))
 
     def _tell_budget(self) -> None:
@@ -165,9 +168,7 @@ class Loop:
                 self.costs.observe_open(megapixels, opening.seconds)
             if peak_rss is not None:
                 self.costs.observe_memory(task.setting, megapixels, peak_rss)
-            self.totals.work += (
-                outcome.encoding_cpu_time + outcome.decoding_cpu_time + outcome.metrics_cpu_time
-            )
+            self.totals.work += report.cpu_seconds
             self.scheduler.finished(worker, task, self._now(), own)
         else:
             self.scheduler.failed(worker, task, self._now())
@@ -176,7 +177,9 @@ class Loop:
     def _record(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
         source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
         self.outcomes[task.source, task.setting] = outcome
-        self.store.add(self.plan.identity(source, setting), outcome)
+        if source.sha256 is not None:
+            conditions = self.plan.conditions[task.setting]
+            self.store.add(source.sha256, conditions, outcome, self.plan.metric_versions)
         self._left[task.source] -= 1
         self.totals.tasks_done += 1
         self.totals.images_done += self._left[task.source] == 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
 
 from codecstudy import codecs, metrics
 from codecstudy.datasets import Dataset
@@ -17,9 +17,18 @@ from codecstudy.measurement.measurer import MeasureRequest
 from codecstudy.pipeline.headers import read_sizes
 from codecstudy.results import QualityRecord
 from codecstudy.sampling import order_images
-from codecstudy.store import Store, task_key
+from codecstudy.store import Conditions, Store, canonical
 from codecstudy.study import StudyConfig
-from codecstudy.types import Failure, Measurement, Outcome, Setting, Skip
+from codecstudy.types import (
+    SHORT_NAMES,
+    CommandTemplate,
+    Failure,
+    Measurement,
+    MetricFacts,
+    Outcome,
+    Setting,
+    Skip,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What the store has of a plan, by (source, setting) index."""
+
+    outcomes: dict[tuple[int, int], Measurement | Skip] = field(default_factory=dict)
+    """Of the tasks with which nothing is left to do."""
+    parts: dict[tuple[int, int], Measurement] = field(default_factory=dict)
+    """Of tasks that lack scores, or an encoded file that is to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Sources times settings, in the order in which results list them."""
 
@@ -54,62 +73,75 @@ class Plan:
     sources: tuple[Source, ...]
     settings: tuple[Setting, ...]
     crops: CropPlan | None
-    host: str
-    artifact_root: Path | None
-    """``data/encoded/<study_id>`` where encoded files are kept, else None."""
-    artifact_names: dict[str, str] = field(default_factory=dict)
-    artifact_suffixes: tuple[str, ...] = ()
-    _versions: dict[str, str] = field(default_factory=dict)
+    conditions: tuple[Conditions, ...]
+    """Of each setting: what its measurements are remembered by, beside the source."""
+    metrics: tuple[MetricFacts, ...]
+    artifact_root: Path
+    """``data/encoded/<study_id>``: where encoded files are, or may be from an earlier run."""
+    save_artifacts: bool
+    artifact_names: dict[str, str]
+    artifact_suffixes: tuple[str, ...]
+    commands: tuple[CommandTemplate, ...]
+    """How to get the settings from other tools."""
+
+    @property
+    def metric_versions(self) -> dict[str, str]:
+        """Version of each metric, by name."""
+        return {facts.name: facts.version for facts in self.metrics}
 
     def tool_versions(self) -> dict[str, str]:
         """Version of everything that the numbers depend on, by name."""
-        return dict(self._versions)
-
-    def identity(self, source: Source, setting: Setting) -> dict[str, Any]:
-        """All that a task's measurement depends on: what the store knows it by."""
+        encoders = {s.encoder: c.encoder for s, c in zip(self.settings, self.conditions, strict=True)}
         return {
-            "source": source.sha256,
-            "setting": setting.canonical(),
-            "codec": self._versions[setting.format],
-            "metrics": {name: self._versions[name] for name in metrics.names()},
-            "images": self._versions["images"],
-            "crops": repr(self.crops) if setting.crop is not None else None,
-            "host": self.host,
+            "codecstudy": installed("codecstudy"),
+            "images": version(),
+            **encoders,
+            **self.metric_versions,
         }
 
-    def known(self, store: Store) -> dict[tuple[int, int], Measurement | Skip]:
-        """Outcomes that the store has, by (source, setting) index.
+    def known(self, store: Store) -> Known:
+        """What the store has.
 
-        A measurement whose encoded file is wanted but is not there, or not of the size that was measured (a file
-        of the same name that another state of the study has left), is not among them: it has to be made again.
+        A measurement whose encoded file is wanted but is not there, or is not of the size that was measured (a file
+        of the same name that another state of the study has left), is a part only: the file has to be made again.
         """
-        found: dict[tuple[int, int], Measurement | Skip] = {}
+        found = Known()
+        places: dict[str, list[int]] = {}
         for s, source in enumerate(self.sources):
-            if source.sha256 is None:
-                continue
-            keys = {task_key(self.identity(source, setting)): t for t, setting in enumerate(self.settings)}
-            for key, outcome in store.known(keys).items():
-                artifact = self.artifact(source, keys[key])
-                if artifact is None or isinstance(outcome, Skip) or _has_size(artifact, outcome.file_size):
-                    found[s, keys[key]] = outcome
+            if source.sha256 is not None:
+                places.setdefault(source.sha256, []).append(s)
+        for sha256, t, outcome in store.known(places, self.conditions, self.metric_versions):
+            for s in places[sha256]:
+                if isinstance(outcome, Skip) or self._is_complete(self.sources[s], t, outcome):
+                    found.outcomes[s, t] = outcome
+                else:
+                    found.parts[s, t] = outcome
         return found
 
-    def artifact(self, source: Source, setting: int) -> Path | None:
-        """Where a task's encoded file is kept, or None."""
-        if self.artifact_root is None:
-            return None
+    def _is_complete(self, source: Source, setting: int, measured: Measurement) -> bool:
+        if len(measured.scores) < len(self.metrics):
+            return False
+        return not self.save_artifacts or _has_size(self.artifact(source, setting), measured.file_size)
+
+    def artifact(self, source: Source, setting: int) -> Path:
+        """Where a task's encoded file is, or would be."""
         chosen = self.settings[setting]
         name, suffix = self.artifact_names[source.image], self.artifact_suffixes[setting]
         return self.artifact_root / artifacts.location(
-            chosen, name, suffix, codecs.get(chosen.format).extension
+            chosen, name, suffix, codecs.get(chosen.encoder).facts.extension
         )
 
-    def request(self, source: int, setting: int) -> MeasureRequest:
-        """One task as a worker gets it."""
+    def request(self, source: int, setting: int, known: Measurement | None = None) -> MeasureRequest:
+        """One task as a worker gets it; ``known`` is what the store has of it."""
         chosen = self.sources[source]
-        artifact = self.artifact(chosen, setting)
+        path = str(self.artifact(chosen, setting))
         return MeasureRequest(
-            chosen.image, setting, None if artifact is None else str(artifact), chosen.sha256
+            image=chosen.image,
+            setting=setting,
+            artifact=path if self.save_artifacts else None,
+            sha256=chosen.sha256,
+            known=known,
+            saved=None if known is None else path,
         )
 
     def records(self, outcomes: Mapping[tuple[int, int], Outcome], root: Path) -> list[QualityRecord]:
@@ -124,27 +156,23 @@ class Plan:
     def _record(self, source: Source, t: int, outcome: Outcome, root: Path) -> QualityRecord:
         setting = self.settings[t]
         measured = outcome if isinstance(outcome, Measurement) else None
-        scores = measured.scores if measured else {}
-        artifact = self.artifact(source, t) if measured else None
+        scores = measured.columns if measured else {}
+        artifact = self.artifact(source, t) if measured and self.save_artifacts else None
         return QualityRecord(
             source_image=source.image,
             original_image=source.image,
             encoded_path=artifact.relative_to(root).as_posix() if artifact else None,
             format=setting.format,
-            quality=setting.quality,
+            **{name: setting.get(name) for name in SHORT_NAMES},
             file_size=measured.file_size if measured else None,
             width=measured.width if measured else None,
             height=measured.height if measured else None,
             source_file_size=source.file_size,
-            ssimulacra2=scores.get("ssimulacra2"),
-            psnr=scores.get("psnr"),
-            ssim=scores.get("ssim"),
-            butteraugli=scores.get("butteraugli"),
+            ssimulacra2=scores.pop("ssimulacra2", None),
+            psnr=scores.pop("psnr", None),
+            ssim=scores.pop("ssim", None),
+            butteraugli=scores.pop("butteraugli", None),
             encoding_time=measured.encoding_time if measured else None,
-            chroma_subsampling=setting.chroma_subsampling,
-            speed=setting.speed,
-            effort=setting.effort,
-            method=setting.method,
             resolution=setting.resolution,
             extra_args=dict(setting.extra_args) or None,
             measurement_error=None if isinstance(outcome, Measurement) else outcome.reason,
@@ -152,12 +180,15 @@ class Plan:
             decoding_time=measured.decoding_time if measured else None,
             decoding_cpu_time=measured.decoding_cpu_time if measured else None,
             metrics_cpu_time=measured.metrics_cpu_time if measured else None,
-            butteraugli_3norm=scores.get("butteraugli_3norm"),
+            butteraugli_3norm=scores.pop("butteraugli_3norm", None),
             crop=setting.crop,
             status="measured" if measured else "skipped" if isinstance(outcome, Skip) else "failed",
             failure=outcome.kind if isinstance(outcome, Failure) else None,
             source_sha256=source.sha256,
             source_notes="; ".join(outcome.notes) or None,
+            encoder=setting.encoder,
+            parameters={name: value for name, value in setting.parameters if name not in SHORT_NAMES},
+            scores=scores,
         )
 
 
@@ -167,7 +198,8 @@ def make_plan(
     store: Store,
     host: str,
     *,
-    artifact_root: Path | None = None,
+    artifact_root: Path,
+    save_artifacts: bool = False,
     in_this_process: bool = False,
 ) -> Plan:
     """Lay out a study's work over a dataset: the sample in its order, without decoding any image.
@@ -178,17 +210,20 @@ def make_plan(
         : config.dataset.max_images
     ]
     settings = tuple(config.settings())
+    crops = _crops(config, settings)
     return Plan(
         config=config,
         dataset=dataset,
         sources=tuple(_sources(dataset.folder, names, store, in_this_process)),
         settings=settings,
-        crops=_crops(config, settings),
-        host=host,
+        crops=crops,
+        conditions=_conditions(settings, crops, host),
+        metrics=metrics.facts(config.metric_names),
         artifact_root=artifact_root,
-        artifact_names=artifacts.stems(dataset.images) if artifact_root else {},
-        artifact_suffixes=tuple(artifacts.suffixes(settings)) if artifact_root else (),
-        _versions=_versions(settings),
+        save_artifacts=save_artifacts,
+        artifact_names=artifacts.stems(dataset.images),
+        artifact_suffixes=tuple(artifacts.suffixes(settings)),
+        commands=codecs.commands_of(settings),
     )
 
 
@@ -225,10 +260,10 @@ def _crops(config: StudyConfig, settings: Sequence[Setting]) -> CropPlan | None:
     return CropPlan(levels, fragment, config.crop_too_small_strategy or "skip_image")
 
 
-def _versions(settings: Sequence[Setting]) -> dict[str, str]:
-    return {
-        "codecstudy": installed("codecstudy"),
-        "images": version(),
-        **{fmt: codecs.get(fmt).version() for fmt in dict.fromkeys(s.format for s in settings)},
-        **{name: metrics.get(name).version for name in metrics.names()},
-    }
+def _conditions(settings: Sequence[Setting], crops: CropPlan | None, host: str) -> tuple[Conditions, ...]:
+    encoders = {name: codecs.get(name).version() for name in dict.fromkeys(s.encoder for s in settings)}
+    images, cut = version(), "" if crops is None else canonical(dataclasses.asdict(crops))
+    return tuple(
+        Conditions(s.canonical(), encoders[s.encoder], images, "" if s.crop is None else cut, host)
+        for s in settings
+    )

@@ -22,13 +22,13 @@ from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Loop
 from codecstudy.pipeline.options import RunOptions, check_positive
-from codecstudy.pipeline.plan import Plan, make_plan
+from codecstudy.pipeline.plan import Known, Plan, make_plan
 from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo, StopReason
 from codecstudy.schedule import CostModel, MemoryLimit, Scheduler, SourceWork, TimeBudget
 from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
-from codecstudy.types import Outcome
+from codecstudy.types import Measurement, Outcome
 
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
 """What executors run."""
@@ -41,6 +41,8 @@ class Prepared:
     plan: Plan
     outcomes: dict[tuple[int, int], Outcome]
     """Known outcomes by (source, setting) index; a run adds its own."""
+    parts: dict[tuple[int, int], Measurement]
+    """Known measurements that lack scores, or an encoded file."""
     work: list[SourceWork]
     costs: CostModel
     workers: int
@@ -123,8 +125,12 @@ class PipelineRunner:
         options = dataclasses.replace(options or RunOptions(), **further)
         workers = self._workers(num_workers, options.task_timeout)
         dataset = self._dataset(config, time_budget, options)
-        selftest.check_chain(dict.fromkeys(s.format for s in config.settings()))
+        # Encoders of others run in workers alone, which try them too and where they can do no harm.
+        used = dict.fromkeys(s.encoder for s in config.settings())
+        selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
+            if store.backup is not None:
+                options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
             prepared = self._prepare(
                 config,
                 dataset,
@@ -149,13 +155,14 @@ class PipelineRunner:
                 emit=options.on_event,
                 interrupts=interrupts,
                 outcomes=prepared.outcomes,
+                parts=prepared.parts,
                 started=started,
                 task_timeout=options.task_timeout,
                 max_memory=options.max_memory,
             )
             if prepared.work:
                 try:
-                    _compile_kernels(options.on_event)
+                    _compile_kernels(prepared.plan, options.on_event)
                 except KeyboardInterrupt:
                     interrupts.request()
             # From here on there is something to lose: signals wait until it is saved.
@@ -254,21 +261,22 @@ class PipelineRunner:
         save_artifacts: bool,
         in_this_process: bool,
     ) -> Prepared:
-        artifact_root = self.root / "data" / "encoded" / config.id if save_artifacts else None
         plan = make_plan(
             config,
             dataset,
             store,
             host.fingerprint(),
-            artifact_root=artifact_root,
+            artifact_root=self.root / "data" / "encoded" / config.id,
+            save_artifacts=save_artifacts,
             in_this_process=in_this_process,
         )
-        outcomes: dict[tuple[int, int], Outcome] = {} if fresh else dict(plan.known(store))
+        known = Known() if fresh else plan.known(store)
+        outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
         budget = time_budget if time_budget is not None else config.time_budget
         work = remaining_work(plan, outcomes)
         if self._executor is None:
             workers = max(1, min(workers, sum(len(source.settings) for source in work)))
-        return Prepared(plan, outcomes, work, cost_model(plan), workers, budget)
+        return Prepared(plan, outcomes, known.parts, work, cost_model(plan), workers, budget)
 
     def _save(
         self, prepared: Prepared, loop: Loop, options: RunOptions, error: Exception | None = None
@@ -300,9 +308,12 @@ class PipelineRunner:
                 study_file=options.study_file,
             ),
             study=config.to_dict(),
+            metrics=plan.metrics,
             complete=stop_reason is StopReason.COMPLETED,
             incomplete_reason=sentence,
             stop_reason=stop_reason,
+            encoders=codecs.facts_of(plan.settings, plan.tool_versions()),
+            commands=plan.commands,
         )
         path = self.results_path(config.id)
         results.save(path)
@@ -336,17 +347,20 @@ def _measurer_config(plan: Plan) -> MeasurerConfig:
     return MeasurerConfig(
         folder=str(plan.dataset.folder),
         settings=plan.settings,
-        metrics=metrics.names(),
+        metrics=plan.config.metric_names,
         plugins=codecs.registered(),
+        metric_plugins=metrics.registered(),
         crops=plan.crops,
     )
 
 
-def _compile_kernels(emit: Callable[[events.Event], None]) -> None:
-    if kernels.is_compiled(metrics.names()):
+def _compile_kernels(plan: Plan, emit: Callable[[events.Event], None]) -> None:
+    """Compile what the study needs; kernels of plugins are compiled in the workers."""
+    names = [name for name in plan.config.metric_names if name in metrics.BUILT_IN]
+    if kernels.is_compiled(names):
         return
     kernels.compile_all(
-        metrics.names(),
+        names,
         on_progress=lambda progress: emit(
             events.Compiling(progress.done, progress.total, progress.elapsed, kernels.cache_note())
         ),

@@ -39,7 +39,7 @@ def cost_model(plan: Plan) -> CostModel:
         [
             SettingCost(
                 group=_group(setting),
-                encode_seconds=codecs.get(setting.format).seconds_per_megapixel(setting),
+                encode_seconds=codecs.get(setting.encoder).seconds_per_megapixel(setting),
                 size=sizes[_size(setting)],
             )
             for setting in plan.settings
@@ -66,6 +66,6 @@ def _size(setting: Setting) -> Size:
 
 
 def _group(setting: Setting) -> str:
-    """Settings that cost about the same per megapixel: all parameters but quality and size."""
-    rest = (setting.chroma_subsampling, setting.speed, setting.effort, setting.method, setting.extra_args)
-    return f"{setting.format} {rest}"
+    """Settings that cost about the same per megapixel: all parameters but the rate and the size."""
+    rest, _, _ = setting.split(codecs.get(setting.encoder).facts.rates)
+    return f"{rest.encoder} {rest.parameters} {rest.extra_args}"

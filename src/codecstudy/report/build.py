@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from codecstudy.analysis.scales import SCALES
 from codecstudy.report import text
 from codecstudy.report.chart_data import chart_data
 from codecstudy.report.context import Context
@@ -24,6 +24,7 @@ from codecstudy.report.sections import (
     size,
     study_axes,
 )
+from codecstudy.report.styles import Style
 from codecstudy.results import QualityResults
 
 
@@ -91,6 +92,10 @@ class Page:
     summary: str
     metric: str
     metric_title: str
+    metric_rises: bool
+    """Whether higher scores are better."""
+    metric_identical: str
+    """Score of an identical image; empty where it is infinite."""
     baseline_title: str
     baseline_name: str
     """Which of its variants, where there are several."""
@@ -103,6 +108,8 @@ class Page:
     sections: tuple[BuiltSection, ...]
     chart_data: dict[str, Any]
     """What the charts and the gallery are drawn from, see :mod:`codecstudy.report.chart_data`."""
+    styles: tuple[Style, ...]
+    """Of the encoders in it."""
 
 
 def build(results: QualityResults, root: Path, options: Options, inspector: Inspector | None = None) -> Page:
@@ -127,10 +134,12 @@ def build(results: QualityResults, root: Path, options: Options, inspector: Insp
         summary=_summary(context),
         metric=context.metric,
         metric_title=context.scale.title,
+        metric_rises=context.scale.higher_is_better,
+        metric_identical=f"{context.scale.identical:g}" if math.isfinite(context.scale.identical) else "",
         baseline_title=context.baseline_title(),
         baseline_name=context.baseline_name(),
         scopes=tuple(Choice(str(k), _scope(s.label), k == 0) for k, s in enumerate(context.scopes)),
-        metrics=tuple(Choice(m, SCALES[m].title, m == context.metric) for m in context.metrics),
+        metrics=tuple(Choice(m, context.columns[m].title, m == context.metric) for m in context.metrics),
         targets=tuple(
             Choice(f"{t:g}", text.appearance(t, context.scale)[0].capitalize(), t == context.target)
             for t in context.offered
@@ -140,6 +149,7 @@ def build(results: QualityResults, root: Path, options: Options, inspector: Insp
         images=len(context.points.images),
         sections=sections,
         chart_data=charts,
+        styles=tuple(context.styles.values()),
     )
 
 

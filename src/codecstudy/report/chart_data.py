@@ -8,21 +8,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.bootstrap import Estimate
-from codecstudy.analysis.commands import commands
 from codecstudy.analysis.matched import log_ratios, match
 from codecstudy.analysis.meancurve import mean_curves
 from codecstudy.analysis.pareto import ParetoFront, pareto
 from codecstudy.analysis.points import VariantPoints
-from codecstudy.analysis.scales import SCALES, Scale
 from codecstudy.analysis.sensitivity import sensitivity
 from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.report import text
 from codecstudy.report.context import Context
-
-Floats = NDArray[np.float64]
+from codecstudy.types import Floats, MetricColumn
 
 RATIO_PLACES = 28
 """Scores at which the size relative to the baseline is drawn."""
@@ -54,11 +50,12 @@ def chart_data(context: Context) -> dict[str, Any]:
     return {
         "metric": context.metric,
         "target": context.target,
-        "metrics": {m: _metric(SCALES[m]) for m in context.metrics},
+        "metrics": {m: _metric(context.columns[m]) for m in context.metrics},
         "scopes": [scope.label for scope in context.scopes],
         "images": list(context.points.images),
         "baseline": context.baseline_name(),
         "best": _best(context),
+        "markers": {style.name: style.marker for style in context.styles.values()},
         "variants": _variants(context),
         "mean": {m: _mean(context, m) for m in context.metrics},
         "ratio": {m: _ratios(context, m) for m in context.metrics},
@@ -81,13 +78,13 @@ def again(context: Context) -> str:
 
 
 def _best(context: Context) -> str | None:
-    """The format of the smallest files at the chosen target."""
+    """The encoder of the smallest files at the chosen target."""
     items = context.answers(context.target).items
-    return next((i.format for i in items if i.setting is not None), None)
+    return next((i.encoder for i in items if i.setting is not None), None)
 
 
-def _metric(scale: Scale) -> dict[str, Any]:
-    return {"title": scale.title, "up": scale.higher_is_better, "digits": text.score_decimals(scale)}
+def _metric(scale: MetricColumn) -> dict[str, Any]:
+    return {"title": scale.title, "up": scale.higher_is_better, "digits": scale.digits}
 
 
 def _variants(context: Context) -> list[dict[str, Any]]:
@@ -95,16 +92,16 @@ def _variants(context: Context) -> list[dict[str, Any]]:
     rank: dict[tuple[str, object], int] = {}
     found: list[dict[str, Any]] = []
     for block, variant in zip(context.points.blocks, context.variants, strict=True):
-        dash = rank.setdefault((variant.format, variant.scope), 0)
-        rank[variant.format, variant.scope] += 1
+        dash = rank.setdefault((variant.encoder, variant.scope), 0)
+        rank[variant.encoder, variant.scope] += 1
         facts = context.facts_of(variant)
         found.append(
             {
                 "title": facts.title,
                 "name": context.name(variant),
-                "details": text.details(variant.setting),
-                "style": facts.style,
-                "format": variant.format,
+                "details": text.details(variant.setting, context.encoders),
+                "style": context.styles[variant.encoder].name,
+                "encoder": variant.encoder,
                 "dash": dash,
                 "scope": context.scopes.index(variant.scope),
                 "axis": variant.axis.name,
@@ -112,9 +109,9 @@ def _variants(context: Context) -> list[dict[str, Any]]:
                 "pick": variant.key in picks,
                 "parameters": _parameters(block),
                 "levels": column(block.levels.tolist(), 6),
-                "tools": [_tools(block, level) for level in block.levels.tolist()],
+                "tools": [_tools(context, block, level) for level in block.levels.tolist()],
                 "bpp": _rows(block.size * 8e-6 / block.megapixels[:, None]),
-                "scores": {m: _rows(block.scores[m], 5 if m != "ssim" else 4) for m in context.metrics},
+                "scores": {m: _rows(block.scores[m], 5) for m in context.metrics},
             }
         )
     return found
@@ -122,14 +119,15 @@ def _variants(context: Context) -> list[dict[str, Any]]:
 
 def _parameters(block: VariantPoints) -> dict[str, Any]:
     setting = block.variant.setting
-    names = ("format", "chroma_subsampling", "speed", "effort", "method", "resolution", "crop")
-    plain = {name: getattr(setting, name) for name in names}
-    return {name: value for name, value in plain.items() if value is not None} | dict(setting.extra_args)
+    sizes = {"resolution": setting.resolution, "crop": setting.crop}
+    given = {name: edge for name, edge in sizes.items() if edge is not None}
+    names = {"format": setting.format, "encoder": setting.encoder}
+    return names | dict(setting.parameters) | given | dict(setting.extra_args)
 
 
-def _tools(block: VariantPoints, level: float) -> list[list[str | None]]:
+def _tools(context: Context, block: VariantPoints, level: float) -> list[list[str | None]]:
     setting = block.variant.at(level)
-    return [[c.tool, c.text, c.note] for c in commands(setting)]
+    return [[c.tool, c.text, c.note] for c in context.encoders.commands(setting)]
 
 
 def _rows(values: Floats, digits: int = 4) -> list[list[float | int | None]]:

@@ -10,16 +10,17 @@ import numpy as np
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import CurveSet, fit
+from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.recommend import Recommendations, recommend
-from codecstudy.analysis.scales import SCALES, Scale
-from codecstudy.analysis.variants import Scope, Variant, split
+from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.report import text
-from codecstudy.report.formats import FormatFacts, facts
 from codecstudy.report.options import Inspector, Options
+from codecstudy.report.styles import Style, styles
 from codecstudy.results import QualityResults
+from codecstudy.types import EncoderFacts, MetricColumn
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +33,8 @@ class Context:
     metrics: tuple[str, ...]
     """Columns of the metrics in the results; the one that the answer is based on comes first."""
     draw: Resamples
-    formats: dict[str, FormatFacts]
+    styles: dict[str, Style]
+    """By encoder."""
     bases: dict[Scope, int | None]
     """Index of each scope's baseline."""
     targets: tuple[float, ...]
@@ -56,27 +58,30 @@ class Context:
     ) -> Context:
         """Raises :class:`ResultsError` where there is nothing to report on, or an option is out of range."""
         points = collect(results)
-        held = tuple(m for m in SCALES if any((~np.isnan(b.scores[m])).any() for b in points.blocks))
-        metric = held[0] if options.metric is None else points.require(options.metric).column
-        scale = SCALES[metric]
-        usual = scale.targets
-        default = 80.0 if metric == "ssimulacra2" else usual[len(usual) // 2]
-        target = float(default if options.target is None else options.target)
+        scale = points.require(options.metric)
+        target = float(scale.usual_target if options.target is None else options.target)
         if not np.isfinite(target):
             raise ResultsError(f"target must be a finite score, not {target}")
         return cls(
             results=results,
             options=options,
             points=points,
-            metrics=(metric, *(m for m in held if m != metric)),
+            metrics=(scale.name, *(m for m in points.columns if m != scale.name)),
             draw=Resamples.draw(len(points.images), seed=options.seed, resamples=options.resamples),
-            formats=facts([v.format for v in points.variants]),
+            styles=styles(
+                points.encoders.facts(name) for name in dict.fromkeys(v.encoder for v in points.variants)
+            ),
             bases=baselines(points, options.baseline),
-            targets=tuple(sorted({*usual, target}, key=scale.goodness)),
+            targets=tuple(sorted({*scale.targets, target}, key=scale.goodness)),
             target=target,
             root=root,
             inspector=inspector,
         )
+
+    @property
+    def columns(self) -> dict[str, MetricColumn]:
+        """How to read each of :attr:`metrics`."""
+        return self.points.columns
 
     @property
     def metric(self) -> str:
@@ -84,9 +89,9 @@ class Context:
         return self.metrics[0]
 
     @property
-    def scale(self) -> Scale:
+    def scale(self) -> MetricColumn:
         """Of :attr:`metric`."""
-        return SCALES[self.metric]
+        return self.columns[self.metric]
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -98,9 +103,14 @@ class Context:
         """All scopes: the original first."""
         return self.points.scopes
 
-    def facts_of(self, variant: Variant) -> FormatFacts:
-        """Of the variant's format."""
-        return self.formats[variant.format]
+    @property
+    def encoders(self) -> Encoders:
+        """What the results say of their encoders."""
+        return self.points.encoders
+
+    def facts_of(self, variant: Variant) -> EncoderFacts:
+        """Of the variant's encoder."""
+        return self.encoders.facts(variant.encoder)
 
     def curves(self, metric: str) -> CurveSet:
         """The curves of ``metric``."""
@@ -111,7 +121,7 @@ class Context:
     def matched(self, metric: str) -> Matched:
         """Every image at the scores that tables show: :attr:`targets`, or the usual ones of another metric."""
         if metric not in self._matched:
-            targets = self.targets if metric == self.metric else SCALES[metric].targets
+            targets = self.targets if metric == self.metric else self.columns[metric].targets
             self._matched[metric] = match(self.curves(metric), targets)
         return self._matched[metric]
 
@@ -140,11 +150,11 @@ class Context:
         )
 
     def baseline_title(self) -> str:
-        """The baseline's format, as people write it."""
+        """The baseline's encoder, as people write it."""
         return self.facts_of(self.variants[self._baseline()]).title
 
     def baseline_name(self) -> str:
-        """The baseline among the variants of its format: ``JPEG 4:2:0``."""
+        """The baseline among the variants of its encoder: ``JPEG 4:2:0``."""
         return self.name(self.variants[self._baseline()])
 
     def _baseline(self) -> int:
@@ -152,14 +162,14 @@ class Context:
         return next(b for b in self.bases.values() if b is not None)
 
     def name(self, variant: Variant) -> str:
-        """The format, and what distinguishes ``variant`` from the others of its format and scope."""
-        same = [v for v in self.variants if v.format == variant.format and v.scope == variant.scope]
-        shared = set.intersection(*(set(text.parts(v.setting)) for v in same))
-        own = [part for part in text.parts(variant.setting) if part not in shared]
+        """The encoder, and what distinguishes ``variant`` from the others of its encoder and scope."""
+        same = [v for v in self.variants if v.encoder == variant.encoder and v.scope == variant.scope]
+        shared = set.intersection(*(set(text.parts(v.setting, self.encoders)) for v in same))
+        own = [part for part in text.parts(variant.setting, self.encoders) if part not in shared]
         axis = variant.axis.name if len({v.axis.name for v in same}) > 1 else ""
         return " ".join([self.facts_of(variant).title, ", ".join(own), f"by {axis}" if axis else ""]).strip()
 
     def picks(self) -> frozenset[str]:
         """Keys of the variants that are recommended at the chosen target."""
         items = self.answers(self.target).items
-        return frozenset(split(i.setting)[0].key for i in items if i.setting is not None)
+        return frozenset(self.encoders.split(i.setting)[0].key for i in items if i.setting is not None)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import MissingExtraError
 from codecstudy.report.figures import Axis, Plot, Series
-from codecstudy.report.formats import COLOURS
 from codecstudy.report.options import PlotFormat
 
 if TYPE_CHECKING:
@@ -24,10 +23,18 @@ _LEGEND_ROW = 0.24
 """Inches."""
 _LEGEND_ENTRY, _CHARACTER = 58, 6.0
 """Width in points of a legend entry without its name, and of a character on average."""
-_MARKERS = {"jpeg": "o", "webp": "s", "avif": "^", "jxl": "D"}
-_OTHER_MARKER = "v"
-_MARKER_SIZES = {"jpeg": 6.0, "webp": 5.6, "avif": 7.0, "jxl": 5.4}
-"""Points, so that all shapes have about the same area."""
+_MARKERS = {
+    "circle": ("o", 6.0),
+    "square": ("s", 5.6),
+    "triangle": ("^", 7.0),
+    "diamond": ("D", 5.4),
+    "triangle-down": ("v", 7.0),
+    "pentagon": ("p", 7.0),
+    "hexagon": ("h", 7.0),
+    "star": ("*", 9.0),
+}
+"""By name of :data:`codecstudy.types.MARKERS`: matplotlib's name, and a size in points at which all have about the
+same area."""
 _DASHES: tuple[tuple[float, ...], ...] = ((), (7, 4), (2, 3), (10, 3, 2, 3), (1, 3), (12, 5))
 """Lengths of strokes and gaps in points; the page has the same patterns."""
 _LINE = 1.8
@@ -117,7 +124,7 @@ def _set_axis(axes: Axes, axis: Axis, which: Literal["x", "y"]) -> None:
 
 
 def _add_series(axes: Axes, series: Series, index: int, band_along_y: bool) -> None:
-    colour = COLOURS[series.style].light
+    colour = series.style.light
     if series.band:
         at, low, high = zip(*series.band, strict=True)
         fill = axes.fill_betweenx if band_along_y else axes.fill_between
@@ -145,11 +152,12 @@ def _line_style(series: Series) -> str | tuple[float, tuple[float, ...]]:
 
 
 def _marker(series: Series) -> dict[str, Any]:
-    colour = COLOURS[series.style].light
+    colour = series.style.light
+    shape, size = _MARKERS[series.style.marker]
     fill, edge = ("white", colour) if series.hollow else (colour, "white")
     return {
-        "marker": _MARKERS.get(series.style, _OTHER_MARKER),
-        "markersize": _MARKER_SIZES.get(series.style, 7.0),
+        "marker": shape,
+        "markersize": size,
         "markerfacecolor": fill,
         "markeredgecolor": edge,
         "markeredgewidth": 1.3 if series.hollow else 0.8,
@@ -216,7 +224,7 @@ def _name_points(figure: Figure, axes: Axes, series: Sequence[Series]) -> None:
     area = axes.get_window_extent()
     taken = [box for one in series for box in _occupied(axes, one, unit)]
     for one in sorted(series, key=lambda one: one.hollow):
-        text = axes.text(*one.dots[0], one.name, fontsize=9, va="bottom", color=COLOURS[one.style].light)
+        text = axes.text(*one.dots[0], one.name, fontsize=9, va="bottom", color=one.style.light)
         x, y = axes.transData.transform(one.dots[0])
         places = _places(x, y, text.get_window_extent(), unit)
         inside = [p for p in places if area.contains(*p.min) and area.contains(*p.max)] or places

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codecstudy.analysis.scales import SCALES
 from codecstudy.report import text
 from codecstudy.report.chart_data import chart_data
 from codecstudy.report.context import Context
+from codecstudy.report.styles import Style
 
 Point = tuple[float, float]
 
@@ -29,8 +29,7 @@ class Series:
     """One variant in a plot."""
 
     name: str
-    style: str
-    """Colour and marker, see :data:`codecstudy.report.formats.COLOURS`."""
+    style: Style
     dash: int = 0
     """Index of the dash pattern that tells variants of one format apart."""
     line: Sequence[Point] = ()
@@ -65,6 +64,8 @@ def plots(context: Context) -> list[Plot]:
     A plot without a point is left out.
     """
     document = chart_data(context)
+    styles = {style.name: style for style in context.styles.values()}
+    document["variants"] = [{**v, "style": styles[v["style"]]} for v in document["variants"]]
     found: list[Plot | None] = []
     for k, scope in enumerate(document["scopes"]):
         suffix = "" if k == 0 else "-" + scope.replace(" ", "-")
@@ -109,14 +110,14 @@ def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: 
         )
     if not series:
         return None
-    scale = SCALES[metric]
+    scale = document["metrics"][metric]
     note = f"Mean of {text.count(images, 'image')}."
     if any(one.band for one in series):
         note += " Bands: 95 % interval of the mean, for the recommended settings."
     return Plot(
         f"rate-distortion-{metric}{suffix}",
         Axis("Bits per pixel", log=True),
-        Axis(scale.title, reversed=not scale.higher_is_better),
+        Axis(scale["title"], reversed=not scale["up"]),
         series,
         note,
         band_along_y=True,
@@ -137,13 +138,13 @@ def _sizes(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Pl
             series.append(_series(variant, line=[(x, _percent(ratio)) for x, ratio, *_ in known], band=band))
     if not series:
         return None
-    scale = SCALES[metric]
+    scale = document["metrics"][metric]
     note = "Compared image by image at equal score, then averaged."
     if any(one.band for one in series):
         note += " Bands: 95 % interval, for the recommended settings."
     return Plot(
         f"size-{metric}{suffix}",
-        Axis(scale.title, reversed=not scale.higher_is_better),
+        Axis(scale["title"], reversed=not scale["up"]),
         Axis(f"Size compared with {document['baseline']} (%)"),
         series,
         note,
@@ -176,14 +177,14 @@ def _quality_numbers(document: dict[str, Any], metric: str, scope: int, suffix: 
             series.append(_series(variant, line=line, dots=line, band=band))
     if not series:
         return None
-    scale = SCALES[metric]
+    scale = document["metrics"][metric]
     note = "Median over the images."
     if any(one.band for one in series):
         note += " Bands: 5th to 95th percentile of the images, for the recommended settings."
     return Plot(
         f"quality-{metric}{suffix}",
         Axis(f"Encoder's {axis}"),
-        Axis(f"{scale.title}, median and p5 to p95", reversed=not scale.higher_is_better),
+        Axis(f"{scale['title']}, median and p5 to p95", reversed=not scale["up"]),
         series,
         note,
     )

@@ -10,8 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-"""uint8, height x width x 3, sRGB."""
+from codecstudy.types import Pixels
 
 
 class Inspector(Protocol):
@@ -21,8 +20,12 @@ class Inspector(Protocol):
         """The source at ``path`` as it was encoded: resized and cropped as the setting says."""
         ...
 
-    def decode(self, format: str, data: bytes) -> Pixels:
-        """Decode an encoded file of ``format``."""
+    def decodes(self, encoder: str) -> bool:
+        """Whether files that ``encoder`` made can be decoded here."""
+        ...
+
+    def decode(self, encoder: str, data: bytes) -> Pixels:
+        """Decode a file that ``encoder`` made."""
         ...
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
@@ -43,10 +46,9 @@ class Options:
     """Metric, target and baseline of a report, and limits on its size."""
 
     metric: str | None = None
-    """Column of the metric that the answer is based on; None for the first in the results, of
-    ssimulacra2, butteraugli, butteraugli_3norm, psnr and ssim."""
+    """Column of the metric that the answer is based on; None for SSIMULACRA2, or the first that was measured."""
     target: float | None = None
-    """Score that is good enough; None for 80 with SSIMULACRA2, and the middle of the usual ones otherwise."""
+    """Score that is good enough; None for the usual one of the metric (80 for SSIMULACRA2)."""
     coverage: float = 0.95
     """Share of images that must reach the target, above 0 and at most 1."""
     max_encode_time: float | None = None

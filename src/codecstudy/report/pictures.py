@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from codecstudy.report.options import Pixels
-from codecstudy.types import Box
+from codecstudy.types import Box, Pixels
 
 WHOLE_FILE_LIMIT = 200_000
 """Encoded files of at most this many bytes are embedded as they are; of larger ones a crop is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 
@@ -12,7 +13,7 @@ from markupsafe import Markup
 
 from codecstudy.report.build import Page
 from codecstudy.report.chart_data import embed
-from codecstudy.report.formats import COLOURS
+from codecstudy.report.styles import Style
 
 _STYLES = ("base.css", "answer.css", "controls.css", "plots.css", "tables.css", "gallery.css", "print.css")
 _SCRIPTS = (
@@ -30,7 +31,7 @@ def render(page: Page) -> str:
     below, by their hash, and pictures inside the page: nothing can be fetched, sent or injected.
     """
     style, early, script = (
-        Markup(_colours() + _join("css", _STYLES)),
+        Markup(_colours(page.styles) + _join("css", _STYLES)),
         Markup(_read("js", _EARLY)),
         Markup(_script()),
     )
@@ -89,11 +90,11 @@ def _script() -> str:
     return '(() => {\n"use strict";\n' + _join("js", _SCRIPTS) + "})();\n"
 
 
-def _colours() -> str:
-    """The formats' colours as CSS variables, for light and dark."""
-    light = "".join(f"--{style}:{c.light};" for style, c in COLOURS.items())
-    dark = "".join(f"--{style}:{c.dark};" for style, c in COLOURS.items())
-    classes = "".join(f".f-{style}{{--c:var(--{style})}}" for style in COLOURS)
+def _colours(styles: Iterable[Style]) -> str:
+    """The encoders' colours as CSS variables, for light and dark."""
+    light = "".join(f"--f-{s.name}:{s.light};" for s in styles)
+    dark = "".join(f"--f-{s.name}:{s.dark};" for s in styles)
+    classes = "".join(f".f-{s.name}{{--c:var(--f-{s.name})}}" for s in styles)
     return (
         f":root{{{light}}}\n"
         f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"

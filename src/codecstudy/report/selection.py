@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from codecstudy.analysis.sensitivity import ImageRatio, sensitivity
-from codecstudy.analysis.variants import split
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.results import QualityRecord
@@ -18,11 +17,11 @@ from codecstudy.results import QualityRecord
 def candidates(
     context: Context, saved: Iterable[QualityRecord], root: Path
 ) -> dict[str, list[list[QualityRecord]]]:
-    """For each image with an original: the kept records of each format's variant to show, best formats first."""
+    """For each image with an original: the kept records of each encoder's variant to show, best encoders first."""
     chosen = _shown_variants(context)
     found: dict[str, dict[str, list[QualityRecord]]] = {}
     for record in saved:
-        key = split(record.setting)[0].key
+        key = context.encoders.split(record.setting)[0].key
         if key in chosen and _score(record, context.metric) is not None:
             found.setdefault(record.source_image, {}).setdefault(key, []).append(record)
     kept = {}
@@ -48,18 +47,18 @@ def _below(path: str | None) -> bool:
 
 
 def _shown_variants(context: Context) -> list[str]:
-    """One variant for each format of the first scope: the recommended one, else its first."""
+    """One variant for each encoder of the first scope: the recommended one, else its first."""
     scope = context.scopes[0]
     picks = context.picks()
     chosen: dict[str, str] = {}
     for variant in context.variants:
-        if variant.scope == scope and (variant.format not in chosen or variant.key in picks):
-            chosen[variant.format] = variant.key
+        if variant.scope == scope and (variant.encoder not in chosen or variant.key in picks):
+            chosen[variant.encoder] = variant.key
     return list(chosen.values())
 
 
 def _score(record: QualityRecord, metric: str) -> float | None:
-    value: float | None = getattr(record, metric)
+    value = record.score(metric)
     return value if value is not None and np.isfinite(value) else None
 
 
@@ -93,7 +92,7 @@ def _ranked(context: Context, wanted: dict[str, Any]) -> tuple[str, list[ImageRa
     """Images by the best format's gain, least first; None where there is nothing to compare."""
     entries = sensitivity(context.matched(context.metric), context.target, context.options.baseline)
     best = next((i.setting for i in context.answers(context.target).items if i.setting is not None), None)
-    key = None if best is None else split(best)[0].key
+    key = None if best is None else context.encoders.split(best)[0].key
     usable = [e for e in entries if any(i.image in wanted for i in e.images)]
     if not usable:
         return None

@@ -75,4 +75,9 @@ def ratio_cell(ratio: Estimate, title: str) -> Cell:
 def variant_row(context: Context, variant: Variant, cells: Iterable[Cell]) -> Row:
     """The line of one variant."""
     facts = context.facts_of(variant)
-    return Row(facts.style, facts.title, text.details(variant.setting), tuple(cells))
+    return Row(
+        context.styles[variant.encoder].name,
+        facts.title,
+        text.details(variant.setting, context.encoders),
+        tuple(cells),
+    )

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 
 from codecstudy.analysis.bootstrap import Estimate
-from codecstudy.analysis.scales import Scale
-from codecstudy.analysis.variants import split
-from codecstudy.types import Setting
+from codecstudy.analysis.encoders import Encoders
+from codecstudy.types import MetricColumn, Setting, plain
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
 CONFIDENCE = f"95{NARROW}%"
 """Confidence level of every interval."""
-
-_SUBSAMPLING = {"444": "4:4:4", "422": "4:2:2", "420": "4:2:0", "400": "4:0:0"}
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -29,16 +26,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{min(decimals, 6)}f}".replace("-", MINUS)
 
 
-def score_decimals(scale: Scale) -> int:
-    """How many decimals a score of a metric is shown with."""
-    return {"ssimulacra2": 1, "psnr": 1, "ssim": 4}.get(scale.column, 2)
-
-
-def score(value: float, scale: Scale) -> str:
+def score(value: float, scale: MetricColumn) -> str:
     """A score with the metric's number of decimals."""
     if math.isinf(value):
         return "lossless"
-    return f"{value:.{score_decimals(scale)}f}".replace("-", MINUS)
+    return f"{value:.{scale.digits}f}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:
@@ -117,70 +109,37 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
-def swept(setting: Setting) -> tuple[str, str]:
+def swept(setting: Setting, encoders: Encoders) -> tuple[str, str]:
     """The number that sets the quality and what it is called: ``("quality", "72")``; empty texts without one."""
-    variant, level = split(setting)
+    variant, level = encoders.split(setting)
     return ("", "") if level is None else (variant.axis.name, str(variant.axis.plain(level)))
 
 
-def details(setting: Setting) -> str:
-    """All of a setting but its format and the swept number: ``4:2:0, speed 6, progressive``."""
-    return ", ".join(parts(setting))
+def details(setting: Setting, encoders: Encoders) -> str:
+    """All of a setting but its encoder and the swept number: ``4:2:0, speed 6, progressive``."""
+    return ", ".join(parts(setting, encoders))
 
 
-def parts(setting: Setting) -> list[str]:
+def parts(setting: Setting, encoders: Encoders) -> list[str]:
     """What :func:`details` puts together."""
-    variant, _ = split(setting)
-    s = variant.setting
-    found = [_SUBSAMPLING.get(s.chroma_subsampling, s.chroma_subsampling)] if s.chroma_subsampling else []
-    found += [
-        f"{name} {value}"
-        for name, value in (("speed", s.speed), ("effort", s.effort), ("method", s.method))
-        if value is not None
-    ]
-    found += [name if value is True else f"{name}={str(value).lower()}" for name, value in s.extra_args]
-    return found
+    rest, facts = encoders.split(setting)[0].setting, encoders.facts(setting.encoder)
+    found = []
+    for name, value in rest.parameters:
+        parameter = facts.parameter(name)
+        shown = dict(parameter.show).get(value) if parameter else None
+        found.append(shown or f"{name} {plain(value)}")
+    return found + [name if value is True else f"{name}={plain(value)}" for name, value in rest.extra_args]
 
 
-def full_name(setting: Setting, title: str) -> str:
+def full_name(setting: Setting, encoders: Encoders) -> str:
     """``AVIF quality 72 (4:2:0, speed 6)``."""
-    name, value = swept(setting)
-    text = f"{title} {name} {value}".rstrip()
-    extra = details(setting)
+    name, value = swept(setting, encoders)
+    text = f"{encoders.facts(setting.encoder).title} {name} {value}".rstrip()
+    extra = details(setting, encoders)
     return f"{text} ({extra})" if extra else text
 
 
-_SSIMULACRA2 = (
-    (90, "visually lossless", "indistinguishable from the original even in a flicker test"),
-    (85, "excellent", "indistinguishable from the original when switching between the two"),
-    (80, "very good", "indistinguishable from the original side by side"),
-    (70, "good", "differences are hardly visible side by side, and not noticed without the original"),
-    (60, "decent", "differences are visible side by side, but rarely noticed without the original"),
-    (50, "fair", "artifacts are visible and slightly annoying"),
-    (30, "poor", "artifacts are obvious and annoying"),
-)
-"""What an average observer sees at a SSIMULACRA2 score: the scale in that metric's own documentation
-(cloudinary/ssimulacra2, README.md), which gives 30, 50, 70, 80, 85 and 90; 60 is in between."""
-
-_BUTTERAUGLI = (
-    (0.5, "visually lossless", "no difference is visible"),
-    (1.0, "excellent", "differences are at the threshold of visibility"),
-    (1.5, "very good", "differences are visible only when looking for them"),
-    (2.0, "good", "small differences are visible"),
-    (3.0, "fair", "differences are visible"),
-)
-
-
-def appearance(target: float, scale: Scale) -> tuple[str, str]:
+def appearance(target: float, scale: MetricColumn) -> tuple[str, str]:
     """A label for a quality, and what an average observer sees; both empty where the metric has no such scale."""
-    if scale.column == "ssimulacra2":
-        return next(
-            ((label, seen) for at, label, seen in _SSIMULACRA2 if target >= at),
-            ("very poor", "artifacts are extreme"),
-        )
-    if scale.column == "butteraugli":
-        return next(
-            ((label, seen) for at, label, seen in _BUTTERAUGLI if target <= at),
-            ("poor", "differences are obvious"),
-        )
-    return "", ""
+    words = scale.quality_words
+    return ("", "") if words is None else words.at(target, scale.higher_is_better)

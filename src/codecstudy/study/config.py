@@ -12,13 +12,25 @@ import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 
-from codecstudy.errors import StudyError
+from codecstudy import metrics
+from codecstudy.errors import MetricError, StudyError
 from codecstudy.sampling import Order
 from codecstudy.study.encoders import EncoderConfig, read_encoders
 from codecstudy.study.files import read_study_file
-from codecstudy.study.problems import Part, Text, fail, is_text, kind, report, show, translate
+from codecstudy.study.problems import (
+    Part,
+    Problem,
+    ProblemsError,
+    Text,
+    fail,
+    is_text,
+    kind,
+    report,
+    show,
+    translate,
+)
 from codecstudy.study.sweeps import Lengths, read_lengths
 from codecstudy.study.time_budget import parse_time_budget
 from codecstudy.types import Setting
@@ -70,7 +82,10 @@ class StudyConfig(Part):
     )
     dataset: DatasetConfig = Field(description="Source images.")
     preprocessing: Preprocessing | None = Field(None, description="Of older study files.")
-    encoders: tuple[EncoderConfig, ...] = Field(description="Codecs and their sweeps.")
+    encoders: tuple[SerializeAsAny[EncoderConfig], ...] = Field(description="Codecs and their sweeps.")
+    metrics: tuple[str, ...] | None = Field(
+        None, description=f"Metrics to measure; without it {', '.join(metrics.BUILT_IN)}."
+    )
     analysis: dict[str, Any] | None = Field(
         None, description="Of older study files: which parameters the plots show (x_axis, group_by)."
     )
@@ -142,10 +157,38 @@ class StudyConfig(Part):
         preprocessing = info.data.get("preprocessing")
         return read_encoders(value, preprocessing.resize if preprocessing else None)
 
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _read_metrics(cls, value: object) -> object:
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple):
+            raise fail(f"must be a list of metrics, not {kind(value)}")
+        if not value:
+            raise fail(
+                "the list is empty, so that nothing would be measured. Name a metric, or leave the key out"
+            )
+        problems = [
+            Problem((i,), problem) for i, name in enumerate(value) if (problem := _wrong_metric(name))
+        ]
+        if not problems:
+            repeated = [i for i, name in enumerate(value) if name in value[:i]]
+            problems = [
+                Problem((i,), f"{show(value[i])} is given twice; remove one of them") for i in repeated
+            ]
+        if problems:
+            raise ProblemsError(problems)
+        return tuple(value)
+
     @field_validator("analysis", "comparison", mode="before")
     @classmethod
     def _read_free_part(cls, value: object) -> object:
         return _plain(value)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics that are measured."""
+        return metrics.BUILT_IN if self.metrics is None else self.metrics
 
     def settings(self) -> tuple[Setting, ...]:
         """All settings, no two alike.
@@ -166,6 +209,18 @@ class StudyConfig(Part):
             for key in [key for key, value in part.items() if value is None]:
                 del part[key]
         return document
+
+
+def _wrong_metric(name: object) -> str | None:
+    if not isinstance(name, str):
+        return f"must be the name of a metric, not {kind(name)}"
+    if name in metrics.BUILT_IN:  # known without loading their kernels
+        return None
+    try:
+        metrics.get(name)
+    except MetricError as error:
+        return str(error)
+    return None
 
 
 def _plain(value: object, *place: str | int) -> Any:

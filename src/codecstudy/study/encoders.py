@@ -1,29 +1,36 @@
-"""The encoders of a study: one codec each, and the settings that its sweep spells out."""
+"""The encoders of a study, and the settings that their sweeps spell out."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, create_model, field_validator
 
 from codecstudy import codecs
-from codecstudy.codecs.base import Codec
+from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.study.problems import Part, Problem, ProblemsError, fail, kind, show, translate
 from codecstudy.study.sweeps import Lengths, QualityRange, read_extra_args, read_lengths, read_parameter
-from codecstudy.types import Scalar, Setting
+from codecstudy.types import SHORT_NAMES, Scalar, Setting
 
 MAX_SETTINGS = 100_000
 """More settings than this are a slip of the pen, and would be held in memory for every image."""
 
 
 class EncoderConfig(Part):
-    """One codec and its sweep: every combination of the values of its keys is a setting."""
+    """One encoder and its sweep: every combination of the values of its keys is a setting.
 
+    :func:`config_of` adds the parameters of an encoder that have no field here.
+    """
+
+    encoder: str | None = Field(
+        None, description="Which encoder of the format; without it, the format's default one."
+    )
     format: str = Field(description="Image format.")
     quality: int | QualityRange | tuple[int, ...] | None = Field(
         None, description="Encoder's own quality scale: a value, a list, or a range {start, stop, step}."
@@ -48,20 +55,26 @@ class EncoderConfig(Part):
         None, description="Further encoder options by name; a list of such objects sweeps over them."
     )
 
+    @field_validator("encoder")
+    @classmethod
+    def _read_encoder(cls, value: str | None) -> str | None:
+        if value is not None:
+            _known(value)
+        return value
+
     @field_validator("format")
     @classmethod
-    def _read_format(cls, value: str) -> str:
-        try:
-            codecs.get(value)
-        except CodecError as error:
-            raise fail(str(error)) from None
+    def _read_format(cls, value: str, info: ValidationInfo) -> str:
+        chosen = info.data.get("encoder")
+        made = _known(chosen or value).facts.format
+        if made != value:
+            raise fail(f"the encoder {chosen or value} makes {made}, not {show(value)}")
         return value
 
     @field_validator("quality", "chroma_subsampling", "speed", "effort", "method", mode="before")
     @classmethod
     def _read_parameter(cls, value: object, info: ValidationInfo) -> Any:
-        assert info.field_name is not None
-        return read_parameter(info.field_name, value, _codec(info))
+        return _read(value, info)
 
     @field_validator("resolution", "crop", mode="before")
     @classmethod
@@ -77,38 +90,74 @@ class EncoderConfig(Part):
     @field_validator("extra_args", mode="before")
     @classmethod
     def _read_extra_args(cls, value: object, info: ValidationInfo) -> Any:
-        return read_extra_args(value, _codec(info))
+        return read_extra_args(value, _encoder(info))
 
     def settings(self, resize: Lengths = None) -> Iterator[Setting]:
         """Every combination of values, qualities innermost; ``resize`` where there is no resolution."""
         resolution = resize if self.resolution is None else self.resolution
-        for crop, longest, extra, chroma, speed, effort, method, quality in itertools.product(
-            *(_values(v) for v in (self.crop, resolution, self.extra_args)),
-            *(_values(v) for v in (self.chroma_subsampling, self.speed, self.effort, self.method)),
-            _values(self.quality),
+        # Further parameters, then those of all encoders, with the quality last.
+        names = [*(name for name in type(self).model_fields if name not in _FIELDS), *_SHARED[1:], "quality"]
+        sizes = (self.crop, resolution, self.extra_args)
+        for crop, longest, extra, *values in itertools.product(
+            *(_values(v) for v in (*sizes, *(getattr(self, name) for name in names)))
         ):
-            yield Setting(
-                format=self.format,
-                quality=quality,
-                chroma_subsampling=chroma,
-                speed=speed,
-                effort=effort,
-                method=method,
+            yield Setting.of(
+                self.format,
+                encoder=self.encoder,
                 resolution=longest,
                 crop=crop,
-                extra_args=tuple(sorted((extra or {}).items())),
+                extra_args=extra or {},
+                **dict(zip(names, values, strict=True)),
             )
 
     def count(self, resize: Lengths = None) -> int:
         """How many settings there are, without making them."""
         resolution = resize if self.resolution is None else self.resolution
-        sweeps = (getattr(self, name) for name in EncoderConfig.model_fields if name != "resolution")
+        sweeps = (getattr(self, name) for name in type(self).model_fields if name != "resolution")
         return math.prod(len(_values(sweep)) for sweep in (*sweeps, resolution))
 
 
-def _codec(info: ValidationInfo) -> Codec | None:
-    """The codec of the encoder in validation, or None where its format is missing or wrong."""
-    return codecs.get(info.data["format"]) if "format" in info.data else None
+_FIELDS = frozenset(EncoderConfig.model_fields)
+_SHARED = tuple(SHORT_NAMES)
+
+
+def config_of(item: object) -> type[EncoderConfig]:
+    """The model for one encoder of a study: with a field for each of its parameters."""
+    if not isinstance(item, Mapping):
+        return EncoderConfig
+    chosen = item.get("encoder") or item.get("format")
+    try:
+        encoder = codecs.get(chosen) if isinstance(chosen, str) else None
+    except CodecError:
+        encoder = None
+    further = () if encoder is None else [p.name for p in encoder.facts.parameters if p.name not in _FIELDS]
+    return _with_fields(tuple(further)) if further else EncoderConfig
+
+
+@functools.cache
+def _with_fields(names: tuple[str, ...]) -> type[EncoderConfig]:
+    fields: dict[str, Any] = dict.fromkeys(names, (Any, None))
+    validators: dict[str, Any] = {"read_further": field_validator(*names, mode="before")(_read)}
+    return create_model("EncoderConfig", __base__=EncoderConfig, __validators__=validators, **fields)
+
+
+def _read(value: object, info: ValidationInfo) -> Any:
+    assert info.field_name is not None
+    return read_parameter(info.field_name, value, _encoder(info))
+
+
+def _known(name: str) -> Encoder:
+    try:
+        return codecs.get(name)
+    except CodecError as error:
+        raise fail(str(error)) from None
+
+
+def _encoder(info: ValidationInfo) -> Encoder | None:
+    """The encoder in validation, or None where its format is missing or wrong."""
+    if "format" not in info.data:
+        return None
+    return codecs.get(info.data.get("encoder") or info.data["format"])
 
 
 def _values(sweep: Any) -> tuple[Any, ...]:
@@ -132,9 +181,9 @@ def read_encoders(value: object, resize: Lengths) -> tuple[EncoderConfig, ...]:
     valid: dict[int, EncoderConfig] = {}
     for i, item in enumerate(value):
         try:
-            encoder = EncoderConfig.model_validate(item)
+            encoder = config_of(item).model_validate(item)
         except ValidationError as error:
-            problems += (Problem((i, *p.place), p.message) for p in translate(error, EncoderConfig))
+            problems += (Problem((i, *p.place), p.message) for p in translate(error, config_of(item)))
             continue
         if resize is not None and encoder.crop is not None:
             problems.append(Problem((i, "crop"), "cannot stand beside preprocessing.resize; remove one"))
@@ -166,7 +215,7 @@ def _wrong_settings(encoders: dict[int, EncoderConfig], resize: Lengths) -> Iter
     """What the codecs themselves refuse, and what would be measured twice."""
     first_at: dict[str, tuple[int, Setting]] = {}
     for i, encoder in encoders.items():
-        codec = codecs.get(encoder.format)
+        codec = codecs.get(encoder.encoder or encoder.format)
         settings = list(encoder.settings(resize))
         refused = list(dict.fromkeys(said for s in settings if (said := codec.check(s)) is not None))
         yield from (Problem((i,), said) for said in refused)
@@ -182,11 +231,11 @@ def _wrong_settings(encoders: dict[int, EncoderConfig], resize: Lengths) -> Iter
             yield Problem((i,), f"measures again what encoders[{j}] has: {same}{others}. Remove one of them")
 
 
-def _as_encoded(setting: Setting, codec: Codec) -> str:
+def _as_encoded(setting: Setting, encoder: Encoder) -> str:
     """Identity of what the encoder is asked to do: with the defaults of everything that was not given."""
     given = json.loads(setting.canonical())
-    extras = {p.name: p.default for p in codec.extra_parameters if p.default is not None}
-    defaults = {p.name: p.default for p in codec.parameters if p.default is not None}
+    extras = {p.name: p.default for p in encoder.facts.extra_parameters if p.default is not None}
+    defaults = {p.name: p.default for p in encoder.facts.parameters if p.default is not None}
     return json.dumps(
         {**defaults, **given, "extra_args": {**extras, **given.get("extra_args", {})}}, sort_keys=True
     )

@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from codecstudy import codecs
-from codecstudy.codecs.base import Codec, Parameter
+from codecstudy import codecs, metrics
+from codecstudy.codecs.base import Encoder
 from codecstudy.study.config import ID_PATTERN, DatasetConfig, Preprocessing, StudyConfig
 from codecstudy.study.encoders import EncoderConfig
 from codecstudy.study.sweeps import ORIGINAL
-from codecstudy.types import Setting
+from codecstudy.types import Parameter, Setting
 
 Schema = dict[str, Any]
 
@@ -27,7 +27,7 @@ _SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 
 def json_schema() -> Schema:
     """JSON Schema (draft 2020-12) of a study, with the parameters and ranges of every codec that is known."""
-    formats = [codecs.get(name) for name in codecs.names()]
+    encoders = [codecs.get(name) for name in codecs.names()]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "codecstudy study",
@@ -62,6 +62,17 @@ def json_schema() -> Schema:
                     "anyOf": [_object(Preprocessing, {"resize": _sweep(_LENGTH)}), {"type": "null"}]
                 },
                 "encoders": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/encoder"}},
+                "metrics": {
+                    "anyOf": [
+                        {
+                            "type": "array",
+                            "minItems": 1,
+                            "uniqueItems": True,
+                            "items": {"enum": list(metrics.names())},
+                        },
+                        {"type": "null"},
+                    ]
+                },
                 "analysis": {"type": ["object", "null"]},
                 "comparison": {"type": ["object", "null"]},
                 "analysis_fragment_size": _POSITIVE,
@@ -78,20 +89,34 @@ def json_schema() -> Schema:
                 "properties": {
                     "format": {
                         "description": EncoderConfig.model_fields["format"].description,
-                        "enum": [codec.format for codec in formats],
-                    }
+                        "enum": list(dict.fromkeys(encoder.facts.format for encoder in encoders)),
+                    },
+                    "encoder": {
+                        "description": EncoderConfig.model_fields["encoder"].description,
+                        "enum": [*(encoder.facts.id for encoder in encoders), None],
+                    },
                 },
                 "allOf": [
-                    {
-                        "if": {"properties": {"format": {"const": codec.format}}, "required": ["format"]},
-                        "then": {"$ref": f"#/$defs/encoder-{codec.format}"},
-                    }
-                    for codec in formats
+                    {"if": _chosen(encoder), "then": {"$ref": f"#/$defs/encoder-{encoder.facts.id}"}}
+                    for encoder in encoders
                 ],
             },
-            **{f"encoder-{codec.format}": _encoder(codec) for codec in formats},
+            **{f"encoder-{encoder.facts.id}": _encoder(encoder) for encoder in encoders},
         },
     }
+
+
+def _chosen(encoder: Encoder) -> Schema:
+    """Schema of what names this encoder: its id or, if it is the format's default one, the format alone."""
+    name = encoder.facts.id
+    by_id = {"properties": {"encoder": {"const": name}}, "required": ["encoder"]}
+    if name != encoder.facts.format:
+        return by_id
+    by_format = {
+        "properties": {"format": {"const": name}, "encoder": {"type": "null"}},
+        "required": ["format"],
+    }
+    return {"anyOf": [by_id, by_format]}
 
 
 def _object(model: type[BaseModel], properties: Schema) -> Schema:
@@ -106,32 +131,45 @@ def _object(model: type[BaseModel], properties: Schema) -> Schema:
     return {**schema, "required": required} if required else schema
 
 
-def _encoder(codec: Codec) -> Schema:
-    """Schema of an encoder of one format: nothing but the parameters that its codec has."""
-    properties: Schema = {"format": {"const": codec.format}}
-    for parameter in codec.parameters:
+def _encoder(encoder: Encoder) -> Schema:
+    """Schema of an encoder of one format: nothing but the parameters that it has."""
+    own = encoder.facts
+    properties: Schema = {
+        "format": {"const": own.format},
+        "encoder": {
+            "description": EncoderConfig.model_fields["encoder"].description,
+            "enum": [own.id, *([None] if own.id == own.format else [])],
+        },
+    }
+    rates = [rate.name for rate in encoder.facts.rates if not rate.extra]
+    for parameter in encoder.facts.parameters:
         sweep = _sweep({**_value(parameter)}, {"type": "null"})
-        if parameter.name == "quality":
+        if parameter.integer and parameter.name in rates:
             sweep["anyOf"].append(_range(parameter))
         properties[parameter.name] = {"description": _describe(parameter), **sweep}
     for key in ("resolution", "crop"):
         properties[key] = {"description": EncoderConfig.model_fields[key].description, **_sweep(_LENGTH)}
     extra: Schema = {
         "type": "object",
-        "properties": {p.name: {"description": _describe(p), **_value(p)} for p in codec.extra_parameters},
-        "additionalProperties": _SCALAR if codec.open_extra else False,
+        "properties": {
+            p.name: {"description": _describe(p), **_value(p)} for p in encoder.facts.extra_parameters
+        },
+        "additionalProperties": _SCALAR if encoder.facts.open_extra else False,
     }
     properties["extra_args"] = {
         "description": EncoderConfig.model_fields["extra_args"].description,
         **_sweep(extra, {"type": "null"}),
     }
     schema: Schema = {
-        "title": codec.title,
+        "title": encoder.facts.title,
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
     }
-    if codec.parameter("quality") is not None and codec.check(Setting(codec.format)) is not None:
+    if (
+        encoder.facts.parameter("quality") is not None
+        and encoder.check(Setting.of(encoder.facts.format, encoder=encoder.facts.id)) is not None
+    ):
         # Something has to set the rate: quality, or an extra argument that stands in for it.
         schema["anyOf"] = [{"required": ["quality"]}, {"required": ["extra_args"]}]
     return schema

@@ -1,6 +1,6 @@
 """The values that one key of an encoder sweeps over: a value, a list of values, or a range of qualities.
 
-Every function here takes what a study file holds, checks it against what the codec declares, and returns it
+Every function here takes what a study file holds, checks it against what the encoder declares, and returns it
 in one frozen form. Wrong values raise :class:`codecstudy.study.problems.ProblemsError`, all of them at once.
 """
 
@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from codecstudy.codecs.base import Codec, Parameter
+from codecstudy.codecs.base import Encoder
 from codecstudy.errors import did_you_mean
 from codecstudy.study.problems import (
     Part,
@@ -23,6 +23,7 @@ from codecstudy.study.problems import (
     show,
     unknown_key,
 )
+from codecstudy.types import Parameter
 
 ORIGINAL = "original"
 """What a study writes for the original size (TOML has no null)."""
@@ -43,18 +44,18 @@ class QualityRange(Part):
         return tuple(range(self.start, self.stop + 1, self.step))
 
 
-def read_parameter(key: str, value: object, codec: Codec | None) -> Any:
+def read_parameter(key: str, value: object, encoder: Encoder | None) -> Any:
     """Value or tuple of values of a codec's parameter ``key``; a QualityRange where a quality is one.
 
-    Without a codec (its format is not known) nothing is checked: there is nothing to check it against.
+    Without a encoder (its format is not known) nothing is checked: there is nothing to check it against.
     """
-    if codec is None or value is None:
+    if encoder is None or value is None:
         return None
-    parameter = codec.parameter(key)
+    parameter = encoder.facts.parameter(key)
     if parameter is None:
-        raise fail(f"{codec.title} has no {key} (given: {show(value)}). {takes(codec)}")
+        raise fail(f"{encoder.facts.title} has no {key} (given: {show(value)}). {takes(encoder)}")
     if isinstance(value, Mapping):
-        if key == "quality":
+        if parameter.integer and any(rate.name == key and not rate.extra for rate in encoder.facts.rates):
             return _read_range(value, parameter)
         raise fail(f"must be a value or a list of values, not {kind(value)}. Allowed: {parameter.allowed()}")
     if not isinstance(value, list | tuple):
@@ -92,12 +93,12 @@ def read_lengths(value: object) -> Any:
     return _swept(lengths if not problems else value, problems, "Allowed: pixels of the longest edge")
 
 
-def read_extra_args(value: object, codec: Codec | None) -> Any:
+def read_extra_args(value: object, encoder: Encoder | None) -> Any:
     """Entries of ``extra_args``, or a tuple of such objects where the study sweeps over them."""
-    if codec is None or value is None:
+    if encoder is None or value is None:
         return None
     if isinstance(value, Mapping):
-        if problems := _wrong_extras(value, codec):
+        if problems := _wrong_extras(value, encoder):
             raise ProblemsError(problems)
         return dict(value)
     if not isinstance(value, list | tuple):
@@ -105,19 +106,19 @@ def read_extra_args(value: object, codec: Codec | None) -> Any:
     problems = []
     for i, variant in enumerate(value):
         if isinstance(variant, Mapping):
-            problems += (Problem((i, *p.place), p.message) for p in _wrong_extras(variant, codec))
+            problems += (Problem((i, *p.place), p.message) for p in _wrong_extras(variant, encoder))
         else:
             problems.append(Problem((i,), f"must be an object, not {kind(variant)}"))
     variants = [dict(variant) for variant in value] if not problems else value
     return _swept(variants, problems, "Give one object or more")
 
 
-def takes(codec: Codec) -> str:
+def takes(encoder: Encoder) -> str:
     """What a codec's encoders may hold, for messages."""
-    keys = [f"{p.name} ({p.allowed()})" for p in codec.parameters]
-    text = f"{codec.title} takes {', '.join([*keys, 'resolution', 'crop'])}"
-    extras = [f"{p.name} ({p.allowed()})" for p in codec.extra_parameters]
-    if codec.open_extra:
+    keys = [f"{p.name} ({p.allowed()})" for p in encoder.facts.parameters]
+    text = f"{encoder.facts.title} takes {', '.join([*keys, 'resolution', 'crop'])}"
+    extras = [f"{p.name} ({p.allowed()})" for p in encoder.facts.extra_parameters]
+    if encoder.facts.open_extra:
         extras.append("and further options of its encoder")
     return f"{text}; in extra_args {', '.join(extras)}" if extras else text
 
@@ -165,30 +166,30 @@ def _wrong(value: object, parameter: Parameter) -> str | None:
     return f"{show(value)} is out of range. {allowed}"
 
 
-def _wrong_extras(entries: Mapping[Any, object], codec: Codec) -> list[Problem]:
+def _wrong_extras(entries: Mapping[Any, object], encoder: Encoder) -> list[Problem]:
     problems = []
     for name, value in entries.items():
-        declared = codec.extra_parameter(name)
+        declared = encoder.facts.extra_parameter(name)
         if declared is not None:
             message = _wrong(value, declared)
-        elif codec.open_extra and isinstance(name, str) and name and is_text(name):
+        elif encoder.facts.open_extra and isinstance(name, str) and name and is_text(name):
             message = (
                 None if _is_scalar(value) else f"must be text, a number, true or false, not {kind(value)}"
             )
         else:
-            message = _unknown_extra(name, value, codec)
+            message = _unknown_extra(name, value, encoder)
         if message:
             problems.append(Problem((str(name),), message))
     return problems
 
 
-def _unknown_extra(name: object, value: object, codec: Codec) -> str:
-    known = [parameter.name for parameter in codec.extra_parameters]
-    if codec.parameter(str(name)) is not None:
+def _unknown_extra(name: object, value: object, encoder: Encoder) -> str:
+    known = [parameter.name for parameter in encoder.facts.extra_parameters]
+    if encoder.facts.parameter(str(name)) is not None:
         hint = "; write it beside extra_args, not in it."
     else:
         hint = did_you_mean(str(name), known)
-    return f"{codec.title} has no extra argument {show(name)} (given: {show(value)}){hint} {takes(codec)}"
+    return f"{encoder.facts.title} has no extra argument {show(name)} (given: {show(value)}){hint} {takes(encoder)}"
 
 
 def _is_scalar(value: object) -> bool:

@@ -18,6 +18,7 @@ from codecstudy.metrics.butteraugli.streaming import PLANES, scales_for, stream
 from codecstudy.metrics.butteraugli.strips import Plane, Window, aligned_zeros, strip_columns, to_raster
 from codecstudy.metrics.butteraugli.windows import Windows, half_windows, windows_for
 from codecstudy.metrics.vector import LANES
+from codecstudy.types import MetricColumn, MetricFacts, QualityWords
 
 _NOTHING: Plane = np.empty((0, 0), np.float32)
 
@@ -126,11 +127,47 @@ def prepare(reference: Pixels) -> Prepared:
     return Prepared(check_image(reference, "reference"))
 
 
-METRIC = Metric(
+FACTS = MetricFacts(
     name="butteraugli",
-    columns=("butteraugli", "butteraugli_3norm"),
+    title="Butteraugli",
     version="1",
-    higher_is_better=False,
-    prepare=prepare,
-    compile=stream.compile,
+    columns=(
+        MetricColumn(
+            name="butteraugli",
+            title="Butteraugli",
+            description="Butteraugli distance, max norm; lower is better",
+            higher_is_better=False,
+            targets=(3.0, 2.0, 1.5, 1.0, 0.5),
+            usual_target=1.5,
+            identical=0.0,
+            minimum=0.0,
+            quality_words=QualityWords(
+                steps=(
+                    (0.5, "visually lossless", "no difference is visible"),
+                    (1.0, "excellent", "differences are at the threshold of visibility"),
+                    (1.5, "very good", "differences are visible only when looking for them"),
+                    (2.0, "good", "small differences are visible"),
+                    (3.0, "fair", "differences are visible"),
+                ),
+                worse=("poor", "differences are obvious"),
+                source="the words are ours; cjxl --help calls 1.0 visually lossless and recommends 0.5 to 3.0",
+            ),
+        ),
+        MetricColumn(
+            name="butteraugli_3norm",
+            title="Butteraugli 3-norm",
+            description="Butteraugli distance, 3-norm; lower is better",
+            higher_is_better=False,
+            targets=(1.5, 1.0, 0.75, 0.5, 0.25),
+            usual_target=0.75,
+            identical=0.0,
+            minimum=0.0,
+            codec_compare_name="p3-norm",
+        ),
+    ),
+    citation="Alakuijala et al.: Guetzli: Perceptually guided JPEG encoder, 2017; libjxl, lib/jxl/butteraugli",
+    explanation="a distance: 0 is the original, below 1 differences are hardly visible. Its maximum describes "
+    "the worst spot, its 3-norm the whole image.",
 )
+
+METRIC = Metric(FACTS, prepare, stream.compile)

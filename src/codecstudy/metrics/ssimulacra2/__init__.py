@@ -1,4 +1,4 @@
-"""SSIMULACRA 2: structural similarity unveiling local and compression-related artifacts (Sneyers 2022).
+"""SSIMULACRA2: structural similarity unveiling local and compression-related artifacts (Sneyers 2022).
 
 Agrees with libjxl's tool ``ssimulacra2`` at commit aea3a06e. Both images are taken to XYB at up to six
 scales (:mod:`.xyb`), blurred (:mod:`.blur`) and compared in an SSIM map and an edge-difference map
@@ -16,13 +16,14 @@ from codecstudy.errors import ImageError
 from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
 from codecstudy.metrics.ssimulacra2 import maps, pooling, scale, tiles
 from codecstudy.metrics.vector import LANES
+from codecstudy.types import MetricColumn, MetricFacts, QualityWords
 
 MINIMUM_SIDE = 8
 """Pixels; libjxl's tool refuses smaller images, too."""
 
 
 class Prepared:
-    """SSIMULACRA 2 against one reference image: about 45 bytes per pixel.
+    """SSIMULACRA2 against one reference image: about 45 bytes per pixel.
 
     Not safe for two threads at once: the workspaces are reused between calls.
     """
@@ -36,7 +37,7 @@ class Prepared:
         height, width, _ = self._shape = pixels.shape
         if min(height, width) < MINIMUM_SIDE:
             raise ImageError(
-                f"reference is {width} x {height} pixels; SSIMULACRA 2 needs at least {MINIMUM_SIDE} a side, "
+                f"reference is {width} x {height} pixels; SSIMULACRA2 needs at least {MINIMUM_SIDE} a side, "
                 f"as libjxl's ssimulacra2 does"
             )
         self._sizes = _sizes(height, width)
@@ -120,11 +121,48 @@ def prepare(reference: Pixels) -> Prepared:
     return Prepared(reference)
 
 
-METRIC = Metric(
+FACTS = MetricFacts(
     name="ssimulacra2",
-    columns=("ssimulacra2",),
+    title="SSIMULACRA2",
     version="1",
-    higher_is_better=True,
-    prepare=prepare,
-    compile=scale.pass_over_scale.compile,
+    columns=(
+        MetricColumn(
+            name="ssimulacra2",
+            title="SSIMULACRA2",
+            description="SSIMULACRA2 score; higher is better",
+            higher_is_better=True,
+            targets=(50.0, 60.0, 70.0, 80.0, 85.0, 90.0),
+            usual_target=80.0,
+            identical=100.0,
+            digits=1,
+            maximum=100.0,
+            quality_words=QualityWords(
+                steps=(
+                    (90.0, "visually lossless", "indistinguishable from the original even in a flicker test"),
+                    (85.0, "excellent", "indistinguishable from the original when switching between the two"),
+                    (80.0, "very good", "indistinguishable from the original side by side"),
+                    (
+                        70.0,
+                        "good",
+                        "differences are hardly visible side by side, and not noticed without the original",
+                    ),
+                    (
+                        60.0,
+                        "decent",
+                        "differences are visible side by side, but rarely noticed without the original",
+                    ),
+                    (50.0, "fair", "artifacts are visible and slightly annoying"),
+                    (30.0, "poor", "artifacts are obvious and annoying"),
+                ),
+                worse=("very poor", "artifacts are extreme"),
+                source="cloudinary/ssimulacra2, README.md, which gives 30, 50, 70, 80, 85 and 90; 60 lies between",
+            ),
+        ),
+    ),
+    citation="Sneyers: SSIMULACRA2, Structural similarity unveiling local and compression-related artifacts, 2022 "
+    "(github.com/cloudinary/ssimulacra2)",
+    explanation="predicts how people judge an image next to its original: 100 is the original; at 90 it is "
+    "indistinguishable from the original even in a flicker test, at 80 side by side; 70 is good, 50 fair, 30 poor.",
 )
+
+METRIC = Metric(FACTS, prepare, scale.pass_over_scale.compile)

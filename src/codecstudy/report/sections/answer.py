@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codecstudy.analysis.commands import commands
+from codecstudy.analysis.bootstrap import FEW_IMAGES
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
 from codecstudy.types import Setting
-
-FEW_IMAGES = 6
-"""With fewer images, the lead says that more should be measured."""
-
-
-_FEW_TO_NOTE = 10
-"""With fewer images, a note says how few they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +103,9 @@ def build(context: Context) -> Values:
     return Values(answers=tuple(found), notes=_notes(context))
 
 
-def tools(setting: Setting) -> tuple[Tool, ...]:
+def tools(context: Context, setting: Setting) -> tuple[Tool, ...]:
     """How to get ``setting`` from other tools."""
-    return tuple(Tool(c.tool, c.text, c.note) for c in commands(setting))
+    return tuple(Tool(c.tool, c.text, c.note) for c in context.encoders.commands(setting))
 
 
 def _answer(context: Context, answer: Recommendations, scope: int) -> Answer:
@@ -147,16 +140,16 @@ def _widest(items: list[Recommendation]) -> float:
 def _row(
     context: Context, item: Recommendation, base: Setting | None, best: bool, widest: float
 ) -> AnswerRow:
-    facts = context.formats[item.format]
+    facts, style = context.encoders.facts(item.encoder), context.styles[item.encoder].name
     reached = f"{item.reached.images_reached} of {item.reached.images}"
     if item.setting is None:
         return AnswerRow(
-            style=facts.style, title=facts.title, number_name="", number="", details="", baseline=False,
+            style=style, title=facts.title, number_name="", number="", details="", baseline=False,
             best=False, change="", interval=None, bar=None, size="", encode="", decode="", reached=reached,
-            browsers=facts.browsers, everywhere=facts.everywhere, sentence="", note=None, tools=(),
+            browsers=facts.browsers, everywhere=facts.all_browsers, sentence="", note=None, tools=(),
             reason=item.reason,
         )  # fmt: skip
-    name, value = text.swept(item.setting)
+    name, value = text.swept(item.setting, context.encoders)
     ratio = item.size_ratio
     is_base = item.setting == base
     bar = None
@@ -167,11 +160,11 @@ def _row(
         )
     encode, decode = item.encode_seconds_per_mp, item.decode_seconds_per_mp
     return AnswerRow(
-        style=facts.style,
+        style=style,
         title=facts.title,
         number_name=name,
         number=value,
-        details=text.details(item.setting),
+        details=text.details(item.setting, context.encoders),
         baseline=is_base,
         best=best,
         change="" if ratio is None else "the baseline" if is_base else text.change(ratio.value),
@@ -182,20 +175,20 @@ def _row(
         decode="not measured" if decode is None else text.seconds(decode.value),
         reached=reached,
         browsers=facts.browsers,
-        everywhere=facts.everywhere,
+        everywhere=facts.all_browsers,
         sentence=_sentence(context, item, is_base),
         note=None
         if item.measured
         else f"{name.capitalize()} {value} lies between two measured settings, "
         "so its numbers are interpolated, image by image.",
-        tools=tools(item.setting),
+        tools=tools(context, item.setting),
     )
 
 
 def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
     """What the setting means for the size of a file, in one sentence."""
     assert item.setting is not None
-    title, base, ratio = context.formats[item.format].title, context.baseline_title(), item.size_ratio
+    title, base, ratio = context.encoders.facts(item.encoder).title, context.baseline_title(), item.size_ratio
     if is_base:
         return f"The baseline: the other formats are compared with {base} at its own best setting."
     if ratio is None:
@@ -266,7 +259,7 @@ def _fallback(
                 if not row.baseline
                 else ""
             )
-            what = text.full_name(item.setting, row.title)
+            what = text.full_name(item.setting, context.encoders)
             return (
                 f"Not all browsers show {best.title}. The best of the formats that all current browsers show: "
                 f"{what}{saving}."
@@ -280,7 +273,7 @@ def _notes(context: Context) -> tuple[str, ...]:
     found = []
     if images == 1:
         found.append("One image was measured: it says nothing about others, so there are no intervals.")
-    elif images < _FEW_TO_NOTE:
+    elif images < FEW_IMAGES:
         found.append(
             f"Only {images} images were measured. The intervals account for that; more images would narrow them."
         )
@@ -289,7 +282,7 @@ def _notes(context: Context) -> tuple[str, ...]:
     failed = context.points.counts.failed
     if failed:
         found.append(f"{text.count(failed, 'measurement')} failed; the end of this page says why.")
-    if len(context.formats) == 1:
+    if len(context.styles) == 1:
         found.append("One format was measured: there is nothing to compare it with but its own settings.")
     lacking = [
         context.scopes[k].label for k, scope in enumerate(context.scopes) if context.bases[scope] is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codecstudy.analysis.bdrate import BDRate, bd_matrix
-from codecstudy.analysis.scales import SCALES
 from codecstudy.analysis.variants import Variant
 from codecstudy.report import text
 from codecstudy.report.context import Context
@@ -33,7 +32,7 @@ def build(context: Context) -> Values:
             chosen = _chosen([row[0].variant for row in matrix], picks)
             columns = tuple(_column(context, matrix[k][0].variant) for k in chosen)
             rows = [
-                variant_row(context, matrix[a][0].variant, [_cell(matrix[a][b]) for b in chosen])
+                variant_row(context, matrix[a][0].variant, [_cell(context, matrix[a][b]) for b in chosen])
                 for a in chosen
             ]
             note = ""
@@ -45,7 +44,7 @@ def build(context: Context) -> Values:
 
 
 def _column(context: Context, variant: Variant) -> Cell:
-    return Cell(context.facts_of(variant).title, sub=text.details(variant.setting))
+    return Cell(context.facts_of(variant).title, sub=text.details(variant.setting, context.encoders))
 
 
 def _chosen(variants: list[Variant], picks: frozenset[str]) -> list[int]:
@@ -53,7 +52,7 @@ def _chosen(variants: list[Variant], picks: frozenset[str]) -> list[int]:
     return sorted(order[:MATRIX_VARIANTS])
 
 
-def _cell(entry: BDRate) -> Cell:
+def _cell(context: Context, entry: BDRate) -> Cell:
     if entry.percent is None:
         return empty_cell(entry.reason)
     if entry.variant == entry.baseline:
@@ -61,7 +60,7 @@ def _cell(entry: BDRate) -> Cell:
     ratio = entry.percent.map(lambda p: 1 + p / 100)
     title = f"{text.change(ratio.value)} over {text.count(entry.images, 'image')}"
     if entry.overlap is not None:
-        scale = SCALES[entry.metric]
+        scale = context.columns[entry.metric]
         low, high = (text.score(end, scale) for end in entry.overlap)
         title += f", between {scale.title} {low} and {high}"
     if entry.refused:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from codecstudy.report import text
 from codecstudy.report.chart_data import again, significant
 from codecstudy.report.context import Context
-from codecstudy.report.options import Inspector, Pixels
+from codecstudy.report.options import Inspector
 from codecstudy.report.pictures import (
     WHOLE_FILE_LIMIT,
     Picture,
@@ -26,10 +26,11 @@ from codecstudy.report.regions import worst_region
 from codecstudy.report.sections import SectionValues
 from codecstudy.report.selection import candidates, distance, in_order
 from codecstudy.results import QualityRecord
-from codecstudy.types import Box
+from codecstudy.types import Box, Pixels
 
-_LOWER = 20.0
-"""How far below the target the second SSIMULACRA2 score of the first images is: differences are visible there."""
+_LOWER = 2
+"""The first images are shown at a second, lower score, too: lower by as much as the metric's usual target and the
+target this many steps below it differ (20 for SSIMULACRA2). Differences are visible there."""
 _FEATURED = 3
 _MEGAPIXELS = 150.0
 """No further image is added after distance maps of this many megapixels: about 15 s of one core."""
@@ -104,7 +105,12 @@ def _gallery(
             "--save-artifacts, which repeats every measurement whose file is missing.",
             _with_artifacts(context),
         )
-    wanted = candidates(context, saved, root)
+    encoders = dict.fromkeys(r.encoder for r in saved)
+    unknown = [name for name in encoders if inspector is not None and not inspector.decodes(name)]
+    wanted = candidates(context, (r for r in saved if r.encoder not in unknown), root)
+    titles = [context.encoders.facts(name).title for name in unknown]
+    if titles and not wanted:
+        return None, Note(f"{_not_installed(titles)} here, so there are no images to show.")
     if inspector is None or not wanted:
         return None, Note(
             "The encoded files of this study, or their originals, are no longer where the results say. Run it "
@@ -119,16 +125,30 @@ def _gallery(
         if len(entries) >= context.options.gallery_images or full:
             break
         targets = [context.target]
-        lower = context.target - _LOWER
-        if len(entries) < _FEATURED and context.metric == "ssimulacra2":
-            targets.append(lower)
+        if len(entries) < _FEATURED:
+            targets += _lower_target(context)
         try:
             entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
         except Exception as error:
             # Decoders raise anything on a damaged file: the report names it and goes on.
             broken.append(f"{name}: {str(error) or type(error).__name__}")
     found = {"pictures": album.uris, "entries": entries} if entries else None
-    return found, _note(len(entries), len(wanted), broken)
+    return found, _note(len(entries), len(wanted), broken, titles)
+
+
+def _lower_target(context: Context) -> list[float]:
+    """The second score to look at; none for a metric with too few targets."""
+    scale = context.scale
+    usual = scale.targets.index(scale.usual_target) if scale.usual_target in scale.targets else 0
+    if usual < _LOWER:
+        return []
+    return [context.target - (scale.usual_target - scale.targets[usual - _LOWER])]
+
+
+def _shown_columns(context: Context) -> list[str]:
+    """The columns that a caption has room for: the first one of each metric."""
+    first = {metric.columns[0].name for metric in context.results.metrics}
+    return [name for name in context.metrics if name in first]
 
 
 def _mapped(entry: dict[str, Any]) -> float:
@@ -137,10 +157,17 @@ def _mapped(entry: dict[str, Any]) -> float:
     return float(width * height * 1e-6 * sum(len(look["shots"]) for look in entry["looks"]))
 
 
-def _note(shown: int, wanted: int, broken: list[str]) -> Note | None:
+def _not_installed(titles: list[str]) -> str:
+    return f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} not installed"
+
+
+def _note(shown: int, wanted: int, broken: list[str], unknown: list[str]) -> Note | None:
     parts = []
     if shown < wanted:
         parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
+    if unknown:
+        whose = "its" if len(unknown) == 1 else "their"
+        parts.append(f"{_not_installed(unknown)} here, so {whose} files are not shown.")
     if broken:
         parts.append(f"Could not be opened: {'; '.join(broken)}.")
     return Note(" ".join(parts)) if parts else None
@@ -194,7 +221,7 @@ def _entry(
 
 def _shot(root: Path, inspector: Inspector, record: QualityRecord, original: Pixels) -> _Shot:
     data = (root / str(record.encoded_path)).read_bytes()
-    pixels = inspector.decode(record.format, data)
+    pixels = inspector.decode(record.encoder, data)
     return _Shot(record, data, pixels, inspector.distance_map(original, pixels))
 
 
@@ -202,25 +229,25 @@ def _picture(
     context: Context, album: _Album, shot: _Shot, region: Box, source: Path, row: list[_Shot]
 ) -> dict[str, Any]:
     record = shot.record
-    facts = context.formats[record.format]
+    facts = context.encoders.facts(record.encoder)
     height, width = shot.pixels.shape[:2]
     top = max(float(region.of(s.distances).max()) for s in row)
-    if facts.mime is not None and len(shot.data) <= WHOLE_FILE_LIMIT:
+    if facts.all_browsers and facts.mime is not None and len(shot.data) <= WHOLE_FILE_LIMIT:
         picture = as_is(shot.data, facts.mime, (width, height), region)
         shown = f"the {facts.title} file itself"
     else:
         picture = lossless_crop(shot.pixels, region)
         shown = f"this part of the decoded {facts.title} file, as lossless WebP"
-    name, value = text.swept(record.setting)
+    name, value = text.swept(record.setting, context.encoders)
     return {
-        "format": record.format,
-        "style": facts.style,
+        "encoder": record.encoder,
+        "style": context.styles[record.encoder].name,
         "title": facts.title,
         "setting": f"{name} {value}".strip(),
-        "details": text.details(record.setting),
+        "details": text.details(record.setting, context.encoders),
         "bytes": record.file_size,
         "scores": {
-            m: significant(getattr(record, m), 4) for m in context.metrics if getattr(record, m) is not None
+            m: significant(record.score(m), 4) for m in _shown_columns(context) if record.score(m) is not None
         },
         "picture": album.add(record.encoded_path, picture),
         "heat": album.add(

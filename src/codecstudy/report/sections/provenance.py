@@ -48,6 +48,8 @@ class Values(SectionValues):
     versions: tuple[Fact, ...]
     failures: Failures
     irregular: tuple[str, ...]
+    explanations: tuple[Fact, ...]
+    """What each metric is."""
 
 
 def build(context: Context) -> Values:
@@ -58,6 +60,7 @@ def build(context: Context) -> Values:
         versions=_versions(context),
         failures=_failures(context),
         irregular=_irregular(context),
+        explanations=_explanations(context),
     )
 
 
@@ -115,6 +118,12 @@ def _statistics(context: Context) -> str:
 def _versions(context: Context) -> tuple[Fact, ...]:
     """Encoders, metrics, and ourselves."""
     return tuple(Fact(name, version) for name, version in sorted(context.results.tool_versions.items()))
+
+
+def _explanations(context: Context) -> tuple[Fact, ...]:
+    """What each metric is that was measured."""
+    held = [m for m in context.results.metrics if any(c.name in context.columns for c in m.columns)]
+    return tuple(Fact(metric.title, metric.explanation) for metric in held)
 
 
 def _failures(context: Context) -> Failures:

@@ -36,7 +36,11 @@ def build(context: Context) -> Values:
         columns = tuple(Cell(f"{first[k].baseline_level:g}", sub=_score_of(first[k], context)) for k in kept)
         rows = [variant_row(context, v, [_cell(by_variant[v.key][k]) for k in kept]) for v in variants]
         base = first[0].baseline
-        name = "" if base is None else f"{context.facts_of(base).title} {text.details(base.setting)}".strip()
+        name = (
+            ""
+            if base is None
+            else f"{context.facts_of(base).title} {text.details(base.setting, context.encoders)}".strip()
+        )
         tables.append(TableData(index, context.metric, index == 0, columns, tuple(rows), name))
     return Values(tables=tuple(tables))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codecstudy.analysis.matched import SizeRatio, size_ratios
-from codecstudy.analysis.scales import SCALES
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
@@ -23,7 +22,7 @@ def build(context: Context) -> Values:
     """One table for each metric and scope."""
     tables: list[TableData] = []
     for metric in context.metrics:
-        scale = SCALES[metric]
+        scale = context.columns[metric]
         matched = context.matched(metric)
         entries = size_ratios(matched, context.draw, context.options.baseline)
         by_variant = {(e.variant.key, e.target): e for e in entries}

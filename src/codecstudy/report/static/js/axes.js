@@ -19,7 +19,7 @@ const QUANTITIES = {
  * @param {Variant} variant
  */
 const hiddenLike = (variant) => inScope().some((e) =>
-  state.hidden.has(e.v) && e.variant.format === variant.format && e.variant.details === variant.details);
+  state.hidden.has(e.v) && e.variant.encoder === variant.encoder && e.variant.details === variant.details);
 
 /**
  * The mean of each visible variant at each level, with its place on the study's axes.

@@ -45,7 +45,7 @@ class Gallery {
       type: "button", onclick: () => this.choose(k), title: entry.name, "aria-label": entry.name,
     }, h("img", { src: pictures[entry.thumbnail.src], alt: "", width: entry.thumbnail.size[0], height: entry.thumbnail.size[1] }))));
     // The original against the format with the smallest files.
-    const best = this.shots.findIndex((shot) => shot.format === data.best);
+    const best = this.shots.findIndex((shot) => shot.encoder === data.best);
     this.right = best < 0 ? 1 : best + 1;
     this.choose(0);
   }
@@ -210,7 +210,7 @@ function caption(shot) {
   return [
     h("strong", {}, `${shot.title} ${shot.setting}`),
     h("span", { class: "size" }, bytes(shot.bytes)),
-    h("span", { class: "scores" }, Object.entries(shot.scores).filter(([m]) => m !== "butteraugli_3norm" && m !== "ssim")
+    h("span", { class: "scores" }, Object.entries(shot.scores)
       .map(([m, value]) => h("span", {}, `${data.metrics[m].title.replace(" (dB)", "")} ${score(value, m)}`))),
     h("span", { class: "quiet" }, [shot.details, shot.shown].filter(Boolean).join("; ")),
     shot.measure ? h("details", {}, h("summary", {}, "Score it again"), codeLine(shot.measure)) : "",

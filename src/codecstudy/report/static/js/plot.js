@@ -1,11 +1,25 @@
 // A plot of lines, bands and points in SVG, drawn anew at every size so that its text keeps its own.
+/**
+ * Corners of a regular shape about (0, 0), the first one at the top.
+ * @param {number} count
+ * @param {(corner: number) => number} radius
+ */
+const corners = (count, radius) => `M${Array.from({ length: count }, (_, k) => {
+  const angle = (2 * Math.PI * k) / count;
+  return `${(radius(k) * Math.sin(angle)).toFixed(2)} ${(-radius(k) * Math.cos(angle)).toFixed(2)}`;
+}).join("L")}z`;
+
+// The shapes of types.MARKERS, all of about the same area.
 /** @type {Record<string, (r: number) => string>} */
 const MARKERS = {
-  jpeg: (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`,
-  webp: (r) => `M${-r * 0.9} ${-r * 0.9}h${r * 1.8}v${r * 1.8}h${-r * 1.8}z`,
-  avif: (r) => `M0 ${-r * 1.2}L${r * 1.15} ${r * 0.85}H${-r * 1.15}z`,
-  jxl: (r) => `M0 ${-r * 1.3}L${r * 1.3} 0L0 ${r * 1.3}L${-r * 1.3} 0z`,
-  other: (r) => `M0 ${r * 1.2}L${r * 1.15} ${-r * 0.85}H${-r * 1.15}z`,
+  circle: (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`,
+  square: (r) => `M${-r * 0.9} ${-r * 0.9}h${r * 1.8}v${r * 1.8}h${-r * 1.8}z`,
+  triangle: (r) => `M0 ${-r * 1.2}L${r * 1.15} ${r * 0.85}H${-r * 1.15}z`,
+  diamond: (r) => `M0 ${-r * 1.3}L${r * 1.3} 0L0 ${r * 1.3}L${-r * 1.3} 0z`,
+  "triangle-down": (r) => `M0 ${r * 1.2}L${r * 1.15} ${-r * 0.85}H${-r * 1.15}z`,
+  pentagon: (r) => corners(5, () => r * 1.15),
+  hexagon: (r) => corners(6, () => r * 1.1),
+  star: (r) => corners(10, (k) => (k % 2 ? r * 0.7 : r * 1.4)),
 };
 const DASHES = ["", "7 4", "2 4", "10 3 2 3", "1 3", "12 5"];
 
@@ -13,7 +27,7 @@ const DASHES = ["", "7 4", "2 4", "10 3 2 3", "1 3", "12 5"];
  * @param {string} style
  * @param {number} r
  */
-const marker = (style, r) => (MARKERS[style] ?? MARKERS.other)(r);
+const marker = (style, r) => MARKERS[data.markers[style]](r);
 
 /** @param {number} index */
 const dashes = (index) => DASHES[index % DASHES.length] || null;

@@ -24,7 +24,7 @@ interface Variant {
   details: string;
   /** Name of its colour and marker. */
   style: string;
-  format: string;
+  encoder: string;
   /** Index of its dash pattern. */
   dash: number;
   /** Index among the scopes. */
@@ -102,7 +102,7 @@ interface Picture {
 }
 
 interface Shot {
-  format: string;
+  encoder: string;
   style: string;
   title: string;
   setting: string;
@@ -137,7 +137,10 @@ interface ChartData {
   scopes: string[];
   images: string[];
   baseline: string;
+  /** Id of an encoder. */
   best: string | null;
+  /** Shape of each style. */
+  markers: Record<string, string>;
   variants: Variant[];
   mean: Record<string, (MeanCurve | null)[]>;
   ratio: Record<string, Ratios>;

@@ -33,6 +33,7 @@ from codecstudy.metrics.vector import (
     to_float,
     total,
 )
+from codecstudy.types import MetricColumn, MetricFacts
 
 RADIUS = 5
 WINDOW = 2 * RADIUS + 1
@@ -210,11 +211,28 @@ def _compile() -> None:
     _mean_ssim.compile()
 
 
-METRIC = Metric(
+FACTS = MetricFacts(
     name="ssim",
-    columns=("ssim",),
+    title="SSIM",
     version="1",
-    higher_is_better=True,
-    prepare=prepare,
-    compile=_compile,
+    columns=(
+        MetricColumn(
+            name="ssim",
+            title="SSIM",
+            description="Structural similarity of luma, 1 for identical images; higher is better",
+            higher_is_better=True,
+            targets=(0.9, 0.95, 0.98, 0.99),
+            usual_target=0.98,
+            identical=1.0,
+            digits=4,
+            minimum=-1.0,
+            maximum=1.0,
+        ),
+    ),
+    citation="Wang, Bovik, Sheikh, Simoncelli: Image quality assessment: from error visibility to structural "
+    "similarity. IEEE TIP 13(4), 2004",
+    explanation="an older measure of error in brightness, at most 1; it agrees less with what people see, and is "
+    "given for comparison with other work.",
 )
+
+METRIC = Metric(FACTS, prepare, _compile)

@@ -16,6 +16,7 @@ from numba import types
 from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
 from codecstudy.metrics.kernels import kernel
 from codecstudy.metrics.vector import LANES, load_bytes, total
+from codecstudy.types import MetricColumn, MetricFacts
 
 PEAK = 255
 _SAMPLES = types.Array(types.uint8, 1, "C", readonly=True)
@@ -68,11 +69,28 @@ def prepare(reference: Pixels) -> Prepared:
     return Prepared(reference)
 
 
-METRIC = Metric(
+FACTS = MetricFacts(
     name="psnr",
-    columns=("psnr",),
+    title="PSNR",
     version="1",
-    higher_is_better=True,
-    prepare=prepare,
-    compile=sum_of_squared_differences.compile,
+    columns=(
+        MetricColumn(
+            name="psnr",
+            title="PSNR (dB)",
+            description="Peak signal-to-noise ratio in dB; higher is better",
+            higher_is_better=True,
+            targets=(30.0, 35.0, 40.0, 45.0),
+            usual_target=40.0,
+            identical=math.inf,
+            digits=1,
+            minimum=0.0,
+            unit="dB",
+        ),
+    ),
+    citation="Huynh-Thu, Ghanbari: Scope of validity of PSNR in image/video quality assessment. "
+    "Electronics Letters 44(13), 2008",
+    explanation="an older measure of error, in decibels; it agrees less with what people see, and is given for "
+    "comparison with other work.",
 )
+
+METRIC = Metric(FACTS, prepare, sum_of_squared_differences.compile)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import pathlib
 import shlex
 from pathlib import Path
@@ -12,9 +14,17 @@ import pytest
 from PIL import Image
 
 from codecstudy import codecs
-from codecstudy.analysis.commands import ToolCommand, commands
-from codecstudy.types import Setting
+from codecstudy.analysis.encoders import Encoders
+from codecstudy.codecs.commands import command_templates
+from codecstudy.types import CommandTemplate, Setting, ToolCommand
 from conftest import picture
+
+
+def commands(setting: Setting) -> tuple[ToolCommand, ...]:
+    """As somebody gets them who has nothing but the results file."""
+    templates = codecs.commands_of([setting])
+    kept = [CommandTemplate.from_dict(json.loads(json.dumps(t.to_dict()))) for t in templates]
+    return Encoders(codecs.facts_of([setting], {}), kept).commands(setting)
 
 
 def of(setting: Setting) -> dict[str, ToolCommand]:
@@ -23,7 +33,7 @@ def of(setting: Setting) -> dict[str, ToolCommand]:
 
 def setting(format: str, quality: int | None = 70, **rest: Any) -> Setting:
     extra = tuple(sorted(rest.pop("extra", {}).items()))
-    return Setting(format, quality=quality, extra_args=extra, **rest)
+    return Setting.of(format, quality=quality, extra_args=extra, **rest)
 
 
 RUNNABLE = [
@@ -61,7 +71,7 @@ def test_python_code_gives_the_bytes_of_the_study(
     )
     written = next(tmp_path.glob("output.*"))
     codec = codecs.get(chosen.format)
-    assert written.suffix == codec.extension
+    assert written.suffix == codec.facts.extension
     assert written.read_bytes() == codec.encode(pixels, chosen)
 
 
@@ -173,8 +183,45 @@ def test_option_values_cannot_leave_their_word() -> None:
     assert "film-grain-table=a b; rm -rf $HOME" in shlex.split(text)
 
 
-def test_a_format_of_ones_own_has_no_commands() -> None:
-    assert commands(setting("mine")) == ()
+SWEPT = [
+    [setting("jpeg", q, chroma_subsampling=c) for q in (0, 4, 100) for c in ("444", "422")],
+    # Speed and quality are the same number at some levels.
+    [setting("avif", q, speed=s) for q in (0, 10) for s in (4, 10)],
+    [setting("avif", None, extra={"cq-level": q, "tune": "ssim"}) for q in (0, 63)],
+    [setting("jxl", q, effort=e) for q in (0, 100) for e in (1, 10)],
+    [setting("jxl", None, extra={"distance": d}) for d in (0, 0.53, 25)],
+    [setting("webp", q, resolution=r, method=4) for q in (0, 6) for r in (None, 100)],
+    [setting("webp", None, extra={"lossless": True})],
+]
+
+
+@pytest.mark.parametrize("settings", SWEPT, ids=lambda settings: settings[0].label())
+def test_results_hold_the_commands_of_all_levels_between_the_measured_ones(settings: list[Setting]) -> None:
+    encoder = codecs.get(settings[0].encoder)
+    kept = Encoders([encoder.facts], command_templates(encoder, settings))
+    for variant, _ in map(kept.split, settings):
+        measured = [level for s in settings if (level := kept.split(s)[1]) is not None]
+        for level in variant.axis.grid(measured) if measured else (0,):
+            chosen = dataclasses.replace(variant.at(level), resolution=None)
+            assert kept.commands(chosen) == encoder.commands(chosen)
+
+
+def test_one_template_stands_for_all_levels() -> None:
+    settings = [setting("avif", q, speed=6) for q in (1, 100)]
+    avifenc, pillow, sharp = codecs.commands_of(settings)
+    assert avifenc.text == "avifenc -c aom -q {level} -s 6 -y 420 input.png output.avif"
+    assert (
+        pillow.text == 'image.save("output.avif", quality={level}, subsampling="4:2:0", speed=6, codec="aom")'
+    )
+    assert not avifenc.exceptions
+    assert not pillow.exceptions
+    assert not sharp.exceptions
+    sharp = codecs.commands_of([setting("avif", q, speed=6) for q in (0, 100)])[2]
+    assert dict(sharp.exceptions) == {"0": (None, "sharp's lowest quality is 1")}
+
+
+def test_results_without_commands_have_none() -> None:
+    assert Encoders(()).commands(setting("mine")) == ()
 
 
 def test_pillow_has_no_jpeg_xl() -> None:

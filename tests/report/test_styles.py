@@ -1,4 +1,4 @@
-"""The formats' colours: readable on both papers, and apart for every kind of eye."""
+"""The encoders' colours: readable on both papers, and apart for every kind of eye."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import itertools
 import numpy as np
 import pytest
 
-from codecstudy.report.formats import COLOURS, facts
+from codecstudy import codecs
+from codecstudy.report.styles import FREE_COLOURS, styles
+from codecstudy.types import MARKERS, EncoderFacts
 
 PAPERS = {"light": "#fdfdfb", "dark": "#131518"}
 COMMON = ("jpeg", "webp", "avif", "jxl")
+COLOURS = {
+    **{name: codecs.get(name).facts.colour for name in COMMON},
+    **{f"free{k}": pair for k, pair in enumerate(FREE_COLOURS)},
+}
+THEMES = ["light", "dark"]
 
 # G. Machado, M. Oliveira, L. Fernandes, "A Physiologically-based Model for Simulation of Color Vision Deficiency",
 # IEEE TVCG 15:6, 2009: severity 1, on linear sRGB.
@@ -49,7 +56,7 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("style", COLOURS)
 def test_names_in_these_colours_can_be_read(theme: str, style: str) -> None:
-    a, b = sorted((luminance(getattr(COLOURS[style], theme)), luminance(PAPERS[theme])))
+    a, b = sorted((luminance(COLOURS[style][THEMES.index(theme)]), luminance(PAPERS[theme])))
     # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never the only sign.
     assert (b + 0.05) / (a + 0.05) >= 3.5
 
@@ -57,13 +64,31 @@ def test_names_in_these_colours_can_be_read(theme: str, style: str) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("eyes", EYES)
 def test_the_four_formats_are_told_apart(theme: str, eyes: str) -> None:
-    seen = {style: oklab(np.array(EYES[eyes]) @ linear(getattr(COLOURS[style], theme))) for style in COMMON}
+    seen = {
+        style: oklab(np.array(EYES[eyes]) @ linear(COLOURS[style][THEMES.index(theme)])) for style in COMMON
+    }
     for one, other in itertools.combinations(COMMON, 2):
         assert np.linalg.norm(seen[one] - seen[other]) > 0.09, (one, other)
 
 
-def test_encoders_of_your_own_get_colours_in_turn() -> None:
-    found = facts(["mine", "jpeg", "yours", "mine"])
-    assert found["jpeg"].title == "JPEG"
-    assert [found[name].style for name in ("mine", "yours")] == ["other1", "other2"]
-    assert all(one.style in COLOURS for one in facts([f"f{k}" for k in range(9)]).values())
+def own(name: str, **facts: object) -> EncoderFacts:
+    return EncoderFacts(name, name, name, "", **facts)
+
+
+def test_an_encoder_has_the_colour_and_the_marker_that_it_names() -> None:
+    style = styles([own("mine", colour=("#123456", "#abcdef"), marker="star")])["mine"]
+    assert (style.name, style.light, style.dark, style.marker) == ("mine", "#123456", "#abcdef", "star")
+
+
+def test_encoders_without_a_colour_get_free_ones_in_turn() -> None:
+    jpeg = codecs.get("jpeg").facts
+    found = styles([own("mine"), jpeg, own("yours")])
+    assert [(found[name].light, found[name].dark) for name in ("mine", "yours")] == list(FREE_COLOURS[:2])
+    assert found["jpeg"].marker == "circle"
+    many = styles([own(f"f{k}") for k in range(9)]).values()
+    assert {style.marker for style in many} == set(MARKERS[4:])
+
+
+def test_nothing_out_of_a_file_gets_into_the_style_sheet_but_colours_and_names() -> None:
+    found = styles([own("a}body{", colour=("red;}", "#ffffff"), marker="</style>")])["a}body{"]
+    assert (found.name, found.light, found.marker) == ("other-0", FREE_COLOURS[0][0], "triangle-down")
