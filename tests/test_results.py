@@ -90,6 +90,23 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path], "the temporary file is gone"
 
 
+@pytest.mark.parametrize("reason", [None, *StopReason])
+def test_the_stop_reason_comes_back(tmp_path: Path, reason: StopReason | None) -> None:
+    results = dataclasses.replace(make_results([make_record()]), stop_reason=reason)
+    results.save(tmp_path / "quality.json")
+    assert QualityResults.load(tmp_path).stop_reason is reason
+
+
+def test_a_file_written_before_stop_reasons_were_recorded_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "quality.json"
+    results = make_results([make_record()])
+    results.save(path)
+    document = json.loads(path.read_text())
+    del document["stop_reason"]
+    path.write_text(json.dumps(document))
+    assert QualityResults.load(path) == results
+
+
 def test_the_file_is_strict_json_with_the_documented_keys(tmp_path: Path) -> None:
     path = tmp_path / "quality.json"
     make_results([make_record(psnr=math.inf)]).save(path)
@@ -123,6 +140,10 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
         ('{"measurements": []}', "version None"),
         ('{"measurements": [], "schema_version": 99}', "version 99"),
         ('{"measurements": [{}], "schema_version": 1}', "damaged"),
+        (
+            '{"measurements": [], "dataset": {}, "run": {}, "stop_reason": "x", "schema_version": 1}',
+            "damaged",
+        ),
     ],
 )
 def test_what_is_no_results_file_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:

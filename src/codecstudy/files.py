@@ -19,6 +19,10 @@ _OTHER_KINDS = (
 )
 
 
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""Only POSIX systems have O_NONBLOCK, only Windows has O_BINARY."""
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading without ever waiting: only a regular file, or a link to one.
 
@@ -27,7 +31,7 @@ def open_regular(path: Path) -> BufferedReader:
     """
     # Looked at before it is opened, which has effects on some devices, and again after, in case it was replaced.
     _check_regular(path, path.stat())
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    handle = os.open(path, _READ_FLAGS)
     try:
         _check_regular(path, os.fstat(handle))
     except OSError:

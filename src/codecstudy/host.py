@@ -73,7 +73,10 @@ def memory_left() -> int | None:
 
     None where it has no such limit, or where the system does not say how much is in use.
     """
-    import resource  # not on Windows
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
 
     limit, _ = resource.getrlimit(resource.RLIMIT_DATA)
     used = _read_field(Path("/proc/self/status"), "VmData:")  # in KiB

@@ -243,7 +243,7 @@ class QualityResults:
     complete: bool = True
     incomplete_reason: str | None = None
     stop_reason: StopReason | None = None
-    """Why the run ended; None in files written before this was recorded, unless they are complete."""
+    """Why the run ended; None in files written before this was recorded."""
     schema_version: int = SCHEMA_VERSION
     encoders: tuple[EncoderFacts, ...] = ()
     """Facts of the encoders of these records, in their usual order; older files hold none."""
@@ -352,9 +352,7 @@ class QualityResults:
 
 def _stop_reason(document: dict[str, Any]) -> StopReason | None:
     reason = document.pop("stop_reason", None)
-    if reason is None:
-        return StopReason.COMPLETED if document.get("complete", True) else None
-    return StopReason(reason)
+    return None if reason is None else StopReason(reason)
 
 
 def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:

@@ -61,6 +61,17 @@ def test_run_ends_with_a_table_and_says_where_the_results_are(
     assert "\x1b" not in done.stdout + done.stderr, "no control characters where there is no terminal"
 
 
+def test_a_run_without_worker_processes(study_file: Path, photos: Path, root: Path) -> None:
+    run = ("run", study_file, "--images", photos, "--root", root, "--workers", 0, "--json")
+    done = codecstudy(*run)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["measured"], summary["stop_reason"]) == (12, "completed")
+    refused = codecstudy(*run, "--task-timeout", 5)
+    assert refused.returncode == 2
+    assert "task_timeout cannot be enforced" in refused.stderr
+
+
 def test_json_summary_and_second_run(study_file: Path, photos: Path, root: Path) -> None:
     arguments = ("run", study_file, "--images", photos, "--root", root, "--json", "--quiet")
     first, second = codecstudy(*arguments), codecstudy(*arguments)
@@ -263,22 +274,21 @@ def test_ctrl_c_saves_whole_images_and_exits_130(tmp_path: Path, root: Path) -> 
             folder,
             "--root",
             root,
+            "--save-artifacts",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    log = root / "data" / "store.sqlite-wal"
-    deadline = time.monotonic() + 120
-    # The store's log grows with the first committed measurements.
-    while time.monotonic() < deadline and not (log.exists() and log.stat().st_size > 60_000):
-        time.sleep(0.05)
+    while run.poll() is None and not list((root / "data").glob("encoded/**/*.avif")):
+        time.sleep(0.01)
     run.send_signal(signal.SIGINT)
     out, err = run.communicate(timeout=120)
     assert run.returncode == 130, out + err
     assert "interrupted" in err
     results = json.loads((root / "data" / "metrics" / "mine" / "quality.json").read_text())
     assert not results["complete"]
+    assert results["stop_reason"] == "interrupted"
     assert "interrupted" in results["incomplete_reason"]
     assert 0 < len(results["measurements"]) < 120
     assert len(results["measurements"]) % 3 == 0

@@ -117,7 +117,7 @@ def test_a_factory_that_fails_is_the_death_of_a_worker_that_was_never_ready(idle
 
 
 def test_a_deadline_is_enforced_where_the_executor_says_so(executor: Executor) -> None:
-    if not executor.enforces_deadlines:
+    if not executor.ends_tasks:
         event = one(executor, ("sleep", 0.05), deadline=0.001)
         assert isinstance(event, Done), "the task runs to its end"
         return

@@ -36,6 +36,16 @@ def test_a_deadline_ends_the_worker(executor: LocalExecutor, action: str, signal
     assert value(executor, "again") == "again"
 
 
+def test_a_worker_can_be_terminated_where_its_parent_ignores_that() -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with local() as executor:
+            assert value(executor, "warm") == "warm"
+            assert death(executor, ("hang",), 0.2).signal_name == "SIGTERM"
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize("own_session", [False, True])
 def test_a_deadline_ends_the_whole_process_tree(
     executor: LocalExecutor, tmp_path: Path, own_session: bool

@@ -69,6 +69,22 @@ def test_tasks_given_to_a_worker_that_is_dead_already_are_told(executor: LocalEx
         executor.submit(0, 4, None, PATIENCE)
 
 
+def test_a_death_is_not_reported_with_what_the_worker_did_before(executor: LocalExecutor) -> None:
+    # Whoever answers the end of a task with the next one must not find that the worker is gone.
+    pid = value(executor, ("pid",))
+    executor.submit(0, "done", ("bytes", 10_000), PATIENCE)
+    executor.submit(0, "deadly", ("kill", signal.SIGKILL), PATIENCE)
+    wait_until(lambda: not lives(pid))
+    (done,) = executor.poll(PATIENCE)
+    assert isinstance(done, Done)
+    with pytest.raises(RuntimeError, match="has not died"):
+        executor.replace(0)
+    executor.submit(0, "next", 1, PATIENCE)
+    (died,) = executor.poll(PATIENCE)
+    assert isinstance(died, Died)
+    assert (died.running, died.queued) == ("deadly", ("next",))
+
+
 def test_a_run_goes_on_over_many_deaths() -> None:
     todo = deque([("kill", signal.SIGKILL) if task % 5 == 2 else task for task in range(40)])
     done, lost = [], 0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from codecstudy.execution.local import LocalExecutor
+from codecstudy.execution import InlineExecutor
 from codecstudy.metrics import kernels
 from codecstudy.pipeline import events
-from codecstudy.pipeline.runner import MEASURER, PipelineRunner
+from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.results import QualityResults, StopReason
 from codecstudy.store import Store
 from support.pipeline_runs import fake, many_photos, saved, study, workers
@@ -106,14 +106,12 @@ def test_an_interrupt_of_the_compilation_starts_no_worker(
     (photos / "inner" / "d.png").write_bytes((photos / "a.png").read_bytes() + b"more")
     monkeypatch.setattr(kernels, "is_compiled", lambda names: False)
     monkeypatch.setattr(kernels, "compile_all", lambda names, on_progress: signal.raise_signal(signal.SIGINT))
-    real_start = LocalExecutor.start
 
-    def start(executor: LocalExecutor, handler: str, config: object) -> None:
-        assert handler != MEASURER, "workers are started"
-        real_start(executor, handler, config)
+    class NeverStarted(InlineExecutor):
+        def start(self, handler: str, config: object) -> None:
+            pytest.fail("workers are started")
 
-    monkeypatch.setattr(LocalExecutor, "start", start)
-    results = PipelineRunner(root).run(config, images=photos, num_workers=1)
+    results = PipelineRunner(root, executor=NeverStarted()).run(config, images=photos)
     assert (results.complete, results.run.images_measured) == (False, 3)
     assert str(results.incomplete_reason).startswith("interrupted")
     assert saved(root) == results

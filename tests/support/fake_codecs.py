@@ -86,6 +86,13 @@ def _eat_memory() -> bytes:
         hoard.append(np.ones(1 << 23))
 
 
+def _interrupt_twice_and_hang() -> None:
+    """As a user does whose run hangs; only for runs in the test's own process."""
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(3600)
+
+
 def _unpicklable() -> None:
     class LocalError(Exception):
         def __init__(self) -> None:
@@ -137,6 +144,7 @@ EXIT = make("fakeexit", lambda: os._exit(7))
 HANG = make("fakehang", _hang)
 DEAF = make("fakedeaf", _hang_deaf)
 CHILD = make("fakechild", _hang_with_child)
+INTERRUPTED = make("fakeinterrupted", _interrupt_twice_and_hang)
 MEMORY = make("fakememory", _eat_memory)
 GARBAGE = make("fakegarbage", lambda: "text in place of bytes")
 EMPTY = make("fakeempty", lambda: b"")

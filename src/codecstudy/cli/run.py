@@ -96,7 +96,8 @@ def run(
     task_timeout: Annotated[
         float | None,
         typer.Option(
-            "--task-timeout", help="Seconds one task may take; default: 20 x its estimate, at least 60."
+            "--task-timeout",
+            help="Seconds one task may take; default: 20 x its estimate, at least 60. Not with --workers 0.",
         ),
     ] = None,
     max_memory: Annotated[

@@ -132,6 +132,7 @@ def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
         "results": path,
         "study_id": results.study_id,
         "complete": results.complete,
+        "stop_reason": results.stop_reason,
         "incomplete_reason": results.incomplete_reason,
         "images": results.run.images_measured,
         "measured": statuses["measured"],

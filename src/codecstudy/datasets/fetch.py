@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -101,6 +100,8 @@ def _by_hand(entry: DatasetEntry, target: Path) -> str:
 @contextlib.contextmanager
 def _work_folder(target: Path) -> Iterator[Path]:
     """The hidden folder beside the target, locked for this process; at the end at most a partial archive stays."""
+    import fcntl  # on POSIX systems only, which running a study does not need
+
     work = target.parent / f".fetch-{target.name}"
     try:
         work.mkdir(parents=True, exist_ok=True)

@@ -56,6 +56,7 @@ class Died:
     did not check."""
     signal_name: str | None
     exit_code: int | None
+    """None if a signal ended the process, and for workers that are not processes."""
     detail: str
     """What the executor saw, if anything, and the end of standard error since the task's start; or the traceback
     of a handler that could not be made."""
@@ -68,6 +69,8 @@ class Died:
             return "ran over its deadline and was ended"
         if self.signal_name is not None:
             how = f"the worker process was killed by {self.signal_name}"
+        elif self.exit_code is None:
+            how = "the worker could not start"
         else:
             how = f"the worker process ended with exit code {self.exit_code}"
         return f"{how} (out of memory)" if self.reason == "memory" else how

@@ -26,8 +26,8 @@ class Executor(Protocol):
         ...
 
     @property
-    def enforces_deadlines(self) -> bool:
-        """Whether a task that runs over its deadline is ended; if not, it runs to its end."""
+    def ends_tasks(self) -> bool:
+        """Whether it can end a running task: at its deadline, and on :meth:`stop`."""
         ...
 
     def start(self, handler: str, config: object) -> None:
@@ -61,6 +61,9 @@ class Executor(Protocol):
 
     def poll(self, timeout: float) -> list[Event]:
         """What has happened, each worker's events in order; waits up to ``timeout`` seconds for the first one.
+
+        A death never comes with other events of the same worker, so that each event may be answered by a
+        :meth:`submit`.
 
         Raises:
             RuntimeError: The executor is not running.

@@ -1,7 +1,7 @@
 """The executor that runs tasks in this process, one after the other, whenever it is polled.
 
 For debugging, notebooks, and platforms without the local executor. It isolates nothing: a task that crashes takes
-this process with it, a task that hangs is not ended, and a memory limit applies to this process as a whole.
+this process with it, a task that hangs is not ended, and no memory limit is enforced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class InlineExecutor:
     """One worker, in this process; see :class:`codecstudy.execution.executor.Executor`."""
 
     capacity = 1
-    enforces_deadlines = False
+    ends_tasks = False
 
     def __init__(self) -> None:
         self._make: Callable[[], Callable[[object], object]] | None = None
@@ -83,7 +83,7 @@ class InlineExecutor:
             queued = tuple(task for task, _ in self._tasks)
             self._tasks.clear()
             detail = traceback.format_exc()
-            return Died(_WORKER, None, queued, "crash", None, 1, detail, was_ready=False)
+            return Died(_WORKER, None, queued, "crash", None, None, detail, was_ready=False)
         return Ready(_WORKER, time.monotonic() - started)
 
     def _run(self, handler: Callable[[object], object], task: Hashable, payload: object) -> Event:

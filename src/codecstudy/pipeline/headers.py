@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from codecstudy.execution.local import Caller
+from codecstudy.images.header import make_reader
+
+if TYPE_CHECKING:
+    from codecstudy.execution.local import Caller
 
 _BATCH = 100
 _BATCH_SECONDS = 30.0
@@ -22,10 +26,18 @@ Size = tuple[int, int]
 """Width and height in pixels as stored."""
 
 
-def read_sizes(paths: Sequence[Path]) -> list[Size | None]:
-    """The size of each image file, None where it is not known; see :func:`codecstudy.images.dimensions`."""
+def read_sizes(paths: Sequence[Path], *, in_this_process: bool = False) -> list[Size | None]:
+    """The size of each image file, None where it is not known; see :func:`codecstudy.images.dimensions`.
+
+    ``in_this_process``: without the protection of another one, as the tasks of the run.
+    """
     if not paths:
         return []
+    if in_this_process:
+        return make_reader(None)(paths)
+    # Imported here because it works on POSIX systems only.
+    from codecstudy.execution.local import Caller
+
     sizes: list[Size | None] = []
     with Caller("codecstudy.images.header:make_reader", memory_limit=_MEMORY) as caller:
         for start in range(0, len(paths), _BATCH):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -23,6 +25,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.count = 0
         self._deferred = False
+        self._raise_second = False
         self._before: dict[signal.Signals, Any] = {}
 
     def request(self) -> None:
@@ -33,10 +36,24 @@ class Interrupts:
         """From now on signals raise nothing: whoever runs looks at :attr:`count`."""
         self._deferred = True
 
+    @contextmanager
+    def raising_second(self) -> Iterator[None]:
+        """Within the block the second signal raises ``KeyboardInterrupt``, also if it has come already."""
+        self._raise_second = True
+        try:
+            if self.count > 1:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._raise_second = False
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self._deferred:
             raise KeyboardInterrupt
         self.request()
+        if self._raise_second and self.count > 1:
+            self._raise_second = False  # it may come while the block is being left
+            raise KeyboardInterrupt
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():

@@ -73,12 +73,24 @@ class Loop:
             self._left[s] = len(self.plan.settings) - known
             self.totals.images_done += self._left[s] == 0
         while not self.scheduler.done(self._now()) and not self._stop_at_once():
-            for event in self.executor.poll(POLL_SECONDS):
+            for event in self._poll():
                 self._handle(event)
             self._feed(*self._queues)
             self._tell_budget()
             self._commit_sometimes()
         self.store.commit()
+
+    def _poll(self) -> list[Event]:
+        if self.executor.ends_tasks:
+            return self.executor.poll(POLL_SECONDS)
+        # The running task may hang, and it runs in this process: only the second interrupt can end it.
+        try:
+            with self.interrupts.raising_second():
+                return self.executor.poll(POLL_SECONDS)
+        except KeyboardInterrupt:
+            if self.interrupts.count < 2:  # raised by the task itself
+                raise
+            return []
 
     def _now(self) -> float:
         return time.monotonic() - self.started
@@ -212,7 +224,7 @@ class Loop:
         self.emit(events.WorkerReplaced(death.worker, reason))
 
     def _cannot_start(self, reason: str, said: str) -> str:
-        text = f"Worker processes end before they are ready: {reason}. "
+        text = f"Workers end before they are ready: {reason}. "
         if self.max_memory is not None:
             text += f"Each may use {self.max_memory / 2**20:,.0f} MiB, as max_memory says; try more. "
         text += "'codecstudy doctor' tests the installation."

@@ -28,7 +28,8 @@ class RunOptions:
     fresh: bool = False
     """Measure again what the store knows."""
     task_timeout: float | None = None
-    """Seconds one task may take; None: 20 times its estimate, at least 60."""
+    """Seconds one task may take; None: 20 times its estimate, at least 60. Refused if the executor cannot
+    end a running task."""
     max_memory: int | None = None
     """Bytes that all workers may use together, and a hard limit for each of them; None: 80 % of what is available,
     and a hard limit of at least 1 GiB."""

@@ -200,8 +200,12 @@ def make_plan(
     *,
     artifact_root: Path,
     save_artifacts: bool = False,
+    in_this_process: bool = False,
 ) -> Plan:
-    """Lay out a study's work over a dataset: the sample in its order, without decoding any image."""
+    """Lay out a study's work over a dataset: the sample in its order, without decoding any image.
+
+    ``in_this_process``: read the headers of the images without a process for it.
+    """
     names = order_images(dataset.images, config.dataset.order, config.dataset.seed)[
         : config.dataset.max_images
     ]
@@ -210,7 +214,7 @@ def make_plan(
     return Plan(
         config=config,
         dataset=dataset,
-        sources=tuple(_sources(dataset.folder, names, store)),
+        sources=tuple(_sources(dataset.folder, names, store, in_this_process)),
         settings=settings,
         crops=crops,
         conditions=_conditions(settings, crops, host),
@@ -223,10 +227,11 @@ def make_plan(
     )
 
 
-def _sources(folder: Path, names: Sequence[str], store: Store) -> Iterator[Source]:
+def _sources(folder: Path, names: Sequence[str], store: Store, in_this_process: bool) -> Iterator[Source]:
     hashes = {name: _size_and_hash(folder / name, store) for name in names}
     readable = [name for name, (_, sha256) in hashes.items() if sha256 is not None]
-    sizes = dict(zip(readable, read_sizes([folder / name for name in readable]), strict=True))
+    found = read_sizes([folder / name for name in readable], in_this_process=in_this_process)
+    sizes = dict(zip(readable, found, strict=True))
     for name, (file_size, sha256) in hashes.items():
         width, height = sizes.get(name) or (0, 0)
         yield Source(name, file_size, sha256, width, height)

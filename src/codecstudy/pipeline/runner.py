@@ -108,7 +108,8 @@ class PipelineRunner:
             time_budget: Wall seconds; None: the study's own, or no limit.
             save_artifacts: Keep the encoded files under ``data/encoded/<study_id>/``.
             num_workers: Number of worker processes; None: the CPUs that this process may use, or the capacity of
-                the given executor. 0: run in this process.
+                the given executor. 0: run in this process, where a task that crashes ends the run, and one that
+                hangs is ended by the second Ctrl-C alone.
             options: Further options.
             **further: Fields of :class:`RunOptions`, given directly: ``images=folder``.
 
@@ -122,7 +123,7 @@ class PipelineRunner:
         """
         started = time.monotonic()
         options = dataclasses.replace(options or RunOptions(), **further)
-        workers = self._workers(num_workers)
+        workers = self._workers(num_workers, options.task_timeout)
         dataset = self._dataset(config, time_budget, options)
         # Encoders of others run in workers alone, which try them too and where they can do no harm.
         used = dict.fromkeys(s.encoder for s in config.settings())
@@ -131,7 +132,14 @@ class PipelineRunner:
             if store.backup is not None:
                 options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
             prepared = self._prepare(
-                config, dataset, store, time_budget, workers, options.fresh, save_artifacts
+                config,
+                dataset,
+                store,
+                time_budget,
+                workers,
+                options.fresh,
+                save_artifacts,
+                self._in_this_process(num_workers),
             )
             store.commit()
             memory = options.max_memory or host.default_memory()
@@ -197,18 +205,31 @@ class PipelineRunner:
         Takes the arguments of :meth:`run`, and raises as it does.
         """
         options = dataclasses.replace(options or RunOptions(), **further)
-        workers = self._workers(num_workers)
+        workers = self._workers(num_workers, options.task_timeout)
         dataset = self._dataset(config, time_budget, options)
         path = self.root / "data" / "store.sqlite"
         with Store(path if path.exists() else IN_MEMORY) as store:
             return self._prepare(
-                config, dataset, store, time_budget, workers, options.fresh, save_artifacts
+                config,
+                dataset,
+                store,
+                time_budget,
+                workers,
+                options.fresh,
+                save_artifacts,
+                self._in_this_process(num_workers),
             ).started()
 
-    def _workers(self, num_workers: int | None) -> int:
-        """Number of workers to plan with."""
+    def _workers(self, num_workers: int | None, task_timeout: float | None) -> int:
+        """Number of workers to plan with, after a check of what depends on the kind of executor."""
         if num_workers is not None and num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}; give 1 or more, or 0 to run in this process")
+        ends_tasks = num_workers != 0 if self._executor is None else self._executor.ends_tasks
+        if task_timeout is not None and not ends_tasks:
+            raise ValueError(
+                "task_timeout cannot be enforced, because the executor cannot end a running task; "
+                "leave it out, or use worker processes"
+            )
         if self._executor is None:
             return host.usable_cpus() if num_workers is None else max(1, num_workers)
         if num_workers not in (None, self._executor.capacity):
@@ -217,6 +238,11 @@ class PipelineRunner:
                 "leave num_workers out"
             )
         return self._executor.capacity
+
+    def _in_this_process(self, num_workers: int | None) -> bool:
+        if self._executor is None:
+            return num_workers == 0
+        return isinstance(self._executor, InlineExecutor)
 
     def _dataset(self, config: StudyConfig, time_budget: float | None, options: RunOptions) -> Dataset:
         check_positive("time_budget", time_budget)
@@ -233,6 +259,7 @@ class PipelineRunner:
         workers: int,
         fresh: bool,
         save_artifacts: bool,
+        in_this_process: bool,
     ) -> Prepared:
         plan = make_plan(
             config,
@@ -241,6 +268,7 @@ class PipelineRunner:
             host.fingerprint(),
             artifact_root=self.root / "data" / "encoded" / config.id,
             save_artifacts=save_artifacts,
+            in_this_process=in_this_process,
         )
         known = Known() if fresh else plan.known(store)
         outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)

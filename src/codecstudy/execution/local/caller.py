@@ -66,7 +66,7 @@ class Caller:
             if failed_starts >= _STARTS:
                 said = f" The last one said:\n{event.detail}" if event.detail else ""
                 raise CodecstudyError(
-                    f"Worker processes end before they are ready: {event.how()}. 'codecstudy doctor' tests the "
+                    f"Workers end before they are ready: {event.how()}. 'codecstudy doctor' tests the "
                     f"installation.{said}"
                 )
 

@@ -264,8 +264,19 @@ def _make_handler(name: str, config: bytes) -> Callable[[object], object]:
     return handler  # type: ignore[no-any-return]
 
 
+def _heed_signals() -> None:
+    """Let SIGINT and SIGTERM end this process even if its parent ignores them, as it does under nohup.
+
+    What a process ignores is ignored by its children too, and deadlines end tasks by SIGTERM.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main() -> int:
     """Serve until the parent says so; exit status."""
+    _heed_signals()
     connection = _Connection(int(sys.argv[1]))
     kind, body = next(connection.receive())
     if kind != HELLO:

@@ -48,7 +48,7 @@ class LocalExecutor:
         ValueError: ``workers`` is less than 1.
     """
 
-    enforces_deadlines = True
+    ends_tasks = True
 
     def __init__(
         self,
@@ -213,13 +213,15 @@ class LocalExecutor:
         for handle in list(self._handles.values()):
             handle.enforce(now)
             if handle.gone(now):
-                self._reap(handle)
+                # What it reported before it died counts.
+                self._events.extend(handle.read(drain=True))
+                handle.process.at_end = True
+                self._watch(handle)
+                # Its death is for the next poll(): until it is reported, tasks may be submitted.
+                if self._stopping or all(event.worker != handle.number for event in self._events):
+                    self._reap(handle)
 
     def _reap(self, handle: WorkerHandle) -> None:
-        # What it reported before it died counts.
-        self._events.extend(handle.read(drain=True))
-        handle.process.at_end = True
-        self._watch(handle)
         handle.process.kill_tree()
         if not self._stopping:  # stop() looks once for the orphans of all
             handle.process.kill_orphans()
