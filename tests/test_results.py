@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -99,7 +102,7 @@ def test_the_stop_reason_comes_back(tmp_path: Path, reason: StopReason | None) -
 
 def test_a_file_written_before_stop_reasons_were_recorded_is_read(tmp_path: Path) -> None:
     path = tmp_path / "quality.json"
-    results = make_results([make_record()])
+    results = dataclasses.replace(make_results([make_record()]), stop_reason=None)
     results.save(path)
     document = json.loads(path.read_text())
     del document["stop_reason"]
@@ -201,6 +204,24 @@ def test_further_scores_are_columns_after_all_others(tmp_path: Path) -> None:
     assert frame["absolute"].to_list() == [None, 2.5]
     assert [r.score("absolute") for r in results.measurements] == [None, 2.5]
     assert [r.score("psnr") for r in results.measurements] == [38.5, 38.5]
+
+
+def test_further_scores_keep_their_order_in_every_process(tmp_path: Path) -> None:
+    record = make_record(scores={"absolute": 2.5, "absolute_max": 31.0})
+    path = tmp_path / "quality.json"
+    dataclasses.replace(make_results([record]), metrics=(fake_metrics.ABSOLUTE.facts,)).save(path)
+    # The order of a set of text differs between processes.
+    read = f"QualityResults.load({str(path)!r})"
+    program = f"from codecstudy.results import QualityResults; print(*{read}.to_frame().columns[-2:])"
+    for seed in "0123":
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.split() == ["absolute", "absolute_max"]
 
 
 def test_facts_of_metrics_travel_with_the_results(tmp_path: Path) -> None:

@@ -327,7 +327,8 @@ class QualityResults:
             )
         try:
             metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
-            scores = {column.name for facts in metrics for column in facts.columns} | set(SCORE_COLUMNS)
+            described = [column.name for facts in metrics for column in facts.columns]
+            scores = tuple(dict.fromkeys([*SCORE_COLUMNS, *described]))
             return cls(
                 measurements=[_record(row, scores) for row in document.pop("measurements")],
                 metrics=metrics,
@@ -411,7 +412,7 @@ def _row(record: QualityRecord, parameters: Iterable[str], scores: Iterable[str]
     return row | {name: score_to_json(row[name]) for name in (*SCORE_COLUMNS, *scores)}
 
 
-def _record(row: dict[str, Any], scores: set[str]) -> QualityRecord:
+def _record(row: dict[str, Any], scores: Iterable[str]) -> QualityRecord:
     """The inverse of :func:`_row`; ``scores`` are all columns of scores that the file describes."""
     held = {name: score_from_json(row.pop(name)) for name in scores if name in row}
     further = {name: held.pop(name) for name in list(held) if name not in SCORE_COLUMNS}
