@@ -52,6 +52,8 @@ def test_registering_adds_a_metric_and_remembers_where_it_is() -> None:
         ("support.fake_metrics:BAD_COLUMN", "must be called 'relative' or begin with 'relative_'"),
         ("support.fake_metrics:NO_COLUMN", r"its columns are \[\]"),
         ("support.fake_metrics:TAKEN_COLUMN", "records have a column quality already"),
+        ("support.fake_metrics:DERIVED_COLUMN", "records have a column level already"),
+        ("support.broken_plugin:METRIC", "RuntimeError: this plugin cannot be imported"),
         ("support.fake_metrics:BUILT_IN_NAME", "must be called 'psnr'"),
         ("codecstudy.metrics.ssim:METRIC", "has the name 'ssim' already"),
     ],

@@ -66,3 +66,9 @@ TAKEN_COLUMN = dataclasses.replace(
     ),
 )
 NOT_A_METRIC = 13
+DERIVED_COLUMN = dataclasses.replace(
+    ABSOLUTE,
+    facts=dataclasses.replace(
+        ABSOLUTE.facts, name="level", columns=(column("level", "Level", (2.0, 1.0), 1.0),)
+    ),
+)

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from codecstudy.errors import MetricError
 from codecstudy.metrics.base import Metric
-from codecstudy.results import RECORD_COLUMNS, QualityResults
+from codecstudy.results import DERIVED_COLUMNS, RECORD_COLUMNS, QualityResults
 from codecstudy.types import MetricColumn, MetricFacts
 
 ENTRY_POINT_GROUP = "codecstudy.metrics"
@@ -128,6 +128,8 @@ def _load(reference: str) -> Metric:
         raise MetricError(f"cannot load metric {reference}: {error}") from error
     except AttributeError as error:
         raise MetricError(f"cannot load metric {reference}: {module_name} has no {attribute}") from error
+    except Exception as error:
+        raise MetricError(f"cannot load metric {reference}: {type(error).__name__}: {error}") from error
     if not isinstance(metric, Metric):
         raise MetricError(f"cannot load metric {reference}: it is a {type(metric).__name__}, not a Metric")
     if reference.partition(":")[0] not in {f"{__name__}.{name}" for name in BUILT_IN}:
@@ -147,5 +149,5 @@ def _check_plugin(reference: str, facts: MetricFacts) -> None:
             f"cannot load metric {reference}: its columns are {names}; each must be called {facts.name!r} or "
             f"begin with '{facts.name}_', and no two may have the same name"
         )
-    if taken := set(names) & set(RECORD_COLUMNS):
+    if taken := set(names) & {*RECORD_COLUMNS, *DERIVED_COLUMNS}:
         raise MetricError(f"cannot load metric {reference}: records have a column {', '.join(taken)} already")
