@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from codecstudy import EncoderConfig, codecs
+from codecstudy import EncoderConfig, codecs, metrics
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import StudyError
 from codecstudy.study import StudyConfig, json_schema
@@ -227,3 +227,16 @@ def test_an_encoder_can_be_made_in_python() -> None:
         EncoderConfig(format="avif", qualty=5)
     with pytest.raises(ValueError, match="did you mean avif"):
         EncoderConfig(format="avfi")
+
+
+def test_a_metric_whose_column_is_a_parameter_is_refused(
+    monkeypatch: pytest.MonkeyPatch, install: Install
+) -> None:
+    monkeypatch.setattr(metrics, "_loaded", {})
+    monkeypatch.setattr(metrics, "_registered", {})
+    metrics.register("support.fake_metrics:ABSOLUTE")
+    install("toy", Parameter("absolute_max", "", 0, 5))
+    document = {**GOOD, "encoders": [{"format": "toy", "absolute_max": 3}], "metrics": ["psnr", "absolute"]}
+    says = r"metrics\[1\]: absolute fills a column absolute_max, which is also the name of a parameter of encoder toy"
+    with pytest.raises(StudyError, match=says):
+        StudyConfig.model_validate(document)

@@ -193,6 +193,28 @@ class StudyConfig(Part):
             raise ProblemsError(problems)
         return tuple(valid.values())
 
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        encoders: tuple[EncoderConfig, ...] = info.data.get("encoders", ())
+        parameters = {
+            p.name: facts.id for e in encoders for facts in [e.made_for.facts] for p in facts.parameters
+        }
+        problems = [
+            Problem(
+                (i,),
+                f"{name} fills a column {column.name}, which is also the name of a parameter of encoder "
+                f"{parameters[column.name]}. Leave one of the two out",
+            )
+            for i, name in enumerate(value or ())
+            if name not in metrics.BUILT_IN
+            for column in metrics.get(name).facts.columns
+            if column.name in parameters
+        ]
+        if problems:
+            raise ProblemsError(problems)
+        return value
+
     @field_validator("analysis", "comparison", mode="before")
     @classmethod
     def _read_free_part(cls, value: object) -> object:
