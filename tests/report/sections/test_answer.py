@@ -49,6 +49,15 @@ def test_where_the_best_is_not_shown_everywhere_the_next_is_named() -> None:
     assert "WebP quality 80 (method 6)" in (found.fallback or "")
 
 
+def test_the_fallback_names_no_saving_where_the_baseline_misses_the_target() -> None:
+    kept = [r for r in four_formats(images=3).measurements if r.format in ("jxl", "webp")]
+    poor = [r for r in four_formats(images=3).measurements if r.format == "jpeg" and r.quality == 30]
+    results = dataclasses.replace(four_formats(images=3), measurements=[*kept, *poor])
+    found = shown(values_of(results, baseline="jpeg"))
+    assert "WebP" in (found.fallback or "")
+    assert "than" not in (found.fallback or "")
+
+
 def test_an_unreachable_target_is_said_plainly() -> None:
     found = shown(values_of(four_formats(images=2), target=99.0))
     assert found.best is None

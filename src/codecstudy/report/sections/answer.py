@@ -256,7 +256,7 @@ def _fallback(
         if item.setting is not None and row.everywhere:
             saving = (
                 f", {_compared(row.change, context.baseline_title())} of equal quality"
-                if not row.baseline
+                if row.change and not row.baseline
                 else ""
             )
             what = text.full_name(item.setting, context.encoders)
