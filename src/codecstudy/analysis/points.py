@@ -65,8 +65,6 @@ class Points:
     """``source_image`` of every source with at least one measured record, sorted."""
     content_classes: tuple[str, ...]
     """Folder of each image below the dataset, empty at the top."""
-    source_sizes: Floats
-    """Bytes of each source file, shape (images,)."""
     blocks: tuple[VariantPoints, ...]
     """By :attr:`Variant.order`."""
     counts: Counts
@@ -122,11 +120,7 @@ def collect(results: QualityResults) -> Points:
     if measured.is_empty():
         raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
     _refuse_twins(measured, columns)
-    sources = (
-        measured.group_by("source_image")
-        .agg(pl.col("content_class").first(), pl.col("source_file_size").max())
-        .sort("source_image")
-    )
+    sources = measured.group_by("source_image").agg(pl.col("content_class").first()).sort("source_image")
     images = sources["source_image"].to_list()
     row_of = {name: row for row, name in enumerate(images)}
     held = {name: results.metric_columns[name] for name in described if measured[name].count()}
@@ -137,7 +131,6 @@ def collect(results: QualityResults) -> Points:
     return Points(
         images=tuple(images),
         content_classes=tuple(sources["content_class"].to_list()),
-        source_sizes=sources["source_file_size"].cast(pl.Float64).to_numpy(),
         blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
         counts=counts,
         encoders=encoders,
