@@ -256,6 +256,22 @@ def test_schema_and_doctor(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "neither writes anything"
 
 
+def test_doctor_says_once_what_is_wrong_with_a_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path / "broken-1.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text(
+        "[codecstudy.codecs]\nbroken = no_such:E\n[codecstudy.metrics]\nbroken = no_such:M\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = codecstudy("doctor", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stderr.count("cannot load") == 2
+    assert done.stdout.count("passed") == 2, "what else is installed works"
+
+
 def test_ctrl_c_saves_whole_images_and_exits_130(tmp_path: Path, root: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
@@ -393,6 +409,9 @@ def test_answers_on_the_command_line(tmp_path: Path, photos: Path) -> None:
     assert report.returncode == 0, report.stderr
     assert "<title>" in (tmp_path / "report.html").read_text()
     assert list((tmp_path / "plots").glob("*.svg"))
+    nowhere = codecstudy("report", base, "--plots-format", "pdf", cwd=tmp_path)
+    assert nowhere.returncode == 2
+    assert "give their folder with --plots" in nowhere.stderr
     for name in ("csv", "parquet", "codec-compare"):
         exported = codecstudy("export", base, "--format", name, cwd=tmp_path)
         assert exported.returncode == 0, exported.stderr

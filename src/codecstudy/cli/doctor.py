@@ -30,14 +30,16 @@ def doctor() -> None:
         table.add_row(escape(name), escape(value))
 
     row("codecstudy", f"{__version__} on Python {sys.version.split()[0]}")
+    usable: list[str] = []
+    loaded: list[str] = []
     for name in codecs.names():
         try:
             encoder = codecs.get(name)
+            usable.append(name)
             row(encoder.facts.title, encoder.version())
         except CodecstudyError as error:
             faults.append(str(error))
             row(name, "cannot be used")
-    loaded = []
     for name in metrics.names():
         try:
             facts = metrics.get(name).facts
@@ -49,7 +51,7 @@ def doctor() -> None:
     row("CPU", f"{host.cpu_model()}, {host.usable_cpus()} usable")
     row("memory", f"{host.available_memory() / 2**30:.1f} GiB available")
     try:
-        Kernels(err).ensure(metrics.names())
+        Kernels(err).ensure(tuple(loaded))
         row("kernel cache", str(kernels.cache_folder()))
         if note := kernels.cache_note():
             row("", note)
@@ -57,8 +59,8 @@ def doctor() -> None:
         faults.append(str(error))
         row("kernel cache", "cannot be used")
     for name, check, subjects in (
-        ("self-test of codecs", selftest.check_chain, codecs.names()),
-        ("self-test of metrics", selftest.check_metrics, tuple(loaded)),
+        ("self-test of codecs", selftest.check_chain, usable),
+        ("self-test of metrics", selftest.check_metrics, loaded),
     ):
         try:
             check(subjects)

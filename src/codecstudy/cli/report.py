@@ -11,7 +11,7 @@ import typer
 from codecstudy.cli.answers import ResultsArgument, load_results, parse_rate
 from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
-from codecstudy.errors import ResultsError
+from codecstudy.errors import CodecstudyError, ResultsError
 from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
 
@@ -57,6 +57,8 @@ def report(
     """Write a self-contained HTML report: the answer, the plots, and the pictures at equal quality."""
     from codecstudy.report import Options
 
+    if plots_format and plots is None:
+        raise CodecstudyError("--plots-format says how to write plots; give their folder with --plots")
     loaded = load_results(results)
     options = Options(
         metric=metric,
