@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from codecstudy import QualityRecord
+from codecstudy import QualityRecord, codecs
 from codecstudy.cli import app
 from codecstudy.study import json_schema
 
@@ -56,15 +56,15 @@ def _code(record: tuple[str, str]) -> tuple[str, str]:
 
 
 def study_keys() -> str:
-    """The keys of a study file: its own, the dataset's, and those of an encoder of each format."""
+    """The keys of a study file: its own, the dataset's, and those of each encoder."""
     schema = json_schema()
-    own = schema["properties"]
-    parts = ["### The study", _keys(schema), "### `dataset`", _keys(own["dataset"])]
-    for name, encoder in schema["$defs"].items():
-        if name.startswith("encoder-"):
-            parts += [f'### `encoders` with `format = "{name.removeprefix("encoder-")}"`', _keys(encoder)]
-            if known := encoder["properties"]["extra_args"]["anyOf"][0].get("properties"):
-                parts += ["`extra_args` may hold:", _table(("name", "meaning"), _meanings(known))]
+    models = schema["$defs"]
+    parts = ["### The study", _keys(schema), "### `dataset`", _keys(models["DatasetConfig"])]
+    for encoder in codecs.names():
+        key = "format" if codecs.get(encoder).facts.format == encoder else "encoder"
+        parts += [f'### `encoders` with `{key} = "{encoder}"`', _keys(models[f"encoder-{encoder}"])]
+        if known := models[f"extra-{encoder}"]["properties"]:
+            parts += ["`extra_args` may hold:", _table(("name", "meaning"), _meanings(known))]
     return "\n\n".join(parts)
 
 

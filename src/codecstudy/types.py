@@ -172,7 +172,16 @@ class Parameter:
         """The values it takes, for people: ``0 to 100`` or ``444, 422, 420``."""
         if self.choices is not None:
             return ", ".join(plain(choice) for choice in self.choices)
-        return f"{self.minimum:g} to {self.maximum:g}" + ("" if self.integer else " (decimals allowed)")
+        match self.minimum, self.maximum:
+            case None, None:
+                range_ = "any number"
+            case low, None:
+                range_ = f"{low:g} or more"
+            case None, high:
+                range_ = f"at most {high:g}"
+            case low, high:
+                range_ = f"{low:g} to {high:g}"
+        return range_ if self.integer else f"{range_} (decimals allowed)"
 
     def accepts(self, value: object) -> bool:
         """Whether ``value`` is allowed; types are exact (``True`` is not an integer)."""

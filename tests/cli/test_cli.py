@@ -108,7 +108,7 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
     ("arguments", "message"),
     [
         (("run", "no-such-study"), "no-such-study"),
-        (("run", "demo", "--time-budget", "soon"), "'soon' is no time budget"),
+        (("run", "demo", "--time-budget", "soon"), "'soon' is not a valid time budget"),
         (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
         (("run", "demo", "--max-memory", "8"), "write 8G"),
         (("run", "demmo"), "did you mean demo?"),

@@ -12,8 +12,8 @@ import pytest
 
 from codecstudy.errors import StudyError
 from codecstudy.study import StudyConfig
-from codecstudy.study.encoders import MAX_SETTINGS
-from codecstudy.study.problems import show
+from codecstudy.study.expansion import MAX_SETTINGS
+from codecstudy.study.messages import show
 from support.study_documents import (
     ENCODERS,
     ENCODERS_BEYOND_SCHEMA,

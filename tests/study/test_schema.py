@@ -10,7 +10,7 @@ import pytest
 from codecstudy import codecs
 from codecstudy.study import StudyConfig, json_schema
 from codecstudy.study import builtin as studies
-from codecstudy.study.problems import show
+from codecstudy.study.messages import show
 from support.study_documents import ENCODERS, FULL, GOOD, OLDER, STUDIES, with_encoder
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema checks the schema; pip install jsonschema")
@@ -34,6 +34,14 @@ def test_it_has_every_key_and_describes_it() -> None:
     fields = StudyConfig.model_fields
     assert list(properties) == [field.alias or name for name, field in fields.items()]
     assert all(properties[key]["description"] for key in properties)
+
+
+def test_the_parameters_of_an_encoder_come_before_the_sizes() -> None:
+    avif = json_schema()["$defs"]["encoder-avif"]["properties"]
+    assert list(avif) == [
+        *("format", "encoder", "quality", "chroma_subsampling", "speed"),
+        *("resolution", "crop", "extra_args"),
+    ]
 
 
 @pytest.mark.parametrize("name", studies.builtin_ids())

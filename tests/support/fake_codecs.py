@@ -113,10 +113,6 @@ def _raise() -> None:
     raise RuntimeError("encoder says no")
 
 
-def _tell_limit() -> None:
-    raise RuntimeError(f"limit {resource.getrlimit(resource.RLIMIT_DATA)[0]}")
-
-
 COUNTER_FILE = "FAKE_CODEC_COUNTER_FILE"
 """Variable that names a file to which ``COUNTER`` adds a byte for each encode."""
 DRIFT = "FAKE_CODEC_DRIFT"
@@ -132,6 +128,10 @@ def _counted(image: Pixels, setting: Setting) -> bytes:
 def _drifting(image: Pixels, setting: Setting) -> bytes:
     quality = (setting.quality or 0) - 10 * int(os.environ[DRIFT])
     return _pack(image, dataclasses.replace(setting, quality=quality))
+
+
+def _tell_limit() -> None:
+    raise RuntimeError(f"limit {resource.getrlimit(resource.RLIMIT_DATA)[0]}")
 
 
 GOOD = make("fakegood")

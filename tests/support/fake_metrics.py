@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
-from codecstudy.types import MetricColumn, MetricFacts, QualityWords
+from codecstudy.metrics.base import Metric, check_image, check_pair
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
 
 
 class Prepared:

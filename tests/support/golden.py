@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from codecstudy.types import Pixels
 
 TABLE = Path(__file__).parent / "golden_skimage_pairs.csv"
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from codecstudy.types import Pixels
 
 
 def picture(height: int, width: int, seed: int = 0) -> Pixels:

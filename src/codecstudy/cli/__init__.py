@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typer.models import CommandInfo
+
 # Importing a module of commands adds them to the app.
 from codecstudy.cli import answers, catalog, doctor, measure, report, run
 from codecstudy.cli.app import app, main
 
 _ORDER = ("run", "recommend", "report", "diff", "export", "measure", "demo", "schema", "doctor")
-"""Commands as the help lists them: in the order in which people need them."""
+"""Commands in the order in which the help lists them; those that are not here come last."""
 
-app.registered_commands.sort(key=lambda command: _ORDER.index(getattr(command.callback, "__name__", "")))
+
+def _position(command: CommandInfo) -> int:
+    name = getattr(command.callback, "__name__", "")
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+
+app.registered_commands.sort(key=_position)
 
 __all__ = ["answers", "app", "catalog", "doctor", "main", "measure", "report", "run"]

@@ -36,11 +36,11 @@ def measure(
     columns = [column.name for column in metrics.columns(names)]
     scores: dict[Path, dict[str, float]] = {}
     failures: dict[Path, str] = {}
-    with InspectionProcess(metric_names=names, compile_kernels=Kernels(err).ensure) as files:
-        files.prepare(reference)
+    with InspectionProcess(compile_kernels=Kernels(err).ensure) as files:
+        files.prepare(reference, names)
         for path in distorted:
             try:
-                scores[path] = files.scores(reference, path)
+                scores[path] = files.scores(reference, path, names)
             except ImageError as error:
                 failures[path] = str(error) if str(path) in str(error) else f"{path}: {error}"
 

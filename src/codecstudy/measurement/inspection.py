@@ -6,7 +6,7 @@ them through :class:`InspectionProcess`, which has an :class:`Inspector` in a wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +24,8 @@ from codecstudy.metrics import kernels
 
 if TYPE_CHECKING:
     from codecstudy.metrics import butteraugli
-    from codecstudy.metrics.base import Pixels
     from codecstudy.metrics.scoring import Reference
+    from codecstudy.types import Pixels
 
 DEADLINE_SECONDS = 1800.0
 """How long one step may take: many times what the largest image that is read needs on a slow machine."""
@@ -34,21 +34,15 @@ DEADLINE_SECONDS = 1800.0
 class Inspector:
     """Opens originals and encoded files, and compares them, in this process.
 
-    What was prepared last for an original is kept, because each original is compared with many files in turn.
-
-    Args:
-        fragment: Side in pixels of the square that all crops of an image share.
-        metric_names: Metrics that :meth:`scores` computes; default: the built-in ones.
+    ``fragment`` is the side in pixels of the square that all crops of an image share. What was prepared last for
+    an original is kept, because one original after the other is compared with many files.
     """
 
-    def __init__(
-        self, fragment: int = DEFAULT_FRAGMENT, metric_names: Sequence[str] = metrics.BUILT_IN
-    ) -> None:
-        self._metric_names = metric_names
+    def __init__(self, fragment: int = DEFAULT_FRAGMENT) -> None:
         self._crops = CropPlan((), fragment, "adjust_aspect_ratio")
         self._mapped: Pixels | None = None
         self._map: butteraugli.Prepared | None = None
-        self._scored: Path | None = None
+        self._scored: tuple[Path, tuple[str, ...]] | None = None
         self._scoring: Reference | None = None
 
     def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
@@ -84,22 +78,22 @@ class Inspector:
             self._mapped, self._map = reference, butteraugli.prepare(reference)
         return self._map.distance_map(distorted)
 
-    def prepare(self, reference: Path) -> None:
+    def prepare(self, reference: Path, names: tuple[str, ...]) -> None:
         """Open the original at ``reference`` for :meth:`scores`; raises as :meth:`scores` does."""
         from codecstudy.metrics.scoring import Reference
 
-        if self._scored != reference:
+        if self._scored != (reference, names):
             self._scored, self._scoring = None, None
-            self._scoring = Reference(reference, self._metric_names)
-            self._scored = reference
+            self._scoring = Reference(reference, names)
+            self._scored = reference, names
 
-    def scores(self, reference: Path, distorted: Path) -> dict[str, float]:
-        """All scores of ``distorted`` against ``reference``, by column name.
+    def scores(self, reference: Path, distorted: Path, names: tuple[str, ...]) -> dict[str, float]:
+        """Scores of ``distorted`` against ``reference`` by the metrics ``names``, by column name.
 
         Raises :class:`codecstudy.errors.ImageError` for a file that is no image, and ``ValueError`` where the
         sizes differ.
         """
-        self.prepare(reference)
+        self.prepare(reference, names)
         assert self._scoring is not None
         return self._scoring.scores(distorted)
 
@@ -116,7 +110,6 @@ def is_installed(encoder: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Config:
     fragment: int
-    metric_names: tuple[str, ...]
     plugins: tuple[str, ...]
     metric_plugins: tuple[str, ...]
 
@@ -134,7 +127,7 @@ def make_handler(config: _Config) -> Callable[[tuple[str, tuple[Any, ...]]], obj
         codecs.register(reference)
     for reference in config.metric_plugins:
         metrics.register(reference)
-    inspector = Inspector(config.fragment, config.metric_names)
+    inspector = Inspector(config.fragment)
 
     def handle(call: tuple[str, tuple[Any, ...]]) -> object:
         name, arguments = call
@@ -154,7 +147,6 @@ class InspectionProcess:
 
     Args:
         fragment: As for :class:`Inspector`.
-        metric_names: As for :class:`Inspector`.
         compile_kernels: Called with the names of the metrics that the first call for maps or scores needs, before
             it is made, so that kernels are compiled here, with progress, and not within a deadline.
     """
@@ -162,16 +154,14 @@ class InspectionProcess:
     def __init__(
         self,
         fragment: int = DEFAULT_FRAGMENT,
-        metric_names: Sequence[str] = metrics.BUILT_IN,
         compile_kernels: Callable[[tuple[str, ...]], None] = kernels.compile_all,
     ) -> None:
         self._caller = Caller(
             "codecstudy.measurement.inspection:make_handler",
-            _Config(fragment, tuple(metric_names), codecs.registered(), metrics.registered()),
+            _Config(fragment, codecs.registered(), metrics.registered()),
             memory_limit=host.worker_limit(host.default_memory()),
             environment=kernels.cache_environment(),
         )
-        self._metric_names = tuple(metric_names)
         self._compile_kernels = compile_kernels
 
     def __enter__(self) -> Self:
@@ -200,18 +190,19 @@ class InspectionProcess:
         found = self._call("comparing two images", "distance_map", reference, distorted)
         return cast("NDArray[np.float32]", found)
 
-    def prepare(self, reference: Path) -> None:
+    def prepare(self, reference: Path, names: tuple[str, ...]) -> None:
         """See :meth:`Inspector.prepare`."""
-        self._compile_all()
-        self._call(f"reading {reference}", "prepare", reference)
+        self._compile(names)
+        self._call(f"reading {reference}", "prepare", reference, names)
 
-    def scores(self, reference: Path, distorted: Path) -> dict[str, float]:
+    def scores(self, reference: Path, distorted: Path, names: tuple[str, ...]) -> dict[str, float]:
         """See :meth:`Inspector.scores`."""
-        self._compile_all()
-        return cast("dict[str, float]", self._call(f"reading {distorted}", "scores", reference, distorted))
+        self._compile(names)
+        found = self._call(f"reading {distorted}", "scores", reference, distorted, names)
+        return cast("dict[str, float]", found)
 
-    def _compile_all(self) -> None:
-        self._compile_kernels(self._metric_names)
+    def _compile(self, names: tuple[str, ...]) -> None:
+        self._compile_kernels(tuple(name for name in names if name in metrics.BUILT_IN))
 
     def _call(self, doing: str, name: str, *arguments: object) -> object:
         value = self._caller.call((name, arguments), DEADLINE_SECONDS)

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from codecstudy.types import MetricFacts
-
-Pixels = NDArray[np.uint8]
-"""A canonical image: uint8, height x width x 3, sRGB."""
+from codecstudy.types import MetricFacts, Pixels
 
 
 class Prepared(Protocol):

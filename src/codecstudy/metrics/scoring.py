@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy import images, metrics
-from codecstudy.metrics.base import Pixels, check_image, check_pair
+from codecstudy.metrics.base import check_image, check_pair
+from codecstudy.types import Pixels
 
 Image = str | Path | NDArray[np.uint8]
 
@@ -49,6 +50,9 @@ def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = 
 
     For many images against one original use :class:`codecstudy.Reference`, which prepares the original's side
     once.
+
+    Files are decoded in the caller's process: one that is made to crash its decoder ends that process too. For
+    files from elsewhere ``codecstudy measure`` has a process of its own.
 
     Args:
         reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.

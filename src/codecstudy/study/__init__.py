@@ -1,8 +1,8 @@
 """Studies: a question written as a file, and the settings that it spells out."""
 
-from codecstudy.study.config import DatasetConfig, Preprocessing, StudyConfig
-from codecstudy.study.encoders import EncoderConfig
+from codecstudy.study.encoder_models import EncoderConfig
+from codecstudy.study.models import DatasetConfig, Preprocessing, StudyConfig
 from codecstudy.study.schema import json_schema
-from codecstudy.study.sweeps import QualityRange
+from codecstudy.study.sweeps import RateRange
 
-__all__ = ["DatasetConfig", "EncoderConfig", "Preprocessing", "QualityRange", "StudyConfig", "json_schema"]
+__all__ = ["DatasetConfig", "EncoderConfig", "Preprocessing", "RateRange", "StudyConfig", "json_schema"]

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from codecstudy.errors import StudyError
-from codecstudy.study.problems import ProblemsError, fail, report, show
+from codecstudy.study.messages import ProblemsError, fail, report, show
 
 
 def read_study_file(path: Path) -> object:

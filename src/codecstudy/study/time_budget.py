@@ -25,7 +25,7 @@ def parse_time_budget(value: str) -> float:
         seconds = hours * 3600 + minutes * 60 + rest
     if not 0 < seconds < math.inf:
         raise ValueError(
-            f"{value!r:.60} is no time budget. Give seconds (3600) or hours, minutes and seconds in that order: "
-            "1h, 30m, 90s, 1h30m, 2h15m30s; more than zero."
+            f"{value!r:.60} is not a valid time budget. Give seconds (3600) or hours, minutes and seconds in that "
+            "order: 1h, 30m, 90s, 1h30m, 2h15m30s; more than zero."
         )
     return seconds

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.base import Metric, check_image, check_pair
 from codecstudy.metrics.butteraugli.opsin import nits_of_bytes
 from codecstudy.metrics.butteraugli.streaming import PLANES, scales_for, stream
 from codecstudy.metrics.butteraugli.strips import Plane, Window, aligned_zeros, strip_columns, to_raster
 from codecstudy.metrics.butteraugli.windows import Windows, half_windows, windows_for
 from codecstudy.metrics.vector import LANES
-from codecstudy.types import MetricColumn, MetricFacts, QualityWords
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
 
 _NOTHING: Plane = np.empty((0, 0), np.float32)
 

@@ -19,7 +19,6 @@ import numpy as np
 from numba.core import types
 from numpy.typing import NDArray
 
-from codecstudy.metrics.base import Pixels
 from codecstudy.metrics.butteraugli.bands import split_high_row, split_low_row, split_mid_row
 from codecstudy.metrics.butteraugli.blur import (
     RADIUS_HIGH,
@@ -63,6 +62,7 @@ from codecstudy.metrics.butteraugli.windows import (
 )
 from codecstudy.metrics.kernels import kernel, routine
 from codecstudy.metrics.vector import LANES
+from codecstudy.types import Pixels
 
 # The planes of a reference, by the first of each kind.
 LOW, MID, HIGH, ACTIVITY, MASK, PLANES = 0, 3, 6, 10, 11, 12

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.metrics.base import Pixels
 from codecstudy.metrics.kernels import routine, stage
 from codecstudy.metrics.vector import LANES, load, store
+from codecstudy.types import Pixels
 
 Row = NDArray[np.float32]
 """16 * columns floats, interleaved, with or without a halo."""

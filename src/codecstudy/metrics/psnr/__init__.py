@@ -13,10 +13,10 @@ from typing import Any
 
 from numba import types
 
-from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.base import Metric, check_image, check_pair
 from codecstudy.metrics.kernels import kernel
 from codecstudy.metrics.vector import LANES, load_bytes, total
-from codecstudy.types import MetricColumn, MetricFacts
+from codecstudy.types import MetricColumn, MetricFacts, Pixels
 
 PEAK = 255
 _SAMPLES = types.Array(types.uint8, 1, "C", readonly=True)

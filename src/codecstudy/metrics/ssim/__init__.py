@@ -19,7 +19,7 @@ import numpy as np
 from numba import types
 
 from codecstudy.errors import ImageError
-from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.base import Metric, check_image, check_pair
 from codecstudy.metrics.kernels import kernel, stage
 from codecstudy.metrics.vector import (
     LANES,
@@ -33,7 +33,7 @@ from codecstudy.metrics.vector import (
     to_float,
     total,
 )
-from codecstudy.types import MetricColumn, MetricFacts
+from codecstudy.types import MetricColumn, MetricFacts, Pixels
 
 RADIUS = 5
 WINDOW = 2 * RADIUS + 1

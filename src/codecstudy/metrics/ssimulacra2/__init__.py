@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy.errors import ImageError
-from codecstudy.metrics.base import Metric, Pixels, check_image, check_pair
+from codecstudy.metrics.base import Metric, check_image, check_pair
 from codecstudy.metrics.ssimulacra2 import maps, pooling, scale, tiles
 from codecstudy.metrics.vector import LANES
-from codecstudy.types import MetricColumn, MetricFacts, QualityWords
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
 
 MINIMUM_SIDE = 8
 """Pixels; libjxl's tool refuses smaller images, too."""

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetPydanticSchema,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from codecstudy import metrics
 from codecstudy.errors import MetricError, StudyError
 from codecstudy.sampling import Order
-from codecstudy.study.encoders import EncoderConfig, read_encoders
+from codecstudy.study.encoder_models import EncoderConfig
+from codecstudy.study.expansion import settings_of, wrong_settings
 from codecstudy.study.files import read_study_file
-from codecstudy.study.problems import (
+from codecstudy.study.messages import (
     Part,
     Problem,
     ProblemsError,
@@ -28,16 +37,52 @@ from codecstudy.study.problems import (
     is_text,
     kind,
     report,
-    show,
     translate,
 )
-from codecstudy.study.sweeps import Lengths, read_lengths
+from codecstudy.study.sweeps import Lengths, list_of
 from codecstudy.study.time_budget import parse_time_budget
 from codecstudy.types import Setting
 
 TIME_BUDGETS = 'seconds (3600), or text such as "90s", "30m", "1h30m", "2h15m30s"'
 
-ID_PATTERN = "[a-z0-9][a-z0-9_-]*"
+
+def _known_metric(name: Any) -> str:
+    if not isinstance(name, str):
+        raise fail(f"must be the name of a metric, not {kind(name)}")
+    if name not in metrics.BUILT_IN:  # those are known without loading their kernels
+        try:
+            metrics.get(name)
+        except MetricError as error:
+            raise fail(str(error)) from None
+    return name
+
+
+_METRICS = (
+    list_of(Annotated[str, BeforeValidator(_known_metric)], "Name a metric, or leave the key out") | None
+)
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        return parse_time_budget(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # The longest time is what a float holds of whole seconds, which also keeps huge integers out.
+    if value is not None and not (is_number and 0 < value < 2**53):
+        raise fail(
+            f"{kind(value)} is not a valid time budget. Allowed: a number of seconds above zero, or text: "
+            f"{TIME_BUDGETS}"
+        )
+    return value
+
+
+_DURATION = r"^[0-9]+(\.[0-9]+)?$|^(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
+_SECONDS_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": _DURATION},
+        {"type": "null"},
+    ]
+}
 
 
 class DatasetConfig(Part):
@@ -60,11 +105,6 @@ class Preprocessing(Part):
         None, description="As resolution, for all encoders. Older files have it; write resolution instead."
     )
 
-    @field_validator("resize", mode="before")
-    @classmethod
-    def _read_resize(cls, value: object) -> Any:
-        return read_lengths(value)
-
 
 class StudyConfig(Part):
     """A study, checked. Two ways in, :meth:`load` and :meth:`model_validate`; both raise StudyError."""
@@ -72,19 +112,25 @@ class StudyConfig(Part):
     schema_uri: Text | None = Field(
         None, alias="$schema", description="JSON Schema of study files, for editors; not used here."
     )
-    id: str = Field(description="Short name, used for folders: small letters, digits, _ and -.")
-    name: Text = Field(default=None, validate_default=True, description="Name for people; the id without it.")
+    id: str = Field(
+        pattern="^[a-z0-9][a-z0-9_-]*$",
+        description="Short name, used for folders: small letters, digits, _ and -.",
+    )
+    name: Text = Field(
+        default=None,
+        validate_default=True,
+        description="Name for people; the id without it.",
+        json_schema_extra={"type": ["string", "null"]},
+    )
     description: Text | None = Field(None, description="Which question the study answers.")
-    time_budget: float | None = Field(
-        None,
-        gt=0,
-        description=f"Wall-clock time after which no further image is started: {TIME_BUDGETS}.",
+    time_budget: Annotated[float | None, BeforeValidator(_seconds), WithJsonSchema(_SECONDS_SCHEMA)] = Field(
+        None, description=f"Wall-clock time after which no further image is started: {TIME_BUDGETS}."
     )
     dataset: DatasetConfig = Field(description="Source images.")
     preprocessing: Preprocessing | None = Field(None, description="Of older study files.")
-    encoders: tuple[SerializeAsAny[EncoderConfig], ...] = Field(description="Codecs and their sweeps.")
-    metrics: tuple[str, ...] | None = Field(
-        None, description=f"Metrics to measure; without it {', '.join(metrics.BUILT_IN)}."
+    encoders: tuple[SerializeAsAny[EncoderConfig], ...] = Field(description="Encoders and their sweeps.")
+    metrics: Annotated[tuple[str, ...] | None, GetPydanticSchema(lambda _, handler: handler(_METRICS))] = (
+        Field(None, description=f"Metrics to measure; without it {', '.join(metrics.BUILT_IN)}.")
     )
     analysis: dict[str, Any] | None = Field(
         None, description="Of older study files: which parameters the plots show (x_axis, group_by)."
@@ -121,64 +167,31 @@ class StudyConfig(Part):
         except ValidationError as error:
             raise StudyError(report(source, translate(error, cls))) from None
 
-    @field_validator("id")
-    @classmethod
-    def _read_id(cls, value: str) -> str:
-        if not re.fullmatch(ID_PATTERN, value):
-            raise fail(
-                f"{show(value)} is not allowed. Allowed: small letters, digits, _ and -, the first one "
-                "a letter or digit"
-            )
-        return value
-
     @field_validator("name", mode="before")
     @classmethod
     def _read_name(cls, value: object, info: ValidationInfo) -> object:
         return info.data.get("id", "") if value is None else value
 
-    @field_validator("time_budget", mode="before")
-    @classmethod
-    def _read_time_budget(cls, value: object) -> object:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return parse_time_budget(value)
-        # Longest span: what a float holds of whole seconds, which also keeps huge integers out.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**53:
-            raise fail(
-                f"{kind(value)} is no time budget. Allowed: a number of seconds above zero, or text: "
-                f"{TIME_BUDGETS}"
-            )
-        return value
-
     @field_validator("encoders", mode="before")
     @classmethod
     def _read_encoders(cls, value: object, info: ValidationInfo) -> object:
-        preprocessing = info.data.get("preprocessing")
-        return read_encoders(value, preprocessing.resize if preprocessing else None)
-
-    @field_validator("metrics", mode="before")
-    @classmethod
-    def _read_metrics(cls, value: object) -> object:
-        if value is None:
-            return None
         if not isinstance(value, list | tuple):
-            raise fail(f"must be a list of metrics, not {kind(value)}")
+            raise fail(f"must be a list of encoders, not {kind(value)}")
         if not value:
-            raise fail(
-                "the list is empty, so that nothing would be measured. Name a metric, or leave the key out"
-            )
-        problems = [
-            Problem((i,), problem) for i, name in enumerate(value) if (problem := _wrong_metric(name))
-        ]
-        if not problems:
-            repeated = [i for i, name in enumerate(value) if name in value[:i]]
-            problems = [
-                Problem((i,), f"{show(value[i])} is given twice; remove one of them") for i in repeated
-            ]
+            raise fail("the list is empty, so that nothing would be measured. Give at least one encoder")
+        # One at a time, so that those that are valid are held against each other, whatever is wrong with others.
+        problems: list[Problem] = []
+        valid: dict[int, EncoderConfig] = {}
+        for i, entry in enumerate(value):
+            try:
+                valid[i] = EncoderConfig.model_validate(entry)
+            except ValidationError as error:
+                problems += (Problem((i, *p.place), p.message) for p in translate(error, EncoderConfig))
+        preprocessing = info.data.get("preprocessing")
+        problems += wrong_settings(valid, preprocessing.resize if preprocessing else None)
         if problems:
             raise ProblemsError(problems)
-        return tuple(value)
+        return tuple(valid.values())
 
     @field_validator("analysis", "comparison", mode="before")
     @classmethod
@@ -198,7 +211,7 @@ class StudyConfig(Part):
         the file.
         """
         resize = self.preprocessing.resize if self.preprocessing else None
-        every = itertools.chain.from_iterable(encoder.settings(resize) for encoder in self.encoders)
+        every = itertools.chain.from_iterable(settings_of(encoder, resize) for encoder in self.encoders)
         return tuple(sorted(every, key=lambda s: (s.crop is not None, -(s.crop or s.resolution or math.inf))))
 
     def to_dict(self) -> dict[str, Any]:
@@ -209,18 +222,6 @@ class StudyConfig(Part):
             for key in [key for key, value in part.items() if value is None]:
                 del part[key]
         return document
-
-
-def _wrong_metric(name: object) -> str | None:
-    if not isinstance(name, str):
-        return f"must be the name of a metric, not {kind(name)}"
-    if name in metrics.BUILT_IN:  # known without loading their kernels
-        return None
-    try:
-        metrics.get(name)
-    except MetricError as error:
-        return str(error)
-    return None
 
 
 def _plain(value: object, *place: str | int) -> Any:

@@ -1,0 +1,212 @@
+"""The encoders of a study. Each encoder has a model of its own, made from the parameters that it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from codecstudy import codecs
+from codecstudy.codecs.base import Encoder
+from codecstudy.errors import CodecError
+from codecstudy.study.messages import Part, fail, is_text, kind, show, unknown_extra, unknown_parameter
+from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, worded
+from codecstudy.types import EncoderFacts, Parameter, Scalar, Setting
+
+
+class EncoderConfig(Part):
+    """One encoder and its sweep: every combination of the values of its keys is a setting.
+
+    ``EncoderConfig(format="avif", quality=[50, 60])`` and :meth:`model_validate` give an instance of the named
+    encoder's own subclass, which has a field for each parameter that the encoder declares.
+    """
+
+    format: str = Field(description="Image format.")
+    encoder: str | None = Field(
+        None, description="Which encoder of the format; without it, the format's default one."
+    )
+    resolution: Lengths = Field(
+        None,
+        description="Longest edge in pixels to which images are reduced before encoding: a value or a list; "
+        "null or 'original' is the original size. Not together with crop.",
+    )
+    crop: Lengths = Field(
+        None,
+        description="Longest edge in pixels of a window that is cut out and encoded: a value or a list; null "
+        "or 'original' is the whole image. Not together with resolution.",
+    )
+    extra_args: Any = Field(
+        None, description="Further encoder options by name; a list of such objects sweeps over them."
+    )
+
+    made_for: ClassVar[Encoder]
+    """Of a subclass: its encoder."""
+
+    def __new__(cls, **keys: Any) -> Self:
+        return super().__new__(model_for(keys) if cls is EncoderConfig else cls)  # type: ignore[return-value]
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **keys: Any) -> None: ...
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickle finds classes by name, which a model that was made from parameters does not have.
+        return EncoderConfig.model_validate, (self.model_dump(by_alias=True, exclude_unset=True),)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_its_encoder(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if cls is EncoderConfig and not isinstance(value, EncoderConfig):
+            return model_for(value).model_validate(value)  # type: ignore[return-value]
+        return handler(value)
+
+    @field_validator("crop")
+    @classmethod
+    def _not_beside_resolution(cls, crop: Lengths, info: ValidationInfo) -> Lengths:
+        if crop is not None and info.data.get("resolution") is not None:
+            raise fail(
+                "cannot stand beside resolution: the effect of the one could not be told from the other's. "
+                "Use two encoders"
+            )
+        return crop
+
+    @classmethod
+    def _unknown_key(cls, key: object, value: object) -> str:
+        return unknown_parameter(key, value, cls._keys(), cls.made_for.facts)
+
+    def sweeps(self) -> dict[str, Any]:
+        """What is given for each parameter (None: nothing), in declared order, with rate parameters last."""
+        fields = {field.alias: name for name, field in type(self).model_fields.items()}
+        rates = _rates(self.made_for.facts)
+        names = [p.name for p in self.made_for.facts.parameters if p.name not in rates]
+        return {name: getattr(self, fields[name]) for name in [*names, *reversed(rates)]}
+
+
+def model_for(entry: object) -> type[EncoderConfig]:
+    """The model of the encoder that an entry of a study names.
+
+    This is the discriminator of a union that has a member per encoder. Pydantic would need all members at once,
+    that is, import the libraries of all encoders for a study that uses one, and fail where any plugin is broken.
+    """
+    if not isinstance(entry, Mapping):
+        raise fail(f"must be an object with keys, not {kind(entry)}")
+    key = "format" if entry.get("encoder") is None else "encoder"
+    if key not in entry:
+        raise fail("is missing", key)
+    name = entry[key]
+    if not isinstance(name, str):
+        raise fail(f"must be text, not {kind(name)}", key)
+    try:
+        return model_of(codecs.get(name))
+    except CodecError as error:
+        raise fail(str(error), key) from None
+
+
+_models: dict[str, type[EncoderConfig]] = {}
+
+
+def model_of(encoder: Encoder) -> type[EncoderConfig]:
+    """The model of entries that use ``encoder``; the same one each time."""
+    id_ = encoder.facts.id
+    if id_ not in _models or _models[id_].made_for is not encoder:
+        _models[id_] = _make(encoder)
+    return _models[id_]
+
+
+def _make(encoder: Encoder) -> type[EncoderConfig]:
+    facts, rates = encoder.facts, _rates(encoder.facts)
+    fields: dict[str, Any] = {}
+    for p in facts.parameters:
+        ranged = p.name in rates and p.choices is None
+        range_ = RateRange.of(p, f"{facts.id}-{p.name}-range") if ranged else None
+        sweep = sweep_of(value_of(p), f"Give a value, or leave the key out. Allowed: {p.allowed()}", range_)
+        fields |= _field(p, sweep | None, EncoderConfig)
+    extra: Any = Annotated[_extra_model(facts), AfterValidator(_ExtraArgs.plain)]
+    extras = sweep_of(extra, "Give one object or more, or leave the key out")
+    own: dict[str, Any] = {
+        "format": Annotated[
+            Literal[facts.format],
+            worded(lambda value: f"the encoder {facts.id} makes {facts.format}, not {show(value)}"),
+        ],
+        "encoder": Literal[facts.id, None],
+        "extra_args": Annotated[extras | None, AS_GIVEN],
+    }
+    for key, type_ in own.items():
+        fields[key] = (type_, EncoderConfig.model_fields[key])
+
+    def complete(schema: dict[str, Any]) -> None:
+        last = ("resolution", "crop", "extra_args")
+        schema["properties"] = dict(sorted(schema["properties"].items(), key=lambda item: item[0] in last))
+        # Something has to set the rate: a parameter, or an extra argument that stands in for it.
+        if encoder.check(Setting.of(facts.format, encoder=facts.id)) is not None:
+            keys = rates or [p.name for p in facts.parameters]
+            schema["anyOf"] = [{"required": [key]} for key in [*keys, "extra_args"]]
+
+    options = {"title": facts.title, "json_schema_extra": complete}
+    model = create_model(f"encoder-{facts.id}", __base__=EncoderConfig, __cls_kwargs__=options, **fields)
+    model.made_for = encoder
+    return model
+
+
+class _ExtraArgs(Part):
+    """Base of the models of ``extra_args``."""
+
+    facts: ClassVar[EncoderFacts]
+
+    @classmethod
+    def _unknown_key(cls, key: object, value: object) -> str:
+        return unknown_extra(key, value, cls.facts)
+
+    def plain(self) -> dict[str, Scalar]:
+        """What was given."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+def _scalar(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    if not (is_text(value) if isinstance(value, str) else isinstance(value, int | float) and isfinite(value)):
+        raise fail(f"must be text, a number, true or false, not {kind(value)}")
+    return value
+
+
+class _OpenExtraArgs(_ExtraArgs):
+    """The same for an encoder that checks further names itself."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[Annotated[str, Field(min_length=1)], Annotated[Scalar, WrapValidator(_scalar)]]
+
+
+def _extra_model(facts: EncoderFacts) -> type[_ExtraArgs]:
+    base = _OpenExtraArgs if facts.open_extra else _ExtraArgs
+    fields: dict[str, Any] = {}
+    for parameter in facts.extra_parameters:
+        fields |= _field(parameter, value_of(parameter), base)
+    model = create_model(f"extra-{facts.id}", __base__=base, **fields)
+    model.facts = facts
+    return model
+
+
+def _field(parameter: Parameter, type_: Any, base: type[Part]) -> dict[str, Any]:
+    """The field for a parameter; under another name in Python, where the model has an attribute of that name."""
+    name = parameter.name
+    default = "" if parameter.default is None else f"; default {str(parameter.default).lower()}"
+    description = f"{parameter.help} ({parameter.allowed()}{default})"
+    free = name[:1].isalpha() and not hasattr(base, name) and name not in base.__class_vars__
+    return {name if free else f"parameter_{name}": (type_, Field(None, alias=name, description=description))}
+
+
+def _rates(facts: EncoderFacts) -> list[str]:
+    """The parameters that set the rate; further ones are among the extra arguments."""
+    return [rate.name for rate in facts.rates if not rate.extra]
