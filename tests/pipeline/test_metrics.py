@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import codecstudy
-from codecstudy import metrics
+from codecstudy import metrics, registry
 from codecstudy.pipeline import events
 from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.results import QualityRecord, QualityResults
@@ -27,8 +27,8 @@ ENCODER = {"format": "jpeg", "quality": [30, 50, 70, 90]}
 
 @pytest.fixture(autouse=True)
 def unchanged_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_loaded", {})
-    monkeypatch.setattr(metrics, "_registered", {})
+    monkeypatch.setattr(metrics._registry, "_loaded", {})
+    monkeypatch.setattr(metrics._registry, "_registered", {})
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def correct(monkeypatch: pytest.MonkeyPatch, name: str, version: str) -> None:
     """Give a metric another version, as a release that corrects it would."""
     metric = metrics.get(name)
     facts = dataclasses.replace(metric.facts, version=version)
-    monkeypatch.setitem(metrics._loaded, name, dataclasses.replace(metric, facts=facts))
+    monkeypatch.setitem(metrics._registry._loaded, name, dataclasses.replace(metric, facts=facts))
 
 
 def scored(records: list[QualityRecord], column: str) -> list[float | None]:
@@ -264,7 +264,7 @@ def test_measure_and_doctor_know_an_installed_plugin(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = [EntryPoint("absolute", "support.fake_metrics:ABSOLUTE", metrics.ENTRY_POINT_GROUP)]
-    monkeypatch.setattr(metrics, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
     found = codecstudy.measure(photos / "a.png", photos / "a.png", ["absolute", "psnr"])
     assert found == {"absolute": 0.0, "absolute_max": 0.0, "psnr": float("inf")}
     assert set(codecstudy.measure(photos / "a.png", photos / "a.png")) == {
