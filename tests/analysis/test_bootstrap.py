@@ -114,7 +114,7 @@ def test_tails_shrink_for_few_images_and_tend_to_a_fortieth() -> None:
 def test_95_percent_intervals_cover_the_truth_in_92_to_98_percent_of_500_trials(
     images: int, draw: str
 ) -> None:
-    # One trial a column: log ratios of a codec that is 20 % smaller on geometric average.
+    # One trial per column: log ratios of a codec that is 20 % smaller on geometric average.
     truth, trials = np.log(0.8), 500
     random = np.random.default_rng(images)
     width = {"normal": (0.0, 0.3), "laplace": (0.0, 0.2), "uniform": (-0.5, 0.5)}[draw]

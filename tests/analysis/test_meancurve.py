@@ -28,7 +28,7 @@ def test_it_passes_through_the_means_of_log_linear_codecs() -> None:
 
 
 def test_scores_that_differ_along_one_curve_add_no_uncertainty() -> None:
-    # Every image lies on the same line, each elsewhere: at equal score all have equal rates.
+    # All images are at different points of the same line: at equal score, all have equal rates.
     codec = Formula("jpeg", score=lambda q, i: q + i, size=lambda s, i: 1e8 * math.exp(s / 25))
     curve = curve_of(codec)
     np.testing.assert_allclose(curve.low, curve.bits_per_pixel, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The front of size against time."""
+"""The Pareto front of size against encode time."""
 
 from __future__ import annotations
 

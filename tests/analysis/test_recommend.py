@@ -1,4 +1,4 @@
-"""The cheapest setting that is good enough, in cases whose answer is known."""
+"""Recommendations in cases whose answer is known."""
 
 from __future__ import annotations
 

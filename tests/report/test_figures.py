@@ -162,7 +162,7 @@ def test_every_format_is_a_valid_file(tmp_path: Path) -> None:
         elif path.suffix == ".pdf":
             assert data.startswith(b"%PDF-1.")
             assert data.rstrip().endswith(b"%%EOF")
-            # TrueType, which keeps text as text.
+            # TrueType fonts keep text as text.
             assert b"/FontFile2" in data
         else:
             with Image.open(path) as image:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     root = tmp_path_factory.mktemp("report")
-    # The names that can be file names have pictures; the one that leads outside has none.
+    # The names that are valid file names have pictures; the one outside the workspace has none.
     names = (
         HOSTILE[0].replace("/", "_"),
         HOSTILE[1],

@@ -37,7 +37,7 @@ def test_the_data_in_the_page_has_the_expected_types(tmp_path: Path) -> None:
     document = build(results, tmp_path, Options(resamples=50), PictureInspector()).chart_data
     assert document["gallery"]["entries"]
     source = tmp_path / "data.ts"
-    # Only a literal is checked for properties that the type does not have.
+    # TypeScript checks only literals for excess properties.
     source.write_text(f"export const data: ChartData = {json.dumps(document)};\n", encoding="utf-8")
     options = ("--noEmit", "--strict", "--target", "es2022")
     assert type_errors(*options, str(TYPES), str(source)) == ""

@@ -57,7 +57,7 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("style", COLOURS)
 def test_names_in_these_colours_can_be_read(theme: str, style: str) -> None:
     a, b = sorted((luminance(COLOURS[style][THEMES.index(theme)]), luminance(PAPERS[theme])))
-    # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never the only sign.
+    # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never rely on colour alone.
     assert (b + 0.05) / (a + 0.05) >= 3.5
 
 

@@ -77,7 +77,7 @@ def in_order(context: Context, wanted: dict[str, Any]) -> Iterator[tuple[str, st
         featured = (
             (max(images, key=lambda i: abs(np.log(i.ratio))), "largest gap"),
             (images[(len(images) - 1) // 2], "median"),
-            (images[0], "least gain"),
+            (images[0], "smallest saving"),
         )
         for image, why in featured:
             if image.image not in seen:

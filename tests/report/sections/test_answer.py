@@ -79,7 +79,7 @@ def test_one_quality_is_reported_with_a_note() -> None:
     one = dataclasses.replace(BASE, qualities=(80,))
     values = values_of(study([one, dataclasses.replace(one.scaled(0.5), format="avif")], 3))
     assert any("no curves" in note for note in values.notes)
-    # A single setting that meets the target is an answer all the same.
+    # A single setting that meets the target is still an answer.
     assert shown(values).best is not None
 
 

@@ -46,7 +46,7 @@ def test_it_shows_each_format_at_the_measured_setting_closest_to_the_score(tmp_p
     assert [s["setting"] for s in high["shots"]] == ["quality 70"] * 4
     assert [s["setting"] for s in low["shots"]] == ["quality 50"] * 4
     assert [s["title"] for s in high["shots"]] == ["JPEG", "WebP", "AVIF", "JPEG XL"]
-    # Of the two AVIF variants the recommended one.
+    # Of the two AVIF variants, the recommended one is shown.
     assert high["shots"][2]["details"] == "4:2:0, speed 6"
     assert high["shots"][0]["scores"]["ssimulacra2"] == 70
     assert high["shots"][0]["bytes"] > 0
@@ -58,7 +58,7 @@ def test_the_image_with_the_largest_gap_comes_first_then_the_median(tmp_path: Pa
     whys = [entry["why"] for entry in found["entries"]]
     assert whys[0].startswith("largest gap: AVIF")
     assert whys[1].startswith("median: AVIF")
-    assert whys[2].startswith("least gain: AVIF")
+    assert whys[2].startswith("smallest saving: AVIF")
     assert whys[3:] == ["", ""]
     assert len({entry["name"] for entry in found["entries"]}) == 5
 

@@ -56,7 +56,7 @@ def test_without_curves_the_cells_give_the_reason() -> None:
 
 def test_equivalent_numbers_are_those_with_the_same_score() -> None:
     table = shown(quality_numbers, four_formats(images=5))
-    # All codecs of the formulas have scores equal to their numbers.
+    # The scores of all synthetic codecs equal their quality numbers.
     avif = cell(table, "AVIF 4:2:0, speed 6", "80")
     assert avif.text == "80"
     assert avif.sub.replace(NARROW, " ") == "\N{MINUS SIGN}40 %"
