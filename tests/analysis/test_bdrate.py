@@ -46,7 +46,7 @@ def test_a_steeper_curve_has_the_mean_of_the_log_difference() -> None:
     assert rate.value == pytest.approx(100 * math.expm1(0.5), rel=1e-6)
 
 
-def test_itself_is_zero_with_an_interval_of_zero() -> None:
+def test_the_rate_of_a_variant_against_itself_is_zero_with_an_interval_of_zero_width() -> None:
     rate = rates(study([JPEG], 5))["jpeg"].percent
     assert rate is not None
     assert (rate.value, rate.low, rate.high) == (0.0, 0.0, 0.0)
@@ -115,7 +115,7 @@ def test_the_overlap_is_stated_in_scores() -> None:
     assert behind.overlap == pytest.approx((9.0, 1.0))
 
 
-def test_refused_images_are_counted_beside_the_others() -> None:
+def test_refused_images_are_counted_by_reason() -> None:
     records = records_of([JPEG, Formula("avif").scaled(0.5)], 4)
     records = [
         r

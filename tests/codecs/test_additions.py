@@ -228,7 +228,7 @@ def test_the_report_serves_a_plugin_that_is_not_installed(with_plugin: Study) ->
     assert (first["title"], first["axis"], first["levels"]) == ("Demo Format", "bitrate", [2, 5, 8])
     assert first["details"] == "dithering none"
     # Its files cannot be decoded without it. Those of the others can.
-    assert "Demo Format is not installed here, so its files are not shown." in report
+    assert "Demo Format is not installed on this machine, so its files are not shown." in report
     shots = [
         shot for entry in data["gallery"]["entries"] for look in entry["looks"] for shot in look["shots"]
     ]
