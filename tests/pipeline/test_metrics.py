@@ -114,7 +114,7 @@ def test_a_corrected_metric_alone_is_scored_again(
 def test_saved_files_are_scored_without_encoding(
     root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    format = codecs.register("support.fake_codecs:COUNTER").format
+    format = codecs.register("support.fake_codecs:COUNTER").facts.format
     monkeypatch.setenv(fake_codecs.COUNTER_FILE, str(root.parent / "encodes"))
 
     def run(*names: str, save_artifacts: bool) -> tuple[QualityResults, int]:
@@ -138,7 +138,7 @@ def test_saved_files_are_scored_without_encoding(
 def test_an_encoder_that_gives_other_bytes_replaces_what_was_measured(
     root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    format = codecs.register("support.fake_codecs:DRIFTING").format
+    format = codecs.register("support.fake_codecs:DRIFTING").facts.format
 
     def run(drift: str, *names: str) -> list[QualityRecord]:
         monkeypatch.setenv(fake_codecs.DRIFT, drift)

@@ -44,7 +44,7 @@ def check_described(results: QualityResults) -> None:
     if not results.metrics:
         raise ResultsError(
             f"study {results.study_id!r}: the results do not say what their scores mean, as files of "
-            "codecstudy 0.1 do not. codecstudy.metrics.describe(results) adds it."
+            "codecstudy 0.1 do not. Read them with codecstudy.load_results(path)."
         )
 
 

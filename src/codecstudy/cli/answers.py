@@ -27,16 +27,6 @@ if TYPE_CHECKING:
 ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
 
 
-def load_results(path: Path) -> QualityResults:
-    """The results in a file, or in a folder that holds ``quality.json``.
-
-    Files of older versions have no facts of their encoders and metrics; those installed here stand in.
-    """
-    from codecstudy import codecs, metrics
-
-    return metrics.describe(codecs.describe(QualityResults.load(path)))
-
-
 def parse_rate(value: str) -> float:
     """CPU seconds per megapixel from ``0.5s/MP``, ``500ms/MP``, ``0.5s`` or ``0.5``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s)?(?:/MP)?", value.strip(), re.IGNORECASE)
@@ -103,6 +93,7 @@ def recommend(
 ) -> None:
     """Name for each encoder the cheapest setting that is good enough."""
     from codecstudy.analysis.recommend import recommend as answer
+    from codecstudy.api import load_results
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
     loaded = load_results(results)
@@ -207,6 +198,7 @@ def diff(
     """Compare two results at equal quality; exit code 1 where HEAD is worse or cannot be compared."""
     from codecstudy.analysis.diff import DEFAULT_TOLERANCE
     from codecstudy.analysis.diff import diff as compare
+    from codecstudy.api import load_results
 
     allowed = DEFAULT_TOLERANCE if tolerance is None else tolerance
     found = compare(load_results(base), load_results(head), metric, target, allowed)
@@ -267,6 +259,7 @@ def export(
     """Write results for other programs: CSV, Parquet, or the JSON of Google's codec-compare viewer."""
     from codecstudy.analysis.export import FORMATS
     from codecstudy.analysis.export import export as write
+    from codecstudy.api import load_results
 
     known = {name: name for name in FORMATS}
     if format not in known:

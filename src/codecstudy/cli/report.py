@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from codecstudy.cli.answers import ResultsArgument, load_results, parse_rate
+from codecstudy.cli.answers import ResultsArgument, parse_rate
 from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
-from codecstudy.errors import ResultsError
 from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
 
@@ -55,6 +54,7 @@ def report(
     ] = None,
 ) -> None:
     """Write a self-contained HTML report: the answer, the plots, and the pictures at equal quality."""
+    from codecstudy.api import load_results
     from codecstudy.report import Options
 
     loaded = load_results(results)
@@ -80,16 +80,12 @@ def write(
     plots_formats: Sequence[PlotFormat] = (PlotFormat.SVG,),
 ) -> list[Path]:
     """Write the report, and the plots where a folder is given; returns what was written, the report first."""
-    from codecstudy.measurement.crops import DEFAULT_FRAGMENT
-    from codecstudy.measurement.inspection import InspectionProcess
-    from codecstudy.report import Options, write_plots, write_report
+    from codecstudy.api import write_report
+    from codecstudy.report import Options, write_plots
 
     chosen = options if isinstance(options, Options) else Options()
     target = output or root / "data" / "analysis" / results.study_id / "report.html"
-    if target.is_dir():
-        raise ResultsError(f"{target} is a folder; give the file to write, such as {target}/report.html")
     # The plots first: where matplotlib is missing, the command ends before the report takes its time.
     drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
-    fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
-    with InspectionProcess(fragment, compile_kernels=Kernels(err).ensure) as saved_files:
-        return [write_report(results, root, target, chosen, saved_files), *drawn]
+    written = write_report(results, target, root=root, options=chosen, compile_kernels=Kernels(err).ensure)
+    return [written, *drawn]
