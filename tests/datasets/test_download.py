@@ -101,7 +101,7 @@ def test_a_slow_server_is_waited_for(root: Path, server: FileServer, policy: Dow
 
 def test_a_silent_server_is_given_up_on(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
     server.serve("set.zip", ARCHIVE, stall=True)
-    with pytest.raises(DatasetError, match="Gave up after 3 attempts"):
+    with pytest.raises(DatasetError, match="Gave up after 3 consecutive attempts"):
         fetch_set(root, policy=dataclasses.replace(policy, read_timeout=0.1))
     assert len(server.requests) == 3
     assert left(root) == []

@@ -21,7 +21,7 @@ from codecstudy.execution.local.reaper import Reaper, kill_marked
 from codecstudy.execution.local.worker_handle import WorkerHandle
 
 SWEEP_SECONDS = 0.2
-"""Seconds between checks for workers whose pipe stays open after their death (one of their children may hold it)."""
+"""Seconds between checks for workers whose pipe stays open after their death (a child may hold it)."""
 ENDING_SECONDS = 0.005
 """Seconds between checks of workers that are being ended."""
 _NOT_RUNNING = "The executor is not running: start() it first."
