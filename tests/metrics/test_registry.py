@@ -48,7 +48,7 @@ def test_registering_adds_a_metric_and_remembers_where_it_is() -> None:
         ("no_such_module:X", "No module named 'no_such_module'"),
         ("support.fake_metrics:NOTHING", "support.fake_metrics has no NOTHING"),
         ("support.fake_metrics:NOT_A_METRIC", "it is a int, not a Metric"),
-        ("support.fake_metrics:BAD_NAME", "must consist of small letters, digits and _"),
+        ("support.fake_metrics:BAD_NAME", "must consist of lower-case letters, digits and _"),
         ("support.fake_metrics:BAD_COLUMN", "must be called 'relative' or begin with 'relative_'"),
         ("support.fake_metrics:NO_COLUMN", r"its columns are \[\]"),
         ("support.fake_metrics:TAKEN_COLUMN", "records have a column quality already"),

@@ -1,7 +1,7 @@
-"""The encoders that studies may name: the built-in ones, registered ones, and installed plugins.
+"""The encoders that studies may name: built-in ones, registered ones, and installed plugins.
 
 A plugin is a :class:`codecstudy.codecs.base.Encoder` that a package declares as an entry point of group
-``codecstudy.codecs``, under its id. Modules of encoders are imported when they are first asked for.
+``codecstudy.codecs``, under its id. The modules of encoders are imported when they are first needed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BUILT_IN = {
     "avif": "codecstudy.codecs.avif:ENCODER",
     "jxl": "codecstudy.codecs.jxl:ENCODER",
 }
-"""Id to reference, in the order in which results list them. The id of a format's default encoder is the format."""
+"""Id to reference, in the order of results. The id of a format's default encoder is the format's name."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -43,11 +43,11 @@ class UnknownCodecError(CodecError, ValueError):
 
 
 def get(encoder: str) -> Encoder:
-    """The encoder with this id; that of a format's default encoder is the format's name.
+    """The encoder with this id. The id of a format's default encoder is the name of the format.
 
     Raises:
-        UnknownCodecError: where there is none; the message names the known ones.
-        CodecError: where a plugin of that name cannot be loaded.
+        UnknownCodecError: No encoder has this id; the message names the known ones.
+        CodecError: A plugin of that name cannot be loaded.
     """
     if encoder in _loaded:
         return _loaded[encoder]
@@ -75,17 +75,17 @@ def names() -> tuple[str, ...]:
 def register(reference: str) -> Encoder:
     """Add the encoder at ``"package.module:ATTRIBUTE"`` and return it.
 
-    The reference is remembered, so that worker processes can be told to register it again. Registering the
-    same one twice is fine.
+    The reference is remembered, so that worker processes can register it as well. Registering the same one twice
+    has no effect.
 
     Raises:
-        CodecError: where there is no encoder at that place, or another one has its id already.
+        CodecError: There is no encoder at that place, or another one already has its id.
     """
     encoder = _load(reference)
     name = encoder.facts.id
     if name in BUILT_IN or _registered.get(name, reference) != reference:
         other = BUILT_IN.get(name) or _registered[name]
-        raise CodecError(f"cannot register {reference}: {other} has the id {name!r} already")
+        raise CodecError(f"cannot register {reference}: {other} already has the id {name!r}")
     _loaded[name] = encoder
     _registered[name] = reference
     return encoder
@@ -97,9 +97,14 @@ def registered() -> tuple[str, ...]:
 
 
 def facts_of(settings: Iterable[Setting], versions: Mapping[str, str]) -> tuple[EncoderFacts, ...]:
-    """Facts of the encoders of ``settings`` as results hold them, with their ``versions`` by id."""
+    """Facts of the encoders of ``settings`` in the form in which results store them.
+
+    Args:
+        settings: Settings of any number of encoders.
+        versions: Version of each encoder, by id.
+    """
     wanted = {setting.encoder for setting in settings}
-    # Ids that nobody knows here are left out: readers make do with the id.
+    # Unknown ids are left out: readers then show the id alone.
     return tuple(
         dataclasses.replace(get(name).facts, version=versions.get(name, ""))
         for name in names()
@@ -108,10 +113,10 @@ def facts_of(settings: Iterable[Setting], versions: Mapping[str, str]) -> tuple[
 
 
 def commands_of(settings: Iterable[Setting]) -> tuple[CommandTemplate, ...]:
-    """The commands of ``settings`` for other tools as results hold them.
+    """The commands of ``settings`` for other tools, in the form in which results store them.
 
     Raises:
-        CodecError: where an encoder cannot say its commands.
+        CodecError: An encoder cannot provide its commands.
     """
     from codecstudy.codecs.commands import command_templates
 
@@ -134,9 +139,9 @@ def commands_of(settings: Iterable[Setting]) -> tuple[CommandTemplate, ...]:
 
 
 def describe(results: QualityResults) -> QualityResults:
-    """Results with the facts and commands of those encoders that they hold none of.
+    """Add facts and commands to results that have none for some of their encoders.
 
-    Files of older versions hold none at all. What this installation does not know is left out.
+    Files of older versions have none at all. Encoders that are not installed here are left out.
     """
     described = {facts.id for facts in results.encoders}
     missing = [setting for setting in results.settings() if setting.encoder not in described]
@@ -179,16 +184,16 @@ def _wrong(facts: EncoderFacts) -> str | None:
     """What is wrong with an encoder's facts, or None."""
     for name, value in (("id", facts.id), ("format", facts.format)):
         if not _ID.fullmatch(value):
-            return f"{name} {value!r} must be small letters, digits, _ and -"
+            return f"{name} {value!r} must consist of lower-case letters, digits, _ and -"
     if not re.fullmatch(r"\.\w+", facts.extension):
-        return f"extension {facts.extension!r} must be a dot and letters"
+        return f"extension {facts.extension!r} must be a dot followed by letters"
     own, extra = ([p.name for p in parameters] for parameters in (facts.parameters, facts.extra_parameters))
     reserved = {*SETTING_KEYS, *RECORD_COLUMNS, *DERIVED_COLUMNS}.difference(SHORT_NAMES)
     for name in own:
         if name in reserved:
-            return f"no parameter can be called {name!r}: results have a column of that name"
+            return f"no parameter can be named {name!r}: results have a column of that name"
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
-            return f"parameter {name!r} must be letters, digits, _ and -"
+            return f"parameter {name!r} must consist of letters, digits, _ and -"
     for rate in facts.rates:
         if not rate.extra and rate.name not in own:
             return f"rate parameter {rate.name!r} is not among its parameters"
@@ -203,4 +208,4 @@ def _wrong(facts: EncoderFacts) -> str | None:
 
 def _unknown(encoder: str) -> str:
     known = names()
-    return f"no encoder is named {encoder!r}{did_you_mean(encoder, known)} Known ones: {', '.join(known)}"
+    return f"no encoder is named {encoder!r}{did_you_mean(encoder, known)} Known encoders: {', '.join(known)}"

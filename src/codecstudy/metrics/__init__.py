@@ -1,8 +1,8 @@
-"""Image metrics: one package per metric, which holds its facts and its kernels, and their registry.
+"""Image metrics: one package per metric, with its facts and kernels, and their registry.
 
 A plugin is a :class:`~codecstudy.metrics.base.Metric` that a package declares as an entry point of group
 ``codecstudy.metrics``, under the name of the metric. A metric's package, and with it numba, is imported when the
-metric is first asked for: importing this package costs nothing.
+metric is first needed: importing this package costs nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ BUILT_IN = (
     "psnr",
     "ssim",
 )
-"""Metrics of this package, in the order in which people want to read them; each name is that of its package.
-They are what a study measures that names no metrics."""
+"""Metrics of this package, in display order; each name is that of its package. A study that names no metrics
+measures these."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
@@ -46,7 +46,7 @@ def get(name: str) -> Metric:
     """The metric called ``name``.
 
     Raises:
-        MetricError: There is none (the message names the known ones), or its plugin cannot be loaded.
+        MetricError: No metric has this name (the message lists the known ones), or its plugin cannot be loaded.
     """
     if name in _loaded:
         return _loaded[name]
@@ -70,29 +70,29 @@ def get(name: str) -> Metric:
 
 
 def facts(names: Iterable[str]) -> tuple[MetricFacts, ...]:
-    """Facts of these metrics, in this order."""
+    """Facts of these metrics, in the given order."""
     return tuple(get(name).facts for name in names)
 
 
 def columns(names: Iterable[str]) -> tuple[MetricColumn, ...]:
-    """The columns that these metrics fill, in this order."""
+    """The columns that these metrics fill, in the given order."""
     return tuple(column for metric in facts(names) for column in metric.columns)
 
 
 def register(reference: str) -> Metric:
     """Add the metric at ``"package.module:ATTRIBUTE"`` and return it.
 
-    The reference is remembered, so that worker processes can be told to register it again. Registering the
-    same one twice is fine.
+    The reference is remembered, so that worker processes can register it as well. Registering the same one twice
+    has no effect.
 
     Raises:
-        MetricError: There is no metric at that place, or another one has its name already.
+        MetricError: There is no metric at that place, or another one already has its name.
     """
     metric = _load(reference)
     name = metric.facts.name
     if name in BUILT_IN or _registered.get(name, reference) != reference:
         other = f"{__name__}.{name}:METRIC" if name in BUILT_IN else _registered[name]
-        raise MetricError(f"cannot register {reference}: {other} has the name {name!r} already")
+        raise MetricError(f"cannot register {reference}: {other} already has the name {name!r}")
     _loaded[name] = metric
     _registered[name] = reference
     return metric
@@ -104,10 +104,10 @@ def registered() -> tuple[str, ...]:
 
 
 def describe(results: QualityResults) -> QualityResults:
-    """``results`` with the facts of the metrics whose scores they hold.
+    """``results`` with the facts of the metrics whose scores they contain.
 
-    Results files carry these facts. Those that were written by codecstudy 0.1 do not; they hold scores of
-    built-in metrics alone.
+    Results files contain these facts, except those written by codecstudy 0.1, which have only scores of built-in
+    metrics.
     """
     if results.metrics:
         return results
@@ -138,14 +138,15 @@ def _load(reference: str) -> Metric:
 def _check_plugin(reference: str, facts: MetricFacts) -> None:
     if not _NAME.fullmatch(facts.name):
         raise MetricError(
-            f"cannot load metric {reference}: its name {facts.name!r} must consist of small letters, digits and _"
+            f"cannot load metric {reference}: its name {facts.name!r} must consist of lower-case letters, "
+            "digits and _"
         )
     names = [column.name for column in facts.columns]
     wrong = [name for name in names if name != facts.name and not name.startswith(f"{facts.name}_")]
     if not names or wrong or len(set(names)) < len(names) or not all(map(_NAME.fullmatch, names)):
         raise MetricError(
-            f"cannot load metric {reference}: its columns are {names}; each must be called {facts.name!r} or "
+            f"cannot load metric {reference}: its columns are {names}; each must be named {facts.name!r} or "
             f"begin with '{facts.name}_', and no two may have the same name"
         )
     if taken := set(names) & set(RECORD_COLUMNS):
-        raise MetricError(f"cannot load metric {reference}: records have a column {', '.join(taken)} already")
+        raise MetricError(f"cannot load metric {reference}: records already have a column {', '.join(taken)}")

@@ -1,4 +1,4 @@
-"""Runs studies: plan, subtract what is known, schedule and measure, save."""
+"""Runs studies: plan the work, skip what is known, schedule and measure the rest, save."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from codecstudy.study import StudyConfig
 from codecstudy.types import Measurement, Outcome
 
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
-"""What executors run."""
+"""Handler that executors run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A run that has not started: what is to be done, what is known, and what is left."""
+    """A run that has not started: the whole work, the known part, and the rest."""
 
     plan: Plan
     outcomes: dict[tuple[int, int], Outcome]
@@ -49,7 +49,7 @@ class Prepared:
     budget: float | None
 
     def started(self) -> events.Started:
-        """The run as its first event describes it."""
+        """The first event of the run."""
         plan = self.plan
         return events.Started(
             study_id=plan.config.id,
@@ -68,10 +68,10 @@ class PipelineRunner:
     """Runs studies in one workspace.
 
     Args:
-        project_root: Folder of the workspace: datasets, results and the measurement store lie below it, as
+        project_root: Folder of the workspace, which contains datasets, results and the measurement store;
             ``docs/reference/workspace.md`` lists them. It is created if it does not exist.
-        executor: What runs the tasks. Default: worker processes on this machine, or this process where
-            ``num_workers`` is 0.
+        executor: Runs the tasks. Default: worker processes on this machine, or this process if ``num_workers`` is
+            0.
     """
 
     def __init__(self, project_root: Path | str, executor: Executor | None = None) -> None:
@@ -79,7 +79,7 @@ class PipelineRunner:
         self._executor = executor
 
     def results_path(self, study_id: str) -> Path:
-        """Where a study's results are written."""
+        """Path of a study's results file."""
         return self.root / "data" / "metrics" / study_id / "quality.json"
 
     def run(
@@ -95,37 +95,37 @@ class PipelineRunner:
         """Measure a study and save its results.
 
         Every image is encoded with every setting, decoded once and scored. After ``time_budget`` seconds no further
-        image starts, and the images that were started complete. What the store knows is not measured again. Ctrl-C
-        or SIGTERM ends a run as a spent budget does, the second one at once; before the first image has started
-        there is nothing to complete, and it is a ``KeyboardInterrupt``.
+        image is started, and started images are completed. What the store already knows is not measured again.
+        Ctrl-C or SIGTERM ends a run like a spent budget does, the second one at once; before the first image has
+        started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
 
-        A task that fails is a record with its reason, and the run goes on. An error that ends the whole run
+        A task that fails becomes a record with the reason, and the run continues. An error that ends the whole run
         (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after the measurements made
-        until then have been saved as incomplete results.
+        so far have been saved as incomplete results.
 
         Args:
             config: The study.
-            time_budget: Wall seconds; None: the study's own, or no limit.
+            time_budget: Wall-clock seconds; None: the study's own, or no limit.
             save_artifacts: Keep the encoded files under ``data/encoded/<study_id>/``.
             num_workers: Number of worker processes; None: the CPUs that this process may use, or the capacity of
-                the given executor. 0: run in this process, where a task that crashes ends the run, and one that
-                hangs is ended by the second Ctrl-C alone.
+                the given executor. 0: run in this process, where a task that crashes ends the run, and a task that
+                hangs is ended only by the second Ctrl-C.
             options: Further options.
             **further: Fields of :class:`RunOptions`, given directly: ``images=folder``.
 
         Returns:
-            All records of whole images.
+            The records of all complete images.
 
         Raises:
             ValueError: The dataset is not configured, or an option is out of range.
-            FileNotFoundError: The dataset is not downloaded or holds no images.
+            FileNotFoundError: The dataset is not downloaded or contains no images.
             codecstudy.errors.StoreError: The store cannot be used.
         """
         started = time.monotonic()
         options = dataclasses.replace(options or RunOptions(), **further)
         workers = self._workers(num_workers, options.task_timeout)
         dataset = self._dataset(config, time_budget, options)
-        # Encoders of others run in workers alone, which try them too and where they can do no harm.
+        # Encoders from plugins run only in workers, which test them too and where they can do no harm.
         used = dict.fromkeys(s.encoder for s in config.settings())
         selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
@@ -165,14 +165,14 @@ class PipelineRunner:
                     _compile_kernels(prepared.plan, options.on_event)
                 except KeyboardInterrupt:
                     interrupts.request()
-            # From here on there is something to lose: signals wait until it is saved.
+            # From here on there is work to lose: signals wait until it is saved.
             interrupts.defer()
             if prepared.work and not interrupts.count:
                 try:
                     with running(executor, MEASURER, _measurer_config(prepared.plan)):
                         loop.run()
                 except Exception as error:
-                    # Whatever went wrong with the run as a whole, what it has measured is worth keeping.
+                    # Even if the run as a whole has failed, its measurements are worth saving.
                     if loop.totals.tasks_done:
                         self._save(prepared, loop, options, error)
                     raise
@@ -221,7 +221,7 @@ class PipelineRunner:
             ).started()
 
     def _workers(self, num_workers: int | None, task_timeout: float | None) -> int:
-        """Number of workers to plan with, after a check of what depends on the kind of executor."""
+        """Number of workers to plan with, after checking the options that depend on the kind of executor."""
         if num_workers is not None and num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}; give 1 or more, or 0 to run in this process")
         ends_tasks = num_workers != 0 if self._executor is None else self._executor.ends_tasks
@@ -281,7 +281,7 @@ class PipelineRunner:
     def _save(
         self, prepared: Prepared, loop: Loop, options: RunOptions, error: Exception | None = None
     ) -> QualityResults:
-        """Write the results so far; ``error`` is what ended the run, if anything did."""
+        """Write the results so far; ``error`` is the error that ended the run, if any."""
         plan = prepared.plan
         config, dataset = plan.config, plan.dataset
         records = plan.records(loop.outcomes, self.root)
@@ -326,7 +326,7 @@ class PipelineRunner:
 def _default_executor(num_workers: int | None, workers: int, worker_limit: int) -> Executor:
     if num_workers == 0:
         return InlineExecutor()
-    # Imported here because it exists on POSIX systems only.
+    # Imported here because it exists only on POSIX systems.
     from codecstudy.execution.local import LocalExecutor
 
     return LocalExecutor(workers, memory_limit=worker_limit, environment=kernels.cache_environment())
@@ -338,7 +338,7 @@ def _scheduler(prepared: Prepared, memory: int) -> Scheduler:
         prepared.costs,
         range(prepared.workers),
         budget=None if prepared.budget is None else TimeBudget(prepared.budget),
-        # With less than one worker needs, workers take turns.
+        # With less memory than one worker needs, workers take turns.
         memory=MemoryLimit(memory),
     )
 
