@@ -169,7 +169,7 @@ ENCODERS_BEYOND_SCHEMA: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"format": "webp", "quality": [70, 80]}, "", ["repeats", "encoders[0]", "webp q80"]),
     ({"format": "webp", "quality": 80, "method": 4}, "", ["webp q80 and webp q80 m4, by default"]),
     ({"format": "jxl", "extra_args": {"distance": float("nan")}}, ".extra_args.distance", ["0 to 25"]),
-    ({**AVIF, "extra_args": {"no-such-option": 1}}, "", ["no-such-option = 1", "does not take this"]),
+    ({**AVIF, "extra_args": {"no-such-option": 1}}, "", ["no-such-option = 1", "does not accept this"]),
     (
         {**AVIF, "extra_args": {"sharpness": float("inf")}},
         ".extra_args.sharpness",

@@ -268,7 +268,7 @@ def _make_handler(name: str, config: bytes) -> Callable[[object], object]:
     return handler  # type: ignore[no-any-return]
 
 
-def _heed_signals() -> None:
+def _restore_signals() -> None:
     """Let SIGINT and SIGTERM end this process even if its parent ignores them, as under nohup.
 
     Child processes inherit ignored signals, and deadlines end tasks by SIGTERM.
@@ -280,7 +280,7 @@ def _heed_signals() -> None:
 
 def main() -> int:
     """Run tasks until the parent closes the connection; returns the exit status."""
-    _heed_signals()
+    _restore_signals()
     connection = _Connection(int(sys.argv[1]))
     kind, body = next(connection.receive())
     if kind != HELLO:
