@@ -80,19 +80,19 @@ def test_an_id_that_cannot_be_a_file_name_is_refused(monkeypatch: pytest.MonkeyP
     from support import fake_codecs
 
     monkeypatch.setattr(fake_codecs, "ODD", fake_codecs.make("../up"), raising=False)
-    with pytest.raises(CodecError, match="must be small letters"):
+    with pytest.raises(CodecError, match="must consist of lower-case letters"):
         codecs.register("support.fake_codecs:ODD")
 
 
 WRONG = [
-    ({"parameters": (Parameter("crop", ""),), "rates": ()}, "no parameter can be called 'crop'"),
-    ({"parameters": (Parameter("level", ""),), "rates": ()}, "no parameter can be called 'level'"),
-    ({"parameters": (Parameter("a b", ""),), "rates": ()}, "parameter 'a b' must be letters"),
+    ({"parameters": (Parameter("crop", ""),), "rates": ()}, "no parameter can be named 'crop'"),
+    ({"parameters": (Parameter("level", ""),), "rates": ()}, "no parameter can be named 'level'"),
+    ({"parameters": (Parameter("a b", ""),), "rates": ()}, "parameter 'a b' must consist of letters"),
     ({"parameters": ()}, "rate parameter 'quality' is not among its parameters"),
     ({"rates": (RateParameter("distance", extra=True),)}, "not among its extra_parameters"),
     ({"colour": ("red", "#ffffff")}, "must be two CSS colours"),
     ({"marker": "heart"}, "must be one of circle, square"),
-    ({"extension": "jpg"}, "must be a dot and letters"),
+    ({"extension": "jpg"}, "must be a dot followed by letters"),
 ]
 
 

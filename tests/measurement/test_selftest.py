@@ -39,7 +39,7 @@ def test_swapped_channels_stop_a_study(
     config = StudyConfig.model_validate(
         {"id": "x", "dataset": {"id": "sample"}, "encoders": [{"format": fmt, "quality": 50}]}
     )
-    with pytest.raises(CodecstudyError, match=f"self-test failed: {fmt}: colours come back"):
+    with pytest.raises(CodecstudyError, match=f"self-test failed: {fmt}: colours are off by"):
         PipelineRunner(root).run(config, images=photos)
     assert not root.exists()
 

@@ -51,9 +51,9 @@ def test_registering_adds_a_metric_and_remembers_where_it_is() -> None:
         ("support.fake_metrics:BAD_NAME", "must consist of small letters, digits and _"),
         ("support.fake_metrics:BAD_COLUMN", "must be called 'relative' or begin with 'relative_'"),
         ("support.fake_metrics:NO_COLUMN", r"its columns are \[\]"),
-        ("support.fake_metrics:TAKEN_COLUMN", "records have a column quality already"),
-        ("support.fake_metrics:BUILT_IN_NAME", "must be called 'psnr'"),
-        ("codecstudy.metrics.ssim:METRIC", "has the name 'ssim' already"),
+        ("support.fake_metrics:TAKEN_COLUMN", "records already have a column quality"),
+        ("support.fake_metrics:BUILT_IN_NAME", "must be named 'psnr'"),
+        ("codecstudy.metrics.ssim:METRIC", "already has the name 'ssim'"),
     ],
 )
 def test_what_is_not_a_metric_is_refused(reference: str, says: str) -> None:
@@ -64,7 +64,7 @@ def test_what_is_not_a_metric_is_refused(reference: str, says: str) -> None:
 
 def test_two_metrics_of_one_name_are_refused() -> None:
     metrics.register(ABSOLUTE)
-    with pytest.raises(MetricError, match=r"support\.fake_metrics:ABSOLUTE has the name 'absolute' already"):
+    with pytest.raises(MetricError, match=r"support\.fake_metrics:ABSOLUTE already has the name 'absolute'"):
         metrics.register("support.fake_metrics:OTHER")
 
 

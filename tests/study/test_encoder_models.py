@@ -83,7 +83,7 @@ def test_a_new_parameter_is_a_key(install: Install) -> None:
 def test_its_default_is_known(install: Install) -> None:
     install("toy", DITHERING)
     entries = [{"format": "toy"}, {"format": "toy", "dithering": "none"}]
-    with pytest.raises(StudyError, match=r"measures again .* toy and toy dithering=none, by default"):
+    with pytest.raises(StudyError, match=r"repeats settings .* toy and toy dithering=none, by default"):
         StudyConfig.model_validate({**GOOD, "encoders": entries})
 
 

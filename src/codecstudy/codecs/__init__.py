@@ -1,7 +1,7 @@
-"""The encoders that studies may name: the built-in ones, registered ones, and installed plugins.
+"""The encoders that studies may name: built-in ones, registered ones, and installed plugins.
 
 A plugin is a :class:`codecstudy.codecs.base.Encoder` that a package declares as an entry point of group
-``codecstudy.codecs``, under its id. Modules of encoders are imported when they are first asked for.
+``codecstudy.codecs``, under its id. The modules of encoders are imported when they are first needed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BUILT_IN = {
     "avif": "codecstudy.codecs.avif:ENCODER",
     "jxl": "codecstudy.codecs.jxl:ENCODER",
 }
-"""Id to reference, in the order in which results list them. The id of a format's default encoder is the format."""
+"""Id to reference, in the order of results. The id of a format's default encoder is the format's name."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -79,9 +79,14 @@ register, registered = _registry.register, _registry.registered
 
 
 def facts_of(settings: Iterable[Setting], versions: Mapping[str, str]) -> tuple[EncoderFacts, ...]:
-    """Facts of the encoders of ``settings`` as results hold them, with their ``versions`` by id."""
+    """Facts of the encoders of ``settings`` in the form in which results store them.
+
+    Args:
+        settings: Settings of any number of encoders.
+        versions: Version of each encoder, by id.
+    """
     wanted = {setting.encoder for setting in settings}
-    # Ids that nobody knows here are left out: readers make do with the id.
+    # Unknown ids are left out: readers then show the id alone.
     return tuple(
         dataclasses.replace(get(name).facts, version=versions.get(name, ""))
         for name in names()
@@ -90,10 +95,10 @@ def facts_of(settings: Iterable[Setting], versions: Mapping[str, str]) -> tuple[
 
 
 def commands_of(settings: Iterable[Setting]) -> tuple[CommandTemplate, ...]:
-    """The commands of ``settings`` for other tools as results hold them.
+    """The commands of ``settings`` for other tools, in the form in which results store them.
 
     Raises:
-        CodecError: where an encoder cannot say its commands.
+        CodecError: An encoder cannot provide its commands.
     """
     from codecstudy.codecs.commands import command_templates
 
@@ -116,9 +121,9 @@ def commands_of(settings: Iterable[Setting]) -> tuple[CommandTemplate, ...]:
 
 
 def describe(results: QualityResults) -> QualityResults:
-    """Results with the facts and commands of those encoders that they hold none of.
+    """Add facts and commands to results that have none for some of their encoders.
 
-    Files of older versions hold none at all. What this installation does not know is left out.
+    Files of older versions have none at all. Encoders that are not installed here are left out.
     """
     described = {facts.id for facts in results.encoders}
     missing = [setting for setting in results.settings() if setting.encoder not in described]

@@ -1,8 +1,8 @@
-"""Image metrics: one package per metric, which holds its facts and its kernels, and their registry.
+"""Image metrics: one package per metric, with its facts and kernels, and their registry.
 
 A plugin is a :class:`~codecstudy.metrics.base.Metric` that a package declares as an entry point of group
 ``codecstudy.metrics``, under the name of the metric. A metric's package, and with it numba, is imported when the
-metric is first asked for: importing this package costs nothing.
+metric is first needed: importing this package costs nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ BUILT_IN = (
     "psnr",
     "ssim",
 )
-"""Metrics of this package, in the order in which people want to read them; each name is that of its package.
-They are what a study measures that names no metrics."""
+"""Metrics of this package, in display order; each name is that of its package. A study that names no metrics
+measures these."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
@@ -67,20 +67,20 @@ register, registered = _registry.register, _registry.registered
 
 
 def facts(names: Iterable[str]) -> tuple[MetricFacts, ...]:
-    """Facts of these metrics, in this order."""
+    """Facts of these metrics, in the given order."""
     return tuple(get(name).facts for name in names)
 
 
 def columns(names: Iterable[str]) -> tuple[MetricColumn, ...]:
-    """The columns that these metrics fill, in this order."""
+    """The columns that these metrics fill, in the given order."""
     return tuple(column for metric in facts(names) for column in metric.columns)
 
 
 def describe(results: QualityResults) -> QualityResults:
-    """``results`` with the facts of the metrics whose scores they hold.
+    """``results`` with the facts of the metrics whose scores they contain.
 
-    Results files carry these facts. Those that were written by codecstudy 0.1 do not; they hold scores of
-    built-in metrics alone.
+    Results files contain these facts, except those written by codecstudy 0.1, which have only scores of built-in
+    metrics.
     """
     if results.metrics:
         return results

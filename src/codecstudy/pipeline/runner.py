@@ -1,4 +1,4 @@
-"""Runs studies: plan, subtract what is known, schedule and measure, save."""
+"""Runs studies: plan the work, skip what is known, schedule and measure the rest, save."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
 
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
-"""What executors run."""
+"""Handler that executors run."""
 
 
 class PipelineRunner:
     """Runs studies in one workspace.
 
     Args:
-        project_root: Folder of the workspace: datasets, results and the measurement store lie below it, as
+        project_root: Folder of the workspace, which contains datasets, results and the measurement store;
             ``docs/reference/workspace.md`` lists them. It is created if it does not exist.
-        executor: What runs the tasks. Default: worker processes on this machine, or this process where
-            ``num_workers`` is 0.
+        executor: Runs the tasks. Default: worker processes on this machine, or this process if ``num_workers`` is
+            0.
     """
 
     def __init__(self, project_root: Path | str, executor: Executor | None = None) -> None:
@@ -46,7 +46,7 @@ class PipelineRunner:
         self._executor = executor
 
     def results_path(self, study_id: str) -> Path:
-        """Where a study's results are written."""
+        """Path of a study's results file."""
         return self.root / "data" / "metrics" / study_id / "quality.json"
 
     def run(
@@ -62,30 +62,30 @@ class PipelineRunner:
         """Measure a study and save its results.
 
         Every image is encoded with every setting, decoded once and scored. After ``time_budget`` seconds no further
-        image starts, and the images that were started complete. What the store knows is not measured again. Ctrl-C
-        or SIGTERM ends a run as a spent budget does, the second one at once; before the first image has started
-        there is nothing to complete, and it is a ``KeyboardInterrupt``.
+        image is started, and started images are completed. What the store already knows is not measured again.
+        Ctrl-C or SIGTERM ends a run like a spent budget does, the second one at once; before the first image has
+        started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
 
-        A task that fails is a record with its reason, and the run goes on. An error that ends the whole run
+        A task that fails becomes a record with the reason, and the run continues. An error that ends the whole run
         (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after the measurements made
-        until then have been saved as incomplete results.
+        so far have been saved as incomplete results.
 
         Args:
             config: The study.
-            time_budget: Wall seconds; None: the study's own, or no limit.
+            time_budget: Wall-clock seconds; None: the study's own, or no limit.
             save_artifacts: Keep the encoded files under ``data/encoded/<study_id>/``.
             num_workers: Number of worker processes; None: the CPUs that this process may use, or the capacity of
-                the given executor. 0: run in this process, where a task that crashes ends the run, and one that
-                hangs is ended by the second Ctrl-C alone.
+                the given executor. 0: run in this process, where a task that crashes ends the run, and a task that
+                hangs is ended only by the second Ctrl-C.
             options: Further options.
             **further: Fields of :class:`RunOptions`, given directly: ``images=folder``.
 
         Returns:
-            All records of whole images.
+            The records of all complete images.
 
         Raises:
             ValueError: The dataset is not configured, or an option is out of range.
-            FileNotFoundError: The dataset is not downloaded or holds no images.
+            FileNotFoundError: The dataset is not downloaded or contains no images.
             codecstudy.errors.StoreError: The store cannot be used.
         """
         started = time.monotonic()
@@ -93,7 +93,7 @@ class PipelineRunner:
         request = Request(config, time_budget, save_artifacts, num_workers, options, self._executor)
         request.check()
         dataset = request.open_dataset(self.root)
-        # Encoders of others run in workers alone, which try them too and where they can do no harm.
+        # Encoders from plugins run only in workers, which test them too and where they can do no harm.
         used = dict.fromkeys(s.encoder for s in config.settings())
         selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
@@ -105,14 +105,14 @@ class PipelineRunner:
             loop = _loop(prepared, store, interrupts, started)
             if prepared.work:
                 _compile_kernels(prepared.plan, options.on_event, interrupts)
-            # From here on there is something to lose: signals wait until it is saved.
+            # From here on there is work to lose: signals wait until it is saved.
             interrupts.defer()
             if prepared.work and not interrupts.count:
                 try:
                     with running(loop.executor, MEASURER, _measurer_config(prepared.plan)):
                         loop.run()
                 except Exception as error:
-                    # Whatever went wrong with the run as a whole, what it has measured is worth keeping.
+                    # Even if the run as a whole has failed, its measurements are worth saving.
                     if loop.totals.tasks_done:
                         self._save(prepared, loop, error)
                     raise
@@ -146,7 +146,7 @@ class PipelineRunner:
         return self.root / "data" / "encoded" / config.id
 
     def _save(self, prepared: Prepared, loop: Loop, error: Exception | None = None) -> QualityResults:
-        """Write the results so far; ``error`` is what ended the run, if anything did."""
+        """Write the results so far; ``error`` is the error that ended the run, if any."""
         plan, options = prepared.plan, prepared.request.options
         config, dataset = plan.config, plan.dataset
         records = plan.records(loop.outcomes, self.root)
@@ -199,7 +199,7 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
             prepared.costs,
             range(prepared.workers),
             budget=None if request.budget is None else TimeBudget(request.budget),
-            # With less than one worker needs, workers take turns.
+            # With less memory than one worker needs, workers take turns.
             memory=MemoryLimit(memory),
         ),
         costs=prepared.costs,
@@ -218,7 +218,7 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
 def _default_executor(prepared: Prepared, memory: int) -> Executor:
     if prepared.request.in_this_process:
         return InlineExecutor()
-    # Imported here because it exists on POSIX systems only.
+    # Imported here because it exists only on POSIX systems.
     from codecstudy.execution.local import LocalExecutor
 
     return LocalExecutor(
