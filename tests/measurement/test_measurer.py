@@ -143,7 +143,9 @@ def test_only_the_scores_that_are_lacking_are_computed(
     assert isinstance(complete, Measurement)
     if saved:
         monkeypatch.setitem(
-            codecs._loaded, "jpeg", dataclasses.replace(codecs.get("jpeg"), encode=must_not_be_called)
+            codecs._registry._loaded,
+            "jpeg",
+            dataclasses.replace(codecs.get("jpeg"), encode=must_not_be_called),
         )
     report = Measurer(MeasurerConfig(str(photos), SETTINGS, BOTH))(
         MeasureRequest("a.png", 0, known=known, saved=str(artifact))

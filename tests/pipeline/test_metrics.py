@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 
 import codecstudy
-from codecstudy import codecs, metrics
+from codecstudy import metrics, registry
 from codecstudy.pipeline import events
 from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.results import QualityRecord, QualityResults
 from support import fake_codecs
-from support.pipeline_runs import study, timeless
+from support.pipeline_runs import fake, study, timeless
 
 ENCODER = {"format": "jpeg", "quality": [30, 50, 70, 90]}
 
 
 @pytest.fixture(autouse=True)
 def unchanged_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_loaded", {})
-    monkeypatch.setattr(metrics, "_registered", {})
+    monkeypatch.setattr(metrics._registry, "_loaded", {})
+    monkeypatch.setattr(metrics._registry, "_registered", {})
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def correct(monkeypatch: pytest.MonkeyPatch, name: str, version: str) -> None:
     """Give a metric another version, as a release that corrects it would."""
     metric = metrics.get(name)
     facts = dataclasses.replace(metric.facts, version=version)
-    monkeypatch.setitem(metrics._loaded, name, dataclasses.replace(metric, facts=facts))
+    monkeypatch.setitem(metrics._registry._loaded, name, dataclasses.replace(metric, facts=facts))
 
 
 def scored(records: list[QualityRecord], column: str) -> list[float | None]:
@@ -113,7 +113,7 @@ def test_a_corrected_metric_alone_is_scored_again(
 def test_saved_files_are_scored_without_encoding(
     root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    format = codecs.register("support.fake_codecs:COUNTER").facts.format
+    format = fake("COUNTER")
     monkeypatch.setenv(fake_codecs.COUNTER_FILE, str(root.parent / "encodes"))
 
     def run(*names: str, save_artifacts: bool) -> tuple[QualityResults, int]:
@@ -137,7 +137,7 @@ def test_saved_files_are_scored_without_encoding(
 def test_an_encoder_that_gives_other_bytes_replaces_what_was_measured(
     root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    format = codecs.register("support.fake_codecs:DRIFTING").facts.format
+    format = fake("DRIFTING")
 
     def run(drift: str, *names: str) -> list[QualityRecord]:
         monkeypatch.setenv(fake_codecs.DRIFT, drift)
@@ -263,7 +263,7 @@ def test_measure_and_doctor_know_an_installed_plugin(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = [EntryPoint("absolute", "support.fake_metrics:ABSOLUTE", metrics.ENTRY_POINT_GROUP)]
-    monkeypatch.setattr(metrics, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
     found = codecstudy.measure(photos / "a.png", photos / "a.png", ["absolute", "psnr"])
     assert found == {"absolute": 0.0, "absolute_max": 0.0, "psnr": float("inf")}
     assert set(codecstudy.measure(photos / "a.png", photos / "a.png")) == {

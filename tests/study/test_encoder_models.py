@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from codecstudy import EncoderConfig, codecs
+from codecstudy import EncoderConfig, codecs, registry
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import StudyError
 from codecstudy.study import StudyConfig, json_schema
@@ -29,8 +29,8 @@ Install = Callable[..., Encoder]
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Registers an encoder with these facts, until the test ends."""
-    monkeypatch.setattr(codecs, "_loaded", {})
-    monkeypatch.setattr(codecs, "_registered", {})
+    monkeypatch.setattr(codecs._registry, "_loaded", {})
+    monkeypatch.setattr(codecs._registry, "_registered", {})
 
     def add(id: str, *parameters: Parameter, **facts: Any) -> Encoder:
         values = {"format": id, "title": id.upper(), "extension": ".x", "rates": (), **facts}
@@ -199,7 +199,7 @@ def test_an_encoder_that_cannot_be_loaded_is_an_error_only_where_it_is_named(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = EntryPoint("broken", "no_such_module:ENCODER", codecs.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(codecs, "entry_points", lambda group: [broken])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
     assert StudyConfig.model_validate(GOOD).settings()
     with pytest.raises(StudyError, match=r"encoders\[1\].format: cannot load encoder no_such_module"):
         StudyConfig.model_validate(with_encoder(format="broken"))
@@ -210,7 +210,7 @@ def test_an_encoder_replaced_under_the_same_id_has_its_own_keys(
 ) -> None:
     install("toy", DISTANCE)
     load(format="toy", distance=1)
-    monkeypatch.setattr(codecs, "_registered", {})
+    monkeypatch.setattr(codecs._registry, "_registered", {})
     install("toy", DITHERING)
     load(format="toy", dithering="none")
     assert "has no distance" in refusal(format="toy", distance=1)

@@ -82,7 +82,7 @@ class SourceState:
         return int((self._seconds * (unassigned & (self._sizes == size))).argmax())
 
     def longest_within(self, ceiling: float, size: int) -> int | None:
-        """The longest unassigned task of at most ``ceiling`` seconds, preferably at ``size``; None if there is none."""
+        """The longest unassigned task of at most ``ceiling`` seconds, preferably at ``size``; else None."""
         seconds = self._seconds * (self._state == _UNASSIGNED)
         seconds[seconds > ceiling] = 0.0
         same_size = seconds * (self._sizes == size)

@@ -1,6 +1,6 @@
 """What a task is expected to cost in seconds and memory: priors, corrected by observations. Pure.
 
-Seconds are a rate per megapixel and setting. Each level borrows from the one above it while it has few observations::
+Seconds are a rate per megapixel and setting. A level with few observations borrows from the one above it::
 
     prior of the encoder -> speed of this machine -> group (encoder variant) -> single setting
 
@@ -172,7 +172,7 @@ class CostModel:
         return WORKER_BYTES + self._pixel_bytes[setting] * megapixels * 1e6
 
     def _update_rates(self) -> None:
-        """Recompute the rates: each level is the mean of its own and its parent's ratio, weighted by observations."""
+        """Recompute the rates: each level is a mean of its own and its parent's ratio, by observations."""
         self._update_at = self._observations + 1 + self._observations // _UPDATE_FRACTION
         seen = np.bincount(self._group, weights=self._seen)
         expected = np.bincount(self._group, weights=self._expected)

@@ -80,7 +80,9 @@ class PendingSources:
             known = sums.get(id(source.settings))
             if known is None or len(known[1]) != len(source.megapixels):
                 if known is not None:
-                    raise ValueError(f"source {source.index} shares its settings with a source that has other sizes")
+                    raise ValueError(
+                        f"source {source.index} shares its settings with a source that has other sizes"
+                    )
                 if max(self._costs.sizes[s] for s in source.settings) >= len(source.megapixels):
                     raise ValueError(f"source {source.index} lacks the size of one of its settings")
                 sums[id(source.settings)] = (source, list(source.megapixels))

@@ -229,7 +229,7 @@ class Scheduler:
         return self._open(worker, source, now)
 
     def _open_next(self, worker: WorkerState, now: float) -> Dispatch | None:
-        """The first task of a new source; or None, in which case the worker may wait for a source that needs memory."""
+        """The first task of a new source; or None, and the worker may wait for a source that needs memory."""
         if not self._may_look():
             return None
         self._refused = True
