@@ -96,6 +96,6 @@ def test_the_metric_is_ssimulacra2_or_the_first_that_was_measured() -> None:
 
 def test_results_that_do_not_describe_their_scores_are_refused_until_they_are_described() -> None:
     old = results_of([measured(JPEG, 0, 50)], metrics=())
-    with pytest.raises(ResultsError, match=r"codecstudy\.metrics\.describe"):
+    with pytest.raises(ResultsError, match=r"codecstudy\.load_results"):
         collect(old)
     assert collect(metrics.describe(old)).require("butteraugli").higher_is_better is False
