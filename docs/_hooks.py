@@ -126,8 +126,8 @@ def packages() -> str:
     layers = [re.split(r" ([|:]) ", layer) for layer in contracts["layers"]["layers"]]
     sides = {
         module.partition(".")[2]: side
-        for side in ("reading", "measuring")
-        for module in contracts[side]["source_modules"]
+        for side, other in (("reading", "measuring"), ("measuring", "reading"))
+        for module in contracts[other]["forbidden_modules"]
     }
     columns = max(len(layer[::2]) for layer in layers)
     width, height = columns * COLUMN, len(layers) * ROW
