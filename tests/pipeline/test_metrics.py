@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -270,44 +269,3 @@ def test_measure_and_doctor_know_an_installed_plugin(
     assert set(codecstudy.measure(photos / "a.png", photos / "a.png")) == {
         *("ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim")
     }
-
-
-def test_a_metric_is_one_package_and_one_line(photos: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "lib" / "codecstudy"
-    shutil.copytree(Path(codecstudy.__file__).parent, copy)
-    (copy / "metrics" / "mymetric").mkdir()
-    (copy / "metrics" / "mymetric" / "__init__.py").write_text(PLUGIN)
-    registry = copy / "metrics" / "__init__.py"
-    text = registry.read_text()
-    assert text.count('    "ssim",\n') == 1
-    registry.write_text(text.replace('    "ssim",\n', '    "ssim",\n    "mymetric",\n'))
-    (tmp_path / "study.toml").write_text(
-        textwrap.dedent(
-            """
-            id = "test"
-            metrics = ["mymetric"]
-            dataset = { id = "sample" }
-            encoders = [{ format = "jpeg", quality = [30, 50, 70, 90] }]
-            """
-        )
-    )
-
-    def run_copy(*arguments: object) -> str:
-        line = [sys.executable, "-P", "-m", "codecstudy", *map(str, arguments)]
-        done = subprocess.run(
-            line,
-            cwd=tmp_path,
-            env={"PATH": "", "HOME": str(tmp_path), "PYTHONPATH": str(copy.parent)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    assert "My metric" in run_copy("run", "study.toml", "--images", photos, "--workers", 1)
-    assert "My metric" in run_copy("doctor")
-    assert "My metric 8 or better" in run_copy("recommend", "data/metrics/test")
-    run_copy("report", "data/metrics/test", "-o", "report.html")
-    assert "<dfn>My metric</dfn>" in (tmp_path / "report.html").read_text()
-    assert '"mymetric"' in run_copy("schema")
