@@ -318,20 +318,20 @@ def _parameter(document: Mapping[str, Any]) -> Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class QualityWords:
+class QualityLabels:
     """Verbal descriptions of the scores of a metric."""
 
     steps: tuple[tuple[float, str, str], ...]
-    """(score, word, what an average observer sees) from the best to the worst; each applies from its score on."""
+    """(score, label, what an average observer sees) from the best to the worst; each applies from its score on."""
     worse: tuple[str, str]
-    """Word, and what is seen, for scores worse than the last step."""
+    """Label, and what is seen, for scores worse than the last step."""
     source: str
 
     def at(self, score: float, higher_is_better: bool) -> tuple[str, str]:
-        """The word for ``score``, and what is seen."""
-        for limit, word, seen in self.steps:
+        """The label of ``score``, and what is seen."""
+        for limit, label, seen in self.steps:
             if score >= limit if higher_is_better else score <= limit:
-                return word, seen
+                return label, seen
         return self.worse
 
 
@@ -358,7 +358,7 @@ class MetricColumn:
     """Lowest possible score; None if there is no bound."""
     maximum: float | None = None
     unit: str = ""
-    quality_words: QualityWords | None = None
+    quality_labels: QualityLabels | None = None
     codec_compare_name: str = ""
     """Name of the column in Google's codec-compare viewer, if it differs from ``name``."""
 
@@ -403,10 +403,10 @@ class MetricFacts:
             values = _known(MetricColumn, column)
             values["targets"] = tuple(values["targets"])
             values["identical"] = score_from_json(values["identical"])
-            if (words := values.get("quality_words")) is not None:
+            if (words := values.get("quality_labels")) is not None:
                 steps = tuple((score, word, seen) for score, word, seen in words["steps"])
                 word, seen = words["worse"]
-                values["quality_words"] = QualityWords(steps, (word, seen), words["source"])
+                values["quality_labels"] = QualityLabels(steps, (word, seen), words["source"])
             columns.append(MetricColumn(**values))
         return cls(**_known(MetricFacts, document) | {"columns": tuple(columns)})
 

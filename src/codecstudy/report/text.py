@@ -141,5 +141,5 @@ def full_name(setting: Setting, encoders: Encoders) -> str:
 
 def appearance(target: float, scale: MetricColumn) -> tuple[str, str]:
     """A label for a quality level, and what an average observer sees; both empty if the metric has no labels."""
-    labels = scale.quality_words
+    labels = scale.quality_labels
     return ("", "") if labels is None else labels.at(target, scale.higher_is_better)

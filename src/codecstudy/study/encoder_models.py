@@ -23,7 +23,7 @@ from codecstudy import codecs
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.study.messages import Part, fail, is_text, kind, show, unknown_extra, unknown_parameter
-from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, worded
+from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, with_message
 from codecstudy.types import EncoderFacts, Parameter, Scalar, Setting
 
 
@@ -146,7 +146,7 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
     own: dict[str, Any] = {
         "format": Annotated[
             Literal[facts.format],
-            worded(lambda value: f"the encoder {facts.id} makes {facts.format}, not {show(value)}"),
+            with_message(lambda value: f"the encoder {facts.id} makes {facts.format}, not {show(value)}"),
         ],
         "encoder": Literal[facts.id, None],
         "extra_args": Annotated[extras | None, AS_GIVEN],

@@ -61,7 +61,7 @@ class Part(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _in_our_words(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _with_our_messages(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             return handler(value)
         except ValidationError as error:
@@ -104,11 +104,11 @@ def translate(error: ValidationError, model: type[Part]) -> list[Problem]:
         if isinstance(cause, ProblemsError):
             problems += (Problem(place + inner.place, inner.message) for inner in cause.problems)
         else:
-            problems.append(Problem(place, _words(item["type"], value, item["msg"], context)))
+            problems.append(Problem(place, _message_of(item["type"], value, item["msg"], context)))
     return problems
 
 
-def _words(type_: str, value: object, message: str, context: Mapping[str, Any]) -> str:
+def _message_of(type_: str, value: object, message: str, context: Mapping[str, Any]) -> str:
     match type_:
         case "missing":
             return "is missing"

@@ -84,14 +84,14 @@ class RateRange(Part):
         )
 
 
-def worded(words: Callable[[Any], str]) -> Any:
-    """Annotation of a type: ``words`` creates the message about a value that it does not accept."""
+def with_message(message: Callable[[Any], str]) -> Any:
+    """Annotation of a type: ``message`` makes the message about a value that it does not accept."""
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
             return handler(value)
         except ValidationError:
-            raise fail(words(value)) from None
+            raise fail(message(value)) from None
 
     return WrapValidator(check)
 
@@ -175,7 +175,7 @@ def count_of(sweep: Any) -> int:
 _LENGTHS = sweep_of(
     Annotated[
         Annotated[int, Field(ge=1)] | Literal["original"] | None,
-        worded(
+        with_message(
             lambda value: (
                 f"{kind(value)} is not a valid length. Allowed: pixels of the longest edge, 1 or more, "
                 f"or null (or {show(ORIGINAL)}) for the original size"

@@ -18,7 +18,7 @@ from codecstudy.metrics.butteraugli.streaming import PLANES, scales_for, stream
 from codecstudy.metrics.butteraugli.strips import Plane, Window, aligned_zeros, strip_columns, to_raster
 from codecstudy.metrics.butteraugli.windows import Windows, half_windows, windows_for
 from codecstudy.metrics.vector import LANES
-from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityLabels
 
 _NOTHING: Plane = np.empty((0, 0), np.float32)
 
@@ -150,7 +150,7 @@ FACTS = MetricFacts(
             usual_target=1.5,
             identical=0.0,
             minimum=0.0,
-            quality_words=QualityWords(
+            quality_labels=QualityLabels(
                 steps=(
                     (0.5, "visually lossless", "no difference is visible"),
                     (1.0, "excellent", "differences are at the threshold of visibility"),

@@ -16,7 +16,7 @@ from codecstudy.errors import ImageError
 from codecstudy.metrics.base import Metric, check_image, check_pair
 from codecstudy.metrics.ssimulacra2 import maps, pooling, scale, tiles
 from codecstudy.metrics.vector import LANES
-from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityLabels
 
 MINIMUM_SIDE = 8
 """Pixels; libjxl's tool also refuses smaller images."""
@@ -144,7 +144,7 @@ FACTS = MetricFacts(
             identical=100.0,
             digits=1,
             maximum=100.0,
-            quality_words=QualityWords(
+            quality_labels=QualityLabels(
                 steps=(
                     (90.0, "visually lossless", "indistinguishable from the original even in a flicker test"),
                     (85.0, "excellent", "indistinguishable from the original when switching between the two"),

@@ -216,7 +216,7 @@ def _lead(context: Context, best: Recommendation | None, base: Setting | None, t
         limit = " within the limit on encode time" if context.options.max_encode_time is not None else ""
         return (
             f"No measured setting of any format reaches {title} {target:g} on {share} of the images{limit}. "
-            "Choose a lower target, or measure finer settings."
+            "Choose a less demanding target, or measure finer settings."
         )
     ratio, name = best.size_ratio, context.baseline_title()
     if best.setting == base:
