@@ -1,4 +1,4 @@
-"""What the metrics cost: prepare and score per megapixel, memory, compilation, loading.
+"""The cost of the metrics: prepare and score per megapixel, memory, compilation, loading.
 
     python benchmarks/metrics.py            a table at 0.25, 1, 3 and 8 megapixels
     python benchmarks/metrics.py --json     the figures at 1 megapixel as JSON

@@ -1,4 +1,4 @@
-"""How close a whole study comes to the floor: the CPU seconds that encoders, decoders and metrics need.
+"""How close a study comes to the lower bound: the CPU seconds that encoders, decoders and metrics need.
 
     python benchmarks/pipeline.py [--images DIR] [--workers N] [--json]
 

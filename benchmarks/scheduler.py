@@ -1,4 +1,4 @@
-"""What a decision of the scheduler costs, and how well it keeps a budget, in simulated time.
+"""The cost of scheduler decisions, and how well the scheduler keeps a budget, in simulated time.
 
     python benchmarks/scheduler.py [--quick] [--json]
 

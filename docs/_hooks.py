@@ -10,12 +10,14 @@ import ast
 import inspect
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
+import codecstudy
 from codecstudy import QualityRecord, codecs
 from codecstudy.cli import app
 from codecstudy.study import json_schema
@@ -26,6 +28,11 @@ DOCS = Path(__file__).parent
 def on_page_markdown(markdown: str, **_: object) -> str:
     """MkDocs calls this with the text of every page; an unknown part is an error."""
     return re.sub(r"^\{\{ (\w+) \}\}$", lambda match: PARTS[match[1]](), markdown, flags=re.M)
+
+
+def on_page_content(html: str, **_: object) -> str:
+    """MkDocs calls this with every page as HTML: names in docstrings lose the role that precedes them."""
+    return re.sub(r":(?:attr|class|func|meth|mod):(?=<code>)", "", html)
 
 
 def commands() -> str:
@@ -103,6 +110,53 @@ def decisions() -> str:
     return "\n".join(f"- [{p.read_text().splitlines()[0].removeprefix('# ')}]({p.name})" for p in paths)
 
 
+def public_names() -> str:
+    """What the package offers, for mkdocstrings."""
+    return "\n\n".join(f"::: codecstudy.{name}" for name in codecstudy.__all__ if not name.startswith("_"))
+
+
+COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT = 150, 62, 126, 34
+"""Pixels of the picture of the packages: distances of boxes, and their size."""
+
+
+def packages() -> str:
+    """A picture of the packages, as SVG: the layers of import-linter's contract, the topmost first."""
+    configuration = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())
+    contracts = {c["id"]: c for c in configuration["tool"]["importlinter"]["contracts"]}
+    layers = [re.split(r" ([|:]) ", layer) for layer in contracts["layers"]["layers"]]
+    sides = {
+        module.partition(".")[2]: side
+        for side, other in (("reading", "measuring"), ("measuring", "reading"))
+        for module in contracts[other]["forbidden_modules"]
+    }
+    columns = max(len(layer[::2]) for layer in layers)
+    width, height = columns * COLUMN, len(layers) * ROW
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Packages in layers" style="{_SVG_STYLE}">'
+    ]
+    for row, layer in enumerate(layers):
+        top = row * ROW + (ROW - BOX_HEIGHT) / 2
+        left = (columns - len(layer[::2])) * COLUMN / 2
+        for index, name in enumerate(layer[::2]):
+            centre = left + (index + 0.5) * COLUMN
+            if index and layer[2 * index - 1] == ":":
+                x, y = centre - BOX_WIDTH / 2, top + BOX_HEIGHT / 2
+                parts.append(f'<path d="M{x} {y}h{BOX_WIDTH - COLUMN}" stroke="currentColor"/>')
+            fill = _FILLS[sides.get(name, "")]
+            box = f'x="{centre - BOX_WIDTH / 2}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="5"'
+            parts.append(f'<rect {box} fill="{fill}" fill-opacity="0.25" stroke="{fill}"/>')
+            text = f'x="{centre}" y="{top + 22}" text-anchor="middle"'
+            parts.append(f'<text {text} fill="currentColor">{name}</text>')
+        if row:
+            arrow = f"M{width / 2} {row * ROW - 12}v20m-4 -6l4 6l4 -6"
+            parts.append(f'<path d="{arrow}" fill="none" stroke="currentColor" opacity="0.6"/>')
+    return "<figure>" + "".join([*parts, "</svg>"]) + "</figure>"
+
+
+_FILLS = {"reading": "#d9730d", "measuring": "#0b69c7", "": "#888888"}
+_SVG_STYLE = "max-width:100%;width:640px;font:14px monospace"
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
@@ -111,6 +165,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 PARTS = {
     "commands": commands,
     "decisions": decisions,
+    "packages": packages,
+    "public_names": public_names,
     "record_columns": record_columns,
     "study_keys": study_keys,
 }

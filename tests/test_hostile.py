@@ -52,7 +52,7 @@ def test_every_file_ends_as_pixels_or_as_an_error(capfd: pytest.CaptureFixture[s
         ("pngsuite/xs1n0g01.png", "damaged PNG signature"),
         ("bmp/Bad_reallybig.bad_bmp", "6000000 megapixels, more than the limit of 500"),
         ("bmp/Bad_shortfile.bad_bmp", "truncated"),
-        ("README.md", "holds text, not an image"),
+        ("README.md", "contains text, not an image"),
     ],
 )
 def test_the_reason_is_the_real_one(name: str, says: str) -> None:

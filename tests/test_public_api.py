@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import codecstudy
 from conftest import picture
+from support.synthetic import Formula, study
 
 
 def test_every_promised_name_is_there() -> None:
@@ -56,3 +60,46 @@ def test_measure_names_what_does_not_fit(reference: object, distorted: object, m
 def test_an_unknown_metric_is_named() -> None:
     with pytest.raises(ValueError, match="'vmaf'"):
         codecstudy.measure(picture(), picture(), metrics=("vmaf",))
+
+
+def test_a_run_is_answered_compared_exported_and_reported(root: Path, photos: Path, tmp_path: Path) -> None:
+    config = codecstudy.StudyConfig.model_validate(
+        {
+            "id": "library",
+            "dataset": {"id": "sample"},
+            "encoders": [{"format": name, "quality": [30, 60, 90]} for name in ("jpeg", "webp")],
+        }
+    )
+    options = codecstudy.RunOptions(images=photos)
+    codecstudy.PipelineRunner(root).run(config, save_artifacts=True, num_workers=1, options=options)
+    results = codecstudy.load_results(root / "data" / "metrics" / "library")
+    target = statistics.median(record.psnr or 0.0 for record in results.measurements)
+    answer = codecstudy.recommend(results, "psnr", target=target)
+    assert {item.format for item in answer.items} == {"jpeg", "webp"}
+    assert codecstudy.diff(results, results, "psnr", targets=[target]).exit_code == 0
+    (csv,) = codecstudy.export(results, "csv", tmp_path / "records.csv")
+    assert len(csv.read_text().splitlines()) == 1 + len(results.measurements)
+    page = codecstudy.write_report(
+        results,
+        tmp_path / "report.html",
+        root=root,
+        options=codecstudy.ReportOptions(metric="psnr", target=target),
+    )
+    assert "PSNR" in page.read_text()
+
+
+def test_results_of_the_first_edition_are_completed_with_facts(root: Path, tmp_path: Path) -> None:
+    results = study([Formula("jpeg"), Formula("webp")], 4)
+    path = tmp_path / "quality.json"
+    results.save(path)
+    document = json.loads(path.read_text())
+    for member in ("encoders", "metrics", "commands", "stop_reason"):
+        del document[member]
+    path.write_text(json.dumps(document))
+    with pytest.raises(codecstudy.CodecstudyError, match=r"codecstudy\.load_results"):
+        codecstudy.recommend(codecstudy.QualityResults.load(path))
+    assert codecstudy.recommend(codecstudy.load_results(path)) == codecstudy.recommend(results)
+
+
+def test_the_sample_needs_no_download(root: Path) -> None:
+    assert codecstudy.fetch_dataset(root, "sample").images

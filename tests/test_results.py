@@ -107,7 +107,7 @@ def test_a_file_written_before_stop_reasons_were_recorded_is_read(tmp_path: Path
     document = json.loads(path.read_text())
     del document["stop_reason"]
     path.write_text(json.dumps(document))
-    assert QualityResults.load(path) == results
+    assert QualityResults.load(path) == dataclasses.replace(results, stop_reason=None)
 
 
 def test_the_file_is_strict_json_with_the_documented_keys(tmp_path: Path) -> None:

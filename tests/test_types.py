@@ -117,7 +117,7 @@ def test_a_wide_scale_has_a_bounded_number_of_levels() -> None:
 
 
 def test_a_step_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="the step of rate parameter 'quality' must be above 0"):
+    with pytest.raises(ValueError, match="the step of rate parameter 'quality' must be more than 0"):
         RateParameter("quality", step=0)
 
 

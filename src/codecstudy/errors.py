@@ -23,10 +23,10 @@ class DatasetError(CodecstudyError, ValueError):
 
 
 class DatasetMissingError(DatasetError, FileNotFoundError):
-    """A dataset is configured but not downloaded, or its folder holds no images."""
+    """A dataset is configured but not downloaded, or its folder contains no images."""
 
     def __str__(self) -> str:
-        # FileNotFoundError would print its errno fields; the message alone is what a user needs.
+        # FileNotFoundError would print its errno fields; users need only the message.
         return str(self.args[0]) if self.args else ""
 
 
@@ -43,7 +43,7 @@ class MetricError(CodecstudyError, ValueError):
 
 
 class ResultsError(CodecstudyError, ValueError):
-    """A results file cannot be read, or does not hold what a command needs."""
+    """A results file cannot be read, or lacks what a command needs."""
 
 
 class StoreError(CodecstudyError):
@@ -55,14 +55,14 @@ class MissingExtraError(CodecstudyError, ImportError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: a hint at the known name most like it, or a full stop.
+    """The end of a sentence about an unknown name: a hint at the most similar known name, or a full stop.
 
     Args:
         name: The unknown name, as the user wrote it.
         known: The names that exist. Case is ignored.
 
     Returns:
-        ``"; did you mean avif?"``, or ``"."`` where nothing resembles ``name``.
+        ``"; did you mean avif?"``, or ``"."`` if no known name is similar.
     """
     by_folded = {candidate.casefold(): candidate for candidate in known}
     found = difflib.get_close_matches(name.casefold(), by_folded, n=1)

@@ -1,4 +1,4 @@
-"""Files: opened where they are regular ones, written whole or not at all, known by the SHA-256 of their bytes."""
+"""Files: safe opening, atomic writing, and SHA-256 hashes."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading without ever waiting: only a regular file, or a link to one.
+    """Open a regular file, or a link to one, for reading, without ever blocking.
 
     Raises:
         OSError: The file cannot be opened, or is something else: a folder, a named pipe, a device, a socket.
     """
-    # Looked at before it is opened, which has effects on some devices, and again after, in case it was replaced.
+    # Checked before it is opened, which has effects on some devices, and again after, in case it was replaced.
     _check_regular(path, path.stat())
     handle = os.open(path, _READ_FLAGS)
     try:
@@ -50,22 +50,22 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a regular file's bytes, in hexadecimal. Raises what :func:`open_regular` raises."""
+    """SHA-256 of a regular file's bytes, in hexadecimal; raises as :func:`open_regular` does."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, content: str | bytes, *, fsync: bool = True) -> None:
-    """Write a file through a temporary one beside it, which is then renamed.
+    """Write a file by way of a temporary file next to it, which is then renamed.
 
-    A crash at any moment leaves the old file or the new one, never part of one. A link is followed. A file
+    A crash at any moment leaves either the old file or the new one, never a part. Links are followed. A file
     that is replaced keeps its permissions; a new one can be read by everybody.
 
     Args:
-        path: The file. Its folder is created where it is missing.
+        path: The file. Its folder is created if it is missing.
         content: The new content; text is written as UTF-8.
-        fsync: Flush to the disk before renaming, so that this holds after a power failure too. Turn it off
-            for many files that can be made again.
+        fsync: Flush to the disk before renaming, so that this also holds after a power failure. Turn it off for
+            large numbers of files that can be recreated.
 
     Raises:
         OSError: The file cannot be written, or the path is that of something other than a regular file (a
@@ -78,13 +78,13 @@ def write_atomically(path: Path, content: str | bytes, *, fsync: bool = True) ->
 
 
 def _replace(path: Path, content: bytes, fsync: bool) -> None:
-    mode = 0o644  # mkstemp makes a file that only its owner may read
+    mode = 0o644  # mkstemp creates files that only their owner may read
     if path.exists():
         if not path.is_file():
             raise OSError(errno.EEXIST, "it exists and is not a regular file")
         mode = path.stat().st_mode & 0o777
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The temporary name does not repeat the file's own, which may be as long as a name can be.
+    # The temporary name does not include the file's own, which may already have the maximum length.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""What this machine gives to a run: CPUs, memory, and a name for it."""
+"""What this machine offers to a run: CPUs, memory, and a name for it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 
 _MEMORY_SHARE = 0.8
-"""Part of the available memory that a run, or a command that decodes files, may fill where no limit is given."""
+"""Fraction of the available memory that a run, or a command that decodes files, may use if no limit is given."""
 
 _SMALLEST_LIMIT = 1 << 30
-"""Bytes: below this limit a worker cannot even load its libraries and kernels (about 0.35 GB) and work."""
+"""Bytes. With less, a worker cannot even load its libraries and kernels (about 0.35 GB) and do its work."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
@@ -31,20 +31,20 @@ def usable_cpus() -> int:
 
 
 def available_memory() -> int:
-    """Bytes of memory that this process may still use: the machine's, or its cgroup's where that is less."""
+    """Bytes of memory that this process may still use: the machine's, or its cgroup's if that is less."""
     available = int(psutil.virtual_memory().available)
     for group in _cgroups("memory"):
         for limit_name, used_name, cache_name in _MEMORY_NAMES:
             limit, used = _read_number(group / limit_name), _read_number(group / used_name)
             if limit is not None and used is not None:
-                # The content of files that were read stays in memory, and counts as used, until memory is needed.
+                # The page cache counts as used until the memory is needed.
                 left = limit - used + (_read_field(group / "memory.stat", cache_name) or 0)
                 available = min(available, max(0, left))
     return available
 
 
 def oom_kills() -> int:
-    """Number of processes of this process's cgroup that the kernel has killed for lack of memory; 0 if unknown."""
+    """Number of processes of this process's cgroup that the kernel has killed when memory ran out; 0 if unknown."""
     # The innermost cgroup that has the count: v2's memory.events, v1's memory.oom_control.
     for group in reversed(list(_cgroups("memory"))):
         for name in ("memory.events", "memory.oom_control"):
@@ -54,16 +54,16 @@ def oom_kills() -> int:
 
 
 def default_memory() -> int:
-    """Bytes of memory that a run may fill where none are given: 80 % of what is available."""
+    """Bytes of memory that a run may use if no limit is given: 80 % of what is available."""
     return max(1, int(_MEMORY_SHARE * available_memory()))
 
 
 def worker_limit(memory: int) -> int:
-    """The hard limit in bytes of one worker process where the user has not given one.
+    """The hard limit in bytes of one worker process if the user has not given one.
 
-    It is all of the run's memory, not a share of it: a large image may need that much and then runs alone, which
-    admission by estimated memory sees to. So the workers of a run exceed its memory together only where several
-    need far more than was estimated at the same moment; one worker alone never does.
+    It is all of the run's memory, not a share of it: a large image may need that much, and the scheduler then runs
+    it alone. So the workers of a run exceed its memory together only if several of them need far more than
+    estimated at the same moment; a single worker never does.
     """
     return max(memory, _SMALLEST_LIMIT)
 
@@ -71,7 +71,7 @@ def worker_limit(memory: int) -> int:
 def memory_left() -> int | None:
     """Bytes that this process may still allocate under its own limit (RLIMIT_DATA).
 
-    None where it has no such limit, or where the system does not say how much is in use.
+    None if it has no such limit, or if the system does not report how much is in use.
     """
     try:
         import resource
@@ -87,7 +87,7 @@ def memory_left() -> int | None:
 
 @cache
 def cpu_model() -> str:
-    """Name of the CPU as the system gives it: ``AMD EPYC 9V74 80-Core Processor``."""
+    """Name of the CPU as the system reports it: ``AMD EPYC 9V74 80-Core Processor``."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -98,19 +98,19 @@ def cpu_model() -> str:
         if colon:
             facts.setdefault(key.strip(), value.strip())
     name = facts.get("model name") or facts.get("Model") or platform.processor() or platform.machine()
-    # Virtual machines often hide the model's number; family, model and stepping still tell CPUs apart.
+    # Virtual machines often hide the model's number; family, model and stepping still distinguish CPUs.
     numbers = [facts[key] for key in ("cpu family", "model", "stepping") if key in facts]
     return f"{name} ({'/'.join(numbers)})" if numbers else name
 
 
 @cache
 def operating_system() -> str:
-    """System and machine, without a kernel's build number: ``Linux x86_64``."""
+    """System and machine, without the kernel's build number: ``Linux x86_64``."""
     return f"{platform.system()} {platform.machine()}"
 
 
 def fingerprint() -> str:
-    """Text that is equal on machines whose timings may be compared: CPU model and operating system."""
+    """Text that is equal on machines with comparable timings: CPU model and operating system."""
     return f"{cpu_model()}; {operating_system()}"
 
 
@@ -118,11 +118,11 @@ _MEMORY_NAMES = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-"""Limit, use, and the part of the use that is files' content: in cgroup v2 and in v1."""
+"""Limit, usage, and the part of the usage that is page cache: in cgroup v2 and in v1."""
 
 
 def _cgroups(controller: str) -> Iterator[Path]:
-    """Folders of the cgroups that limit this process: the outermost, and those inside it down to its own."""
+    """Folders of the cgroups that limit this process: the outermost one, then those inside it down to its own."""
     yield _CGROUP
     yield _CGROUP / controller
     try:
@@ -130,8 +130,8 @@ def _cgroups(controller: str) -> Iterator[Path]:
     except OSError:
         return
     for line in lines:
-        # "0::/system.slice/job" in v2, "4:memory:/system.slice/job" in v1. Without a namespace of its own a
-        # container is told a path that only its host has; then the outermost folder is its own.
+        # "0::/system.slice/job" in v2, "4:memory:/system.slice/job" in v1. Without a namespace of its own, a
+        # container sees a path that exists only on its host; then the outermost folder is its own.
         _, controllers, path = line.split(":", 2)
         if not controllers or controller in controllers.split(","):
             folder = _CGROUP / controller if controllers else _CGROUP
@@ -146,7 +146,7 @@ def _cgroup_cpu_quota() -> int | None:
 
 
 def _cpu_quota(group: Path) -> int | None:
-    # cgroup v2 writes "max 100000" or "150000 100000"; a part of a CPU still counts as one.
+    # cgroup v2 writes "max 100000" or "150000 100000"; a fraction of a CPU counts as one.
     try:
         quota, period = (group / "cpu.max").read_text(encoding="ascii").split()[:2]
         return max(1, -(-int(quota) // int(period)))
@@ -166,7 +166,7 @@ def _read_number(path: Path) -> int | None:
 
 
 def _read_field(path: Path, name: str) -> int | None:
-    """The number of the line ``name number`` of a file; None if there is none."""
+    """The number in the line ``name number`` of a file; None if there is none."""
     try:
         lines = path.read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.split()[:1] == [name])

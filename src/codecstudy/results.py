@@ -1,4 +1,4 @@
-"""What a study gives: one flat record per task, all of them with their provenance, and ``quality.json``."""
+"""The results of a study: one flat record per task, with provenance, and ``quality.json``."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ Status = Literal["measured", "skipped", "failed"]
 class QualityRecord:
     """One row for one task.
 
-    Sizes are bytes, lengths pixels, times seconds. Scores are ``None`` where a task was skipped or failed
-    (``measurement_error`` then says why), and where the study did not name their metric. ``psnr`` of a lossless
-    result is infinite, which JSON files hold as the string ``"inf"``.
+    Sizes are in bytes, lengths in pixels, times in seconds. Scores are ``None`` if a task was skipped or failed
+    (``measurement_error`` then says why), or if the study did not name their metric. ``psnr`` of a lossless result
+    is infinite, which JSON files store as the string ``"inf"``.
     """
 
     source_image: str
@@ -57,22 +57,22 @@ class QualityRecord:
     original_image: str
     """The same as ``source_image``: resizing happens in memory and leaves no file of its own."""
     encoded_path: str | None
-    """Where the encoded file was kept, relative to the project root; None without ``save_artifacts``."""
+    """Path of the kept encoded file, relative to the project root; None without ``save_artifacts``."""
     format: str
     quality: int | None
     file_size: int | None
-    """Encoded size, bytes."""
+    """Encoded size in bytes."""
     width: int | None
-    """Of the image that was encoded, after resizing."""
+    """Width of the image that was encoded, after resizing."""
     height: int | None
     source_file_size: int
     ssimulacra2: float | None
     psnr: float | None
     ssim: float | None
     butteraugli: float | None
-    """Max norm."""
+    """Maximum norm."""
     encoding_time: float | None
-    """Wall seconds, one thread."""
+    """Wall-clock seconds, on one thread."""
     chroma_subsampling: str | None
     speed: int | None
     effort: int | None
@@ -80,7 +80,7 @@ class QualityRecord:
     resolution: int | None
     extra_args: dict[str, Scalar] | None
     measurement_error: str | None
-    # The columns above are the base that other tools already read; ours come after them.
+    # The columns above are those that other tools already read; ours follow.
     encoding_cpu_time: float | None = None
     decoding_time: float | None = None
     decoding_cpu_time: float | None = None
@@ -93,13 +93,13 @@ class QualityRecord:
     ``memory``."""
     source_sha256: str | None = None
     source_notes: str | None = None
-    """What happened to the source on its way to 8-bit sRGB, as ``; ``-separated text."""
+    """The conversions of the source to 8-bit sRGB, as ``; ``-separated text."""
     encoder: str = ""
-    """Id of the encoder; by default that of the format's own."""
+    """Id of the encoder; by default the format's own encoder."""
     parameters: dict[str, Scalar] = field(default_factory=dict)
-    """Declared parameters that have no column above. Files and frames hold a column for each."""
+    """Declared parameters that have no column above. Files and data frames have a column for each."""
     scores: dict[str, float] = field(default_factory=dict)
-    """Scores that have no column above, by column. Files and frames hold a column for each."""
+    """Scores that have no column above, by column. Files and data frames have a column for each."""
 
     def __post_init__(self) -> None:
         if not self.encoder:
@@ -123,7 +123,7 @@ class QualityRecord:
         )
 
     def score(self, column: str) -> float | None:
-        """The score in one column, wherever it is held; None where there is none."""
+        """The score in one column, in whichever field it is stored; None if there is none."""
         value: float | None = getattr(self, column) if column in SCORE_COLUMNS else self.scores.get(column)
         return value
 
@@ -138,15 +138,15 @@ TIMING_COLUMNS = (
 """Columns that may differ between two runs of the same study; all others are identical."""
 
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
-"""Scores that every record has a column for, measured or not: those of the first edition."""
+"""Scores that have a column in every record, whether measured or not."""
 
 USUAL_METRIC = "ssimulacra2"
-"""Column that answers rest on unless another one is asked for, where the study measured it."""
+"""Column on which answers are based unless another one is requested, if the study measured it."""
 
 RECORD_COLUMNS = tuple(
     f.name for f in dataclasses.fields(QualityRecord) if f.name not in ("parameters", "scores")
 )
-"""Columns of every record. Those of further parameters, and then of further scores, come after them."""
+"""Columns of every record, followed by those of further parameters, and then of further scores."""
 
 
 def parameter_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def parameter_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
 
 
 def setting_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
-    """The columns that tell one setting from another."""
+    """The columns that distinguish settings."""
     return (
         "format",
         "encoder",
@@ -190,22 +190,22 @@ DERIVED_COLUMNS = (
     "encode_cpu_seconds_per_mp",
     "decode_cpu_seconds_per_mp",
 )
-"""What :func:`codecstudy.analysis.frame.derive` adds to the columns of a record."""
+"""The columns that :func:`codecstudy.analysis.frame.derive` adds to those of a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetInfo:
-    """Which images a study measured."""
+    """The images of a study."""
 
     id: str
     path: str
     image_count: int
-    """Images in the dataset; ``run.images_measured`` says how many of them the records cover."""
+    """Images in the dataset; ``run.images_measured`` is the number that the records cover."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """How the measurements came about."""
+    """The circumstances of the measurements."""
 
     workers: int
     time_budget: float | None
@@ -225,7 +225,7 @@ class RunInfo:
 class QualityResults:
     """All records of a study with their provenance.
 
-    Only whole images are in it: every source has one record for every setting of the study. Where a budget or
+    It contains only complete images: every source has one record for every setting of the study. If a budget or
     an interrupt ended the run before all planned images were measured, ``complete`` is False and
     ``incomplete_reason`` says why.
     """
@@ -246,15 +246,15 @@ class QualityResults:
     """Why the run ended; None in files written before this was recorded."""
     schema_version: int = SCHEMA_VERSION
     encoders: tuple[EncoderFacts, ...] = ()
-    """Facts of the encoders of these records, in their usual order; older files hold none."""
+    """Facts of the encoders of these records, in their usual order; older files contain none."""
     commands: tuple[CommandTemplate, ...] = ()
-    """How to get the settings of these records from other tools."""
+    """Commands for other tools that correspond to the settings of these records."""
 
     metrics: tuple[MetricFacts, ...] = ()
-    """Facts of the metrics that the study measured; empty in files that were written before these were kept."""
+    """Facts of the metrics that the study measured; empty in files from before these were stored."""
 
     def settings(self) -> tuple[Setting, ...]:
-        """Every setting that the records hold, in the order in which they occur."""
+        """Every setting in the records, in the order in which they occur."""
         found: dict[tuple[object, ...], Setting] = {}
         for r in self.measurements:
             sizes = (r.resolution, r.crop, tuple((r.extra_args or {}).items()), tuple(r.parameters.items()))
@@ -265,26 +265,26 @@ class QualityResults:
 
     @property
     def metric_columns(self) -> dict[str, MetricColumn]:
-        """How to read each column of scores, by name, in the order of the metrics."""
+        """How to interpret each column of scores, by name, in the order of the metrics."""
         return {column.name: column for metric in self.metrics for column in metric.columns}
 
     @property
     def usual_column(self) -> MetricColumn:
-        """What answers rest on unless another column is asked for: SSIMULACRA2, or the first one without it."""
+        """Column on which answers are based by default: SSIMULACRA2, or the first one if it was not measured."""
         columns = self.metric_columns
         return columns.get(USUAL_METRIC) or next(iter(columns.values()))
 
     def save(self, path: Path | str) -> None:
-        """Write ``quality.json``: to a temporary file beside ``path``, then renamed over it.
+        """Write ``quality.json`` atomically: readers see either the old file or the new one, never a part.
 
-        A reader sees the old file or the new one, never a part. Raises ``OSError`` where the folder cannot be
-        written.
+        Raises:
+            OSError: The file cannot be written.
         """
         members = []
         for member in dataclasses.fields(self):
             value = getattr(self, member.name)
             if member.name == "measurements":
-                # One line each: people can search them, and Python's encoder is five times as fast.
+                # One line per record: easy to search, and Python's encoder is five times faster this way.
                 further = parameter_columns(value), score_columns(value)
                 rows = ",\n  ".join(json.dumps(_row(record, *further), allow_nan=False) for record in value)
                 text = f"[\n  {rows}\n ]" if rows else "[]"
@@ -299,10 +299,13 @@ class QualityResults:
 
     @classmethod
     def load(cls, path: Path | str) -> QualityResults:
-        """Read ``quality.json``, or the one in a folder.
+        """Read a results file.
 
-        Raises :class:`codecstudy.errors.ResultsError` where the file is missing, is not one, or was written
-        with another schema version.
+        Args:
+            path: A ``quality.json``, or a folder that contains one.
+
+        Raises:
+            ResultsError: The file is missing, is not a results file, or has another schema version.
         """
         path = Path(path)
         if path.is_dir():
@@ -311,19 +314,19 @@ class QualityResults:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ResultsError(
-                f"{path}: no such results file. 'codecstudy run STUDY' prints where it wrote them."
+                f"{path}: no such results file. 'codecstudy run STUDY' prints the path of its results."
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise ResultsError(
-                f"{path}: not a results file ({error}). Give the quality.json that 'codecstudy run' has written."
+                f"{path}: not a results file ({error}). Give a quality.json that 'codecstudy run' has written."
             ) from None
         if not isinstance(document, dict) or not isinstance(document.get("measurements"), list):
             raise ResultsError(f"{path}: not a results file: it has no list 'measurements'.")
         version = document.get("schema_version")
         if version != SCHEMA_VERSION:
             raise ResultsError(
-                f"{path}: written with results schema version {version!r}; this codecstudy reads version "
-                f"{SCHEMA_VERSION}. Run the study again, or use the codecstudy that wrote it."
+                f"{path}: written with results schema version {version!r}; this version of codecstudy reads "
+                f"version {SCHEMA_VERSION}. Run the study again, or use the version that wrote it."
             )
         try:
             metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
@@ -345,8 +348,8 @@ class QualityResults:
     def to_frame(self) -> pl.DataFrame:
         """All records as a polars data frame: one row per record, one column per field of QualityRecord.
 
-        ``scores`` are columns of their own, after all others. ``extra_args`` is canonical JSON text (null where
-        there are none), so that rows can be grouped by it.
+        ``scores`` are columns of their own, after all others. ``extra_args`` is canonical JSON text (null if there
+        are none), so that rows can be grouped by it.
         """
         return records_to_frame(self.measurements)
 
@@ -357,7 +360,7 @@ def _stop_reason(document: dict[str, Any]) -> StopReason | None:
 
 
 def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
-    """Records as a polars data frame; an empty list gives a frame with all columns and no rows."""
+    """Records as a polars data frame; an empty list yields a frame with all columns and no rows."""
     import polars as pl
 
     types = {
@@ -389,7 +392,7 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
 
 
 def _dtype(records: Iterable[QualityRecord], parameter: str) -> Any:
-    """The column type that holds all values of a parameter as they are."""
+    """The column type that can store all values of a parameter unchanged."""
     import polars as pl
 
     kinds = {type(r.parameters[parameter]) for r in records if parameter in r.parameters}
@@ -400,12 +403,12 @@ def _dtype(records: Iterable[QualityRecord], parameter: str) -> Any:
 
 
 def _unicode(text: str | None) -> str | None:
-    """Text as valid Unicode: file names, and messages that name files, may hold any bytes, data frames may not."""
+    """Text as valid Unicode: file names, and messages that contain them, may contain any bytes."""
     return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _row(record: QualityRecord, parameters: Iterable[str], scores: Iterable[str]) -> dict[str, Any]:
-    """A record as JSON holds it, with a member for each further parameter and score."""
+    """A record as JSON values, with a member for each further parameter and score."""
     row = {name: getattr(record, name) for name in RECORD_COLUMNS}
     row |= {name: record.parameters.get(name) for name in parameters}
     row |= {name: record.scores.get(name) for name in scores}
@@ -413,7 +416,7 @@ def _row(record: QualityRecord, parameters: Iterable[str], scores: Iterable[str]
 
 
 def _record(row: dict[str, Any], scores: Iterable[str]) -> QualityRecord:
-    """The inverse of :func:`_row`; ``scores`` are all columns of scores that the file describes."""
+    """The inverse of :func:`_row`; ``scores`` are all score columns that the file describes."""
     held = {name: score_from_json(row.pop(name)) for name in scores if name in row}
     further = {name: held.pop(name) for name in list(held) if name not in SCORE_COLUMNS}
     parameters = {name: row.pop(name) for name in [name for name in row if name not in RECORD_COLUMNS]}

@@ -1,12 +1,12 @@
-"""The measurement store: nothing that was measured is lost, nothing is measured twice.
+"""The measurement store: no measurement is lost, and none is made twice.
 
-One SQLite file per workspace, with a write-ahead log and full synchronous commits. What is added becomes durable
-with the next :meth:`Store.commit`; a run calls it several times a second, so that a crash or a power cut loses
-no more than what arrived in that fraction of a second, and no task pays for a disk's flush on its own.
+One SQLite file per workspace, with a write-ahead log and full synchronous commits. Additions become durable with
+the next :meth:`Store.commit`; a run calls it several times a second, so that a crash or a power failure loses
+no more than what arrived in that fraction of a second, and tasks do not each wait for a disk flush.
 
 An *encode* is one source under certain :class:`Conditions` (setting, versions, machine): its size and times, and
-the hash of its bytes. *Scores* belong to an encode: one row per metric and version of the metric. So a new metric,
-or a corrected one, adds rows and changes none.
+the hash of its bytes. *Scores* belong to an encode: one row per metric and version of the metric. So a new or
+corrected metric adds rows and changes none.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ log = logging.getLogger(__name__)
 SCHEMA_VERSION = 2
 # History:
 # 1  (0.1) Table measurement: one row per task with all scores, under the hash of everything they depended on,
-#    the versions of all metrics among it. Table file as today.
-# 2  Encodes, scores and skips are rows of their own; conditions are shared by all sources; an encode knows the
+#    including the versions of all metrics. Table file as today.
+# 2  Encodes, scores and skips are separate rows; conditions are shared by all sources; an encode has the
 #    SHA-256 of its bytes. Crops are JSON instead of Python's repr.
 
 APPLICATION_ID = 0x43535459
-"""``CSTY``: how SQLite files of ours are told from others."""
+"""``CSTY``: distinguishes our SQLite files from others."""
 
 IN_MEMORY = Path(":memory:")
-"""A store that is gone when it is closed, for looking ahead without leaving a file."""
+"""A store that disappears when it is closed, for previews that leave no file."""
 
 LOCK_SECONDS = 5.0
-"""How long opening waits for another run to release the store."""
+"""Seconds that opening waits for another run to release the store."""
 
 _TABLES = """
 -- Everything that an encode depends on beside its source. Text is shared by all sources of a study.
@@ -119,25 +119,25 @@ _INSERT_CONDITIONS = "INSERT INTO conditions (setting, encoder, images, crops, h
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "Another codecstudy run may be using this workspace: wait for it, or give another folder "
     "with --root.",
-    sqlite3.SQLITE_NOTADB: "That is not a measurement store. Move it away; codecstudy makes a new one.",
+    sqlite3.SQLITE_NOTADB: "That is not a measurement store. Move it away; codecstudy will create a new one.",
     sqlite3.SQLITE_CORRUPT: "The measurement store is damaged. Move it away to measure again, or recover it "
-    "with sqlite3's command .recover.",
-    sqlite3.SQLITE_FULL: "Free some disk space and run again: what was committed is kept.",
+    "with sqlite3's .recover command.",
+    sqlite3.SQLITE_FULL: "Free some disk space and run again; what was committed is kept.",
 }
-_ADVICE_OTHERWISE = "See that its folder can be written, and run again: what was committed is kept."
-"""What to do, by SQLite's kind of error."""
+_ADVICE_OTHERWISE = "Make sure that its folder can be written to, and run again; what was committed is kept."
+"""Advice by SQLite's kind of error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """Everything that an encode, and whether it can be made at all, depends on beside its source."""
+    """Everything, apart from the source, that an encode (or the decision to skip it) depends on."""
 
     setting: str
     """:meth:`codecstudy.types.Setting.canonical`."""
     encoder: str
     """Library and version."""
     images: str
-    """Versions of what turns a file into 8-bit sRGB."""
+    """Versions of the software that turns a file into 8-bit sRGB."""
     crops: str
     """Where crops are cut, as canonical JSON; empty for a setting without a crop."""
     host: str
@@ -150,19 +150,19 @@ def canonical(value: Any) -> str:
 
 
 class Store:
-    """The open store of one workspace. One process writes at a time; a second one is told so.
+    """The open store of one workspace. One process can write at a time; another one gets an error.
 
-    A store of an older schema is brought to the present one when it is opened, in one transaction; a copy of the
-    old file is kept beside it first (:attr:`backup`).
+    A store of an older schema is migrated when it is opened, in one transaction, after a copy of the old file has
+    been made next to it (:attr:`backup`).
 
     Raises:
-        StoreError: The file is not a store, was written by a newer codecstudy, or is held by another run.
+        StoreError: The file is not a store, was written by a newer codecstudy, or is in use by another run.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.backup: Path | None = None
-        """Copy of the file as it was before its schema was changed; None where it was not."""
+        """Copy of the file from before a schema migration; None without a migration."""
         self._ids: dict[Conditions, int] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,14 +177,14 @@ class Store:
             raise
 
     def _open(self) -> None:
-        # Looked at before anything is changed: another program's file stays as it is.
+        # Checked before anything is changed: another program's file stays as it is.
         self._version()
-        # The first write takes the lock and keeps it: a second writer would measure what this one measures.
+        # The first write takes the lock and keeps it: a second writer would measure the same tasks.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("BEGIN IMMEDIATE")
-        # Once more within the lock: another run may have been quicker.
+        # Checked again under the lock: another run may have been faster.
         match self._version():
             case 0:
                 self._create(_TABLES + _FILES)
@@ -194,7 +194,7 @@ class Store:
                 self._db.execute("COMMIT")  # a copy cannot be made within a transaction; the lock stays
                 self.backup = _copy(self._db, self.path)
                 log.warning(
-                    "%s: changing to schema version 2; the old file is kept as %s", self.path, self.backup
+                    "%s: migrating to schema version 2; the old file is kept as %s", self.path, self.backup
                 )
                 self._db.execute("BEGIN IMMEDIATE")
                 self._create(_TABLES)
@@ -209,7 +209,7 @@ class Store:
         self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _version(self) -> int:
-        """Schema version of the file; 0 where it is empty. StoreError where it cannot be used."""
+        """Schema version of the file; 0 if it is empty; StoreError if it cannot be used."""
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -217,12 +217,12 @@ class Store:
             return 0
         if application != APPLICATION_ID:
             raise StoreError(
-                f"{self.path}: an SQLite file, but not a measurement store. Move it away; codecstudy makes "
+                f"{self.path}: an SQLite file, but not a measurement store. Move it away; codecstudy will create "
                 "a new one."
             )
         if not 1 <= version <= SCHEMA_VERSION:
             raise StoreError(
-                f"{self.path}: a measurement store of schema version {version}; this codecstudy knows the "
+                f"{self.path}: a measurement store of schema version {version}; this version of codecstudy reads "
                 f"versions up to {SCHEMA_VERSION}. Use the codecstudy that wrote it, or move the file away to "
                 "measure again."
             )
@@ -230,13 +230,13 @@ class Store:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Whatever SQLite cannot do is a StoreError that says what to do about it."""
+        """Turn SQLite errors into StoreErrors with advice."""
         try:
             yield
         except sqlite3.Error as error:
-            # SQLite may have rolled back what these stand for.
+            # SQLite may have rolled back the rows that these ids refer to.
             self._ids.clear()
-            # The low byte is the kind of error, the rest its variety (sqlite.org/rescode.html).
+            # The low byte is the kind of error, the rest its subtype (sqlite.org/rescode.html).
             kind = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
             raise StoreError(f"{self.path}: {error}. {_ADVICE.get(kind, _ADVICE_OTHERWISE)}") from None
 
@@ -248,13 +248,13 @@ class Store:
             self._db.close()
 
     def commit(self) -> None:
-        """Make durable what was added since the last commit."""
+        """Make all additions since the last commit durable."""
         if self._db.in_transaction:
             with self._explained():
                 self._db.execute("COMMIT")
 
     def _write(self, statement: str, values: tuple[object, ...]) -> int:
-        """Carry out a statement; the id of the row that it inserted last."""
+        """Execute a statement; returns the id of the last inserted row."""
         with self._explained():
             if not self._db.in_transaction:
                 self._db.execute("BEGIN")
@@ -271,7 +271,7 @@ class Store:
     def known(
         self, sources: Iterable[str], conditions: Sequence[Conditions], metrics: Mapping[str, str]
     ) -> Iterator[tuple[str, int, Measurement | Skip]]:
-        """What the store has of these sources under these conditions.
+        """What the store contains for these sources under these conditions.
 
         Args:
             sources: SHA-256 of source files.
@@ -279,7 +279,7 @@ class Store:
             metrics: The metrics that are wanted, and their versions.
 
         Yields:
-            Source, index into ``conditions``, and outcome. A measurement holds those of the wanted scores that
+            Source, index into ``conditions``, and outcome. A measurement contains those of the wanted scores that
             are known: all, some, or none.
         """
         place = {text: index for index, text in enumerate(conditions)}
@@ -315,15 +315,15 @@ class Store:
                 yield source, index_of[number], Skip(reason, tuple(json.loads(notes)))
 
     def add(self, source: str, conditions: Conditions, outcome: Outcome, metrics: Mapping[str, str]) -> None:
-        """Add one outcome. A failure is not kept: the next run tries that task again.
+        """Add one outcome. A failure is not stored: the next run tries that task again.
 
-        Scores are added to the encode that the store has. Where its bytes were others than those of ``outcome``,
-        it is replaced: its scores say nothing about the new bytes.
+        Scores are added to the stored encode. If its bytes differ from those of ``outcome``, it is replaced,
+        because its scores do not apply to the new bytes.
 
         Args:
             source: SHA-256 of the source file.
-            conditions: What the outcome depends on beside it.
-            outcome: What became of the task.
+            conditions: Everything else that the outcome depends on.
+            outcome: The outcome of the task.
             metrics: Version of each metric that the outcome has scores of.
         """
         if isinstance(outcome, Failure):
@@ -338,7 +338,7 @@ class Store:
             return
         encode = self._put_encode(key, outcome, now)
         for metric, scores in outcome.scores.items():
-            # A row that says the same already keeps its date.
+            # A row with the same content keeps its date.
             self._write(
                 "INSERT INTO score VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scores = excluded.scores, "
                 "cpu_time = excluded.cpu_time, scored_at = excluded.scored_at "
@@ -347,7 +347,7 @@ class Store:
             )
 
     def _put_encode(self, key: tuple[str, int], outcome: Measurement, now: str) -> int:
-        """Insert or update the row of an encode; its id."""
+        """Insert or update the row of an encode; returns its id."""
         size_and_times = tuple(getattr(outcome, name) for name in _ENCODED)
         columns = ", ".join((*_ENCODED, "measured_at", "sha256"))
         query = f"SELECT {columns}, id FROM encode WHERE source = ? AND conditions = ?"
@@ -399,10 +399,10 @@ class Store:
             return int(self._db.execute(query).fetchone()[0])
 
     def content_hash(self, path: Path) -> str:
-        """SHA-256 of a file's content; read again only where its size or time of change differs."""
+        """SHA-256 of a file's content; read again only if its size or change time differs."""
         status = path.stat()
-        # A change time, unlike a modification time, cannot be set back: a file that a tool has replaced with
-        # one of the same size and the old file's date is read again.
+        # A change time, unlike a modification time, cannot be set back: a file that was replaced with one of the
+        # same size and the old file's date is read again.
         changed = max(status.st_mtime_ns, status.st_ctime_ns)
         query = "SELECT sha256 FROM file WHERE path = ? AND size = ? AND mtime_ns = ?"
         with self._explained():
@@ -421,7 +421,7 @@ class Store:
 
 
 def _copy(db: sqlite3.Connection, path: Path) -> Path:
-    """Keep a copy of a store of the first schema beside it: written to a temporary file, then renamed."""
+    """Keep a copy of a store of the first schema next to it: written to a temporary file, then renamed."""
     backup = path.with_name(f"{path.name}.v1-backup")
     temporary = path.with_name(f"{backup.name}.tmp")
     temporary.unlink(missing_ok=True)
@@ -436,7 +436,7 @@ def _copy(db: sqlite3.Connection, path: Path) -> Path:
 def _move_first_schema(db: sqlite3.Connection, path: Path) -> None:
     """Turn the rows of table ``measurement`` into encodes, scores and skips, and drop it."""
     ids: dict[Conditions, int] = {}
-    # The newest first: where two rows are of one encode (another version of a metric), its size and times stay.
+    # Newest first: if two rows are of one encode (with other versions of a metric), the newer size and times stay.
     rows = db.execute("SELECT identity, outcome, measured_at FROM measurement ORDER BY measured_at DESC")
     for identity_text, outcome_text, measured_at in rows:
         try:
@@ -464,7 +464,7 @@ def _move_first_schema(db: sqlite3.Connection, path: Path) -> None:
             "SELECT id, file_size FROM encode WHERE source = ? AND conditions = ?", key
         ).fetchone()
         if file_size != outcome.file_size:
-            continue  # scores of other bytes than those of the newest encode
+            continue  # these scores are not of the newest encode's bytes
         db.executemany(
             "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?, ?)",
             [
@@ -510,7 +510,7 @@ _CROPS_REPR = re.compile(r"CropPlan\(levels=(\([\d, ]*\)), fragment=(\d+), too_s
 
 
 def _crops_of_repr(text: str) -> str:
-    """Crops as canonical JSON, from the ``repr`` that the first schema held."""
+    """Crops as canonical JSON, from the ``repr`` that the first schema stored."""
     match = _CROPS_REPR.fullmatch(text)
     if match is None:
         raise ValueError(f"crops {text!r}")

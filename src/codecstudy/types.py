@@ -1,4 +1,4 @@
-"""What every package shares: settings, facts, outcomes and array types. Imports nothing of ours."""
+"""What every package shares: settings, facts, outcomes and array types. Imports nothing from this project."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 SHORT_NAMES = {"quality": "q", "chroma_subsampling": "", "speed": "s", "effort": "e", "method": "m"}
-"""What labels and file names write before the value of the parameters that several encoders have, and that have
-a column in every results file. Other parameters are written with their name."""
+"""Prefixes, in labels and file names, of the values of the parameters that several encoders have in common. Each of
+these parameters has a column in every results file. Other parameters are written with their name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One encoder with one value of every parameter.
 
-    A parameter that was not given in the study is absent: the encoder uses its own default. ``resolution`` and
-    ``crop`` are lengths of the longest edge in pixels, ``None`` for the original. :meth:`of` builds one with its
-    parts in their canonical order, so that equal settings compare equal.
+    A parameter that the study does not give is absent, and the encoder uses its own default. ``resolution`` and
+    ``crop`` are lengths of the longest edge in pixels, ``None`` for the original. :meth:`of` puts the parts in
+    their canonical order, so that equal settings compare equal.
     """
 
     format: str
     encoder: str
-    """Id of the encoder; that of a format's default encoder is the format's name."""
+    """Id of the encoder; the id of a format's default encoder is the format's name."""
     parameters: tuple[tuple[str, Scalar], ...] = ()
     """Declared parameters: those of ``SHORT_NAMES`` in its order, then others by name."""
     extra_args: tuple[tuple[str, Scalar], ...] = ()
@@ -54,7 +54,7 @@ class Setting:
         crop: int | None = None,
         **parameters: Scalar | None,
     ) -> Self:
-        """A setting of ``encoder`` (default: the format's own), without the parameters that are ``None``."""
+        """A setting of ``encoder`` (default: that of the format), without the parameters that are ``None``."""
         given = {name: value for name, value in parameters.items() if value is not None}
         return cls(
             format,
@@ -66,35 +66,41 @@ class Setting:
         )
 
     def get(self, name: str, default: Scalar | None = None) -> Any:
-        """Value of a declared parameter, of the type that it declares, or ``default`` where it was not given."""
+        """Value of a declared parameter, of its declared type, or ``default`` if it was not given."""
         return next((value for given, value in self.parameters if given == name), default)
 
     @property
     def quality(self) -> int | None:
-        """Value of the parameter ``quality``; None where it was not given."""
+        """Value of the parameter ``quality``; None if it was not given."""
         value = self.get("quality")
         return None if value is None else int(value)
 
     def extra(self, name: str, default: Scalar | None = None) -> Scalar | None:
-        """Value of one entry of ``extra_args``, or ``default`` where it was not given."""
+        """Value of one entry of ``extra_args``, or ``default`` if it was not given."""
         return next((value for given, value in self.extra_args if given == name), default)
 
     def with_value(self, rate: RateParameter, value: Scalar) -> Setting:
-        """The same setting with a rate parameter at ``value``."""
+        """The same setting with a rate parameter set to ``value``."""
         if rate.extra:
             extras = dict(self.extra_args) | {rate.name: value}
             return dataclasses.replace(self, extra_args=tuple(sorted(extras.items())))
         return dataclasses.replace(self, parameters=_ordered(dict(self.parameters) | {rate.name: value}))
 
     def without(self, rate: RateParameter) -> Setting:
-        """The same setting with a rate parameter not given."""
+        """The same setting without a rate parameter."""
         if rate.extra:
             return dataclasses.replace(self, extra_args=_without(self.extra_args, rate.name))
         return dataclasses.replace(self, parameters=_without(self.parameters, rate.name))
 
     def split(self, rates: Iterable[RateParameter]) -> tuple[Setting, RateParameter | None, float | None]:
-        """The setting without its rate parameter, that parameter (the first of ``rates`` that is given as a
-        number), and its value; the setting itself, None and None where none is given.
+        """Separate the setting from its rate parameter.
+
+        Args:
+            rates: Possible rate parameters; the first one with a number in this setting is used.
+
+        Returns:
+            The setting without its rate parameter, that parameter, and its value; if there is none, the setting
+            itself, None and None.
         """
         for rate in rates:
             value = self.extra(rate.name) if rate.extra else self.get(rate.name)
@@ -116,7 +122,7 @@ class Setting:
         return json.dumps(given, sort_keys=True, separators=(",", ":"))
 
     def label(self) -> str:
-        """Short text for people and file names: ``avif q60 444 s6``."""
+        """Short text for display and file names: ``avif q60 444 s6``."""
         parts = [self.encoder]
         named: list[tuple[str, Scalar]] = []
         for name, value in self.parameters:
@@ -136,7 +142,7 @@ class Setting:
 
 
 SETTING_KEYS = frozenset(("format", "encoder", "resolution", "crop", "extra_args"))
-"""Keys of a setting beside its parameters: no parameter can have one of these names."""
+"""Keys of a setting besides its parameters: no parameter can have one of these names."""
 
 
 def _without(pairs: tuple[tuple[str, Scalar], ...], name: str) -> tuple[tuple[str, Scalar], ...]:
@@ -155,7 +161,7 @@ def plain(value: Scalar) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of an encoder and the values it takes: a range (ends included) or a list of choices."""
+    """One parameter of an encoder and its allowed values: a range (ends included) or a list of choices."""
 
     name: str
     help: str
@@ -164,12 +170,12 @@ class Parameter:
     choices: tuple[Scalar, ...] | None = None
     integer: bool = True
     default: Scalar | None = None
-    """What the encoder uses where a study gives none; None where it must be given or the encoder chooses."""
+    """The encoder's default; None if the parameter is required or the encoder chooses the value."""
     show: tuple[tuple[Scalar, str], ...] = ()
-    """How people write single values: ``(("420", "4:2:0"),)``. Others are shown with the parameter's name."""
+    """Display names of single values: ``(("420", "4:2:0"),)``. Others are shown with the parameter's name."""
 
     def allowed(self) -> str:
-        """The values it takes, for people: ``0 to 100`` or ``444, 422, 420``."""
+        """The allowed values for display: ``0 to 100`` or ``444, 422, 420``."""
         if self.choices is not None:
             return ", ".join(plain(choice) for choice in self.choices)
         match self.minimum, self.maximum:
@@ -204,31 +210,31 @@ class RateParameter:
     """A declared parameter, or an entry of ``extra_args``."""
     finer_is_higher: bool = True
     step: float = 1.0
-    """Distance of neighbouring values that a recommendation may name."""
+    """Difference between adjacent values that a recommendation may name."""
     extra: bool = False
     """Whether it is an entry of ``extra_args``."""
 
     def __post_init__(self) -> None:
         if not self.step > 0:
-            raise ValueError(f"the step of rate parameter {self.name!r} must be above 0, not {self.step}")
+            raise ValueError(f"the step of rate parameter {self.name!r} must be more than 0, not {self.step}")
 
     def fineness(self, level: float) -> float:
         """``level`` on an axis that rises with quality."""
         return level if self.finer_is_higher else -level
 
     def plain(self, level: float) -> int | float:
-        """``level`` as a study would write it: an integer where it is one, else rounded to 6 decimals."""
+        """``level`` as a study would write it: an integer if possible, otherwise rounded to 6 decimals."""
         rounded = round(level, 6)
         return int(rounded) if rounded == int(rounded) else rounded
 
     def grid(self, measured: Iterable[float]) -> list[int | float]:
         """The measured levels and the multiples of the step between them, coarsest first, as :meth:`plain`.
 
-        Where there would be more than ``MAX_LEVELS``, the step is taken several times.
+        If there were more than ``MAX_LEVELS``, a multiple of the step is used.
         """
         known = {self.plain(level) for level in measured}
         low, high = min(known), max(known)
-        # Of a rate in bits per second, say, not every bit is of interest.
+        # For a rate in bits per second, for example, not every bit is of interest.
         step = self.step * max(1, math.ceil((high - low) / self.step / MAX_LEVELS))
         # plain: 3 * 0.05 is 0.15000000000000002.
         between = {self.plain(k * step) for k in range(math.ceil(low / step), math.floor(high / step) + 1)}
@@ -238,49 +244,49 @@ class RateParameter:
 QUALITY = RateParameter("quality")
 
 MAX_LEVELS = 10_000
-"""Most steps between the measured levels of a rate parameter that a recommendation may name."""
+"""Largest number of steps between the measured levels of a rate parameter that a recommendation may name."""
 
 MARKERS = ("circle", "square", "triangle", "diamond", "triangle-down", "pentagon", "hexagon", "star")
-"""Shapes of the marks in plots."""
+"""Shapes of plot markers."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderFacts:
-    """What is known of an encoder without running it; results files hold it, so that every reader has it."""
+    """What is known about an encoder without running it. Results files contain it for every reader."""
 
     id: str
-    """As studies name it: ``avif``, ``mozjpeg``."""
+    """Name in studies: ``avif``, ``mozjpeg``."""
     format: str
-    """Of the files it makes: ``avif``, ``jpeg``."""
+    """Format of the files it makes: ``avif``, ``jpeg``."""
     title: str
-    """As people name it: ``AVIF``."""
+    """Display name: ``AVIF``."""
     extension: str
-    """Of encoded files, with the dot: ``.avif``."""
+    """File name extension, with the dot: ``.avif``."""
     parameters: tuple[Parameter, ...] = ()
-    """The study keys that it takes."""
+    """The study keys that it accepts."""
     extra_parameters: tuple[Parameter, ...] = ()
-    """The entries of ``extra_args`` that it takes."""
+    """The entries of ``extra_args`` that it accepts."""
     open_extra: bool = False
-    """Whether ``extra_args`` may hold names beyond ``extra_parameters`` that the encoder itself checks."""
+    """Whether ``extra_args`` may contain names beyond ``extra_parameters`` that the encoder itself checks."""
     rates: tuple[RateParameter, ...] = (QUALITY,)
-    """What sets the rate: a setting is swept over the first of them that it gives."""
+    """What sets the rate: a setting is swept over the first of these that it gives."""
     mime: str | None = None
-    """Media type of its files; None where there is none or it is not known."""
+    """Media type of its files; None if there is none or it is unknown."""
     browsers: str = "not known"
-    """Which browsers show its files."""
+    """Which browsers can show its files."""
     all_browsers: bool = False
-    """Whether all current browsers do."""
+    """Whether all current browsers can."""
     browsers_checked: str | None = None
-    """Date of the check, ISO 8601."""
+    """Date on which this was checked, ISO 8601."""
     colour: tuple[str, str] | None = None
-    """Of plots, as CSS hexadecimal, on a light and on a dark background; None: a free one is chosen."""
+    """Plot colours as CSS hexadecimal, on a light and on a dark background; None: a free one is chosen."""
     marker: str | None = None
-    """Of plots: one of ``MARKERS``; None: a free one is chosen."""
+    """Plot marker, one of ``MARKERS``; None: a free one is chosen."""
     version: str = ""
-    """Library and version that made the results; empty where they do not say."""
+    """Library and version that made the results; empty if unknown."""
 
     def parameter(self, name: str) -> Parameter | None:
-        """The declaration of study key ``name``, or None where this encoder does not have it."""
+        """The declaration of study key ``name``, or None if this encoder does not have it."""
         return next((p for p in self.parameters if p.name == name), None)
 
     def extra_parameter(self, name: str) -> Parameter | None:
@@ -288,12 +294,12 @@ class EncoderFacts:
         return next((p for p in self.extra_parameters if p.name == name), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; :meth:`from_dict` takes them back."""
+        """Plain JSON values; the inverse is :meth:`from_dict`."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """Facts out of :meth:`to_dict`; members that this version does not know are ignored."""
+        """The inverse of :meth:`to_dict`; members that this version does not know are ignored."""
         given = _known(cls, document)
         for name in ("parameters", "extra_parameters"):
             given[name] = tuple(_parameter(p) for p in given.get(name, ()))
@@ -312,49 +318,49 @@ def _parameter(document: Mapping[str, Any]) -> Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class QualityWords:
-    """What people see at the scores of a metric."""
+class QualityLabels:
+    """Verbal descriptions of the scores of a metric."""
 
     steps: tuple[tuple[float, str, str], ...]
-    """(score, word, what an average observer sees) from the best to the worst; each holds from its score on."""
+    """(score, label, what an average observer sees) from the best to the worst; each applies from its score on."""
     worse: tuple[str, str]
-    """Word, and what is seen, where a score is worse than the last step."""
+    """Label, and what is seen, for scores worse than the last step."""
     source: str
 
     def at(self, score: float, higher_is_better: bool) -> tuple[str, str]:
-        """The word for ``score``, and what is seen."""
-        for limit, word, seen in self.steps:
+        """The label of ``score``, and what is seen."""
+        for limit, label, seen in self.steps:
             if score >= limit if higher_is_better else score <= limit:
-                return word, seen
+                return label, seen
         return self.worse
 
 
 @dataclass(frozen=True, slots=True)
 class MetricColumn:
-    """One column of scores and how to read it."""
+    """One column of scores and how to interpret it."""
 
     name: str
-    """Of the column in records: ``butteraugli_3norm``."""
+    """Name of the column in records: ``butteraugli_3norm``."""
     title: str
-    """As people write it: ``Butteraugli 3-norm``."""
+    """Display name: ``Butteraugli 3-norm``."""
     description: str
-    """For other programs that the results are exported to."""
+    """Description for other programs to which the results are exported."""
     higher_is_better: bool
     targets: tuple[float, ...]
-    """Scores at which sizes are compared unless others are asked for, worst first."""
+    """Scores at which sizes are compared unless others are requested, worst first."""
     usual_target: float
-    """One score that stands for good quality on the web, where a single one is needed."""
+    """A score that represents good quality on the web, for uses that need a single one."""
     identical: float
     """Score of an identical image; may be infinite."""
     digits: int = 2
-    """Decimals to show."""
+    """Number of decimals to show."""
     minimum: float | None = None
-    """Lowest possible score; None where there is no bound."""
+    """Lowest possible score; None if there is no bound."""
     maximum: float | None = None
     unit: str = ""
-    quality_words: QualityWords | None = None
+    quality_labels: QualityLabels | None = None
     codec_compare_name: str = ""
-    """Name of the column in Google's codec-compare viewer, where it differs from ``name``."""
+    """Name of the column in Google's codec-compare viewer, if it differs from ``name``."""
 
     def goodness(self, score: float) -> float:
         """``score`` on an axis that rises with quality."""
@@ -367,23 +373,23 @@ class MetricColumn:
 
 @dataclass(frozen=True, slots=True)
 class MetricFacts:
-    """What is to be known of a metric without running it. Plain values: results files hold it as JSON."""
+    """What is known about a metric without running it. Plain values, which results files store as JSON."""
 
     name: str
-    """As studies and the command line name it: ``ssimulacra2``."""
+    """Name in studies and on the command line: ``ssimulacra2``."""
     title: str
-    """As people write it: ``SSIMULACRA2``."""
+    """Display name: ``SSIMULACRA2``."""
     version: str
     """Changes whenever the scores can change."""
     columns: tuple[MetricColumn, ...]
-    """The columns of a record that it fills. Each is called as the metric, or begins with its name and ``_``."""
+    """The columns of a record that it fills. Each has the name of the metric, or begins with its name and ``_``."""
     citation: str
-    """Where the metric is defined."""
+    """Publication that defines the metric."""
     explanation: str
     """One or two sentences for readers of a report who do not know the metric; follows its title."""
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it: an infinite score is text."""
+        """Plain JSON values; an infinite score is text."""
         document = dataclasses.asdict(self)
         for column in document["columns"]:
             column["identical"] = score_to_json(column["identical"])
@@ -397,10 +403,10 @@ class MetricFacts:
             values = _known(MetricColumn, column)
             values["targets"] = tuple(values["targets"])
             values["identical"] = score_from_json(values["identical"])
-            if (words := values.get("quality_words")) is not None:
+            if (words := values.get("quality_labels")) is not None:
                 steps = tuple((score, word, seen) for score, word, seen in words["steps"])
                 word, seen = words["worse"]
-                values["quality_words"] = QualityWords(steps, (word, seen), words["source"])
+                values["quality_labels"] = QualityLabels(steps, (word, seen), words["source"])
             columns.append(MetricColumn(**values))
         return cls(**_known(MetricFacts, document) | {"columns": tuple(columns)})
 
@@ -413,14 +419,14 @@ def _known(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ToolCommand:
-    """One setting for one tool."""
+    """The command of one tool for one setting."""
 
     tool: str
     """``avifenc``, ``Pillow``, ``sharp``, ..."""
     text: str | None
-    """What to copy; None where the tool cannot do it."""
+    """The command line or code; None if the tool cannot do it."""
     note: str | None = None
-    """What the text leaves out or does otherwise, or why there is none."""
+    """What the text omits or does differently, or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,18 +434,18 @@ class CommandTemplate:
     """The command of one tool for all levels of a variant."""
 
     setting: Setting
-    """What the settings have in common: without the rate parameter, resolution and crop."""
+    """The part that the settings have in common: without the rate parameter, resolution and crop."""
     rate: str
-    """Name of the rate parameter; empty where the setting has none."""
+    """Name of the rate parameter; empty if the setting has none."""
     tool: str
     text: str | None
-    """With ``{level}`` in the level's place."""
+    """The command, with ``{level}`` in place of the level."""
     note: str | None
     exceptions: tuple[tuple[str, tuple[str | None, str | None] | None], ...] = ()
-    """Levels at which text and note are other ones than these, or where the tool has no command (None)."""
+    """Levels at which text and note differ from these, or at which the tool has no command (None)."""
 
     def at(self, level: int | float | None) -> ToolCommand | None:
-        """The command at ``level`` (None where the setting has no rate parameter); None where there is none."""
+        """The command at ``level`` (None if the setting has no rate parameter); None if there is no command."""
         number = "" if level is None else str(level)
         exceptions = dict(self.exceptions)
         if number in exceptions:
@@ -449,7 +455,7 @@ class CommandTemplate:
         return ToolCommand(self.tool, text, self.note)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; :meth:`from_dict` takes them back."""
+        """Plain JSON values; the inverse is :meth:`from_dict`."""
         return {
             "setting": json.loads(self.setting.canonical()),
             "rate": self.rate,
@@ -461,7 +467,7 @@ class CommandTemplate:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """A template out of :meth:`to_dict`."""
+        """The inverse of :meth:`to_dict`."""
         given = _known(cls, document)
         given["setting"] = Setting.of(**given["setting"])
         given["exceptions"] = tuple(
@@ -483,17 +489,17 @@ def score_from_json(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What one metric says of one encoded image."""
+    """The scores of one metric for one encoded image."""
 
     values: dict[str, float]
-    """By column."""
+    """Scores by column."""
     cpu_time: float
     """CPU seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A task that went well. Times in seconds, sizes in bytes and pixels."""
+    """A successful task. Times are in seconds, sizes in bytes and pixels."""
 
     file_size: int
     width: int
@@ -503,13 +509,13 @@ class Measurement:
     decoding_time: float
     decoding_cpu_time: float
     sha256: str | None
-    """Of the encoded file; None where it is not known (the first schema of the store did not hold it)."""
+    """SHA-256 of the encoded file; None if unknown (the first schema of the store did not have it)."""
     scores: dict[str, Scores]
-    """By metric."""
+    """Scores by metric."""
     notes: tuple[str, ...] = ()
 
     def has_bytes(self, size: int, sha256: str | None) -> bool:
-        """Whether an encoded file has these bytes, as far as is known: without a hash, whether it has the size."""
+        """Whether an encoded file has these bytes, as far as known: without a hash, only the size is compared."""
         if self.sha256 is None or sha256 is None:
             return self.file_size == size
         return self.sha256 == sha256
@@ -538,7 +544,7 @@ FailureKind = Literal["source", "encode", "decode", "metric", "artifact", "crash
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A task that went wrong, and why."""
+    """A failed task, and why it failed."""
 
     kind: FailureKind
     reason: str

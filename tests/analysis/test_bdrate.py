@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codecstudy.analysis.bdrate import BDRate, bd_matrix, bd_rates, image_rates
+from codecstudy.analysis.bdrate import BDRate, bd_matrix, image_rates
 from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import fit
 from codecstudy.analysis.points import collect
@@ -23,9 +23,12 @@ JPEG = Formula("jpeg")
 
 
 def rates(results: QualityResults, metric: str = "ssimulacra2") -> dict[str, BDRate]:
+    """Every variant against JPEG, by label."""
     points = collect(results)
-    found = bd_rates(fit(points, metric), Resamples.draw(len(points.images), resamples=200))
-    return {r.variant.label: r for r in found}
+    matrix = bd_matrix(fit(points, metric), Resamples.draw(len(points.images), resamples=200), Scope())
+    against_jpeg = [row[0] for row in matrix]
+    assert against_jpeg[0].variant.format == "jpeg"
+    return {rate.variant.label: rate for rate in against_jpeg}
 
 
 def test_a_curve_scaled_by_a_half_is_minus_fifty_percent() -> None:
@@ -46,7 +49,7 @@ def test_a_steeper_curve_has_the_mean_of_the_log_difference() -> None:
     assert rate.value == pytest.approx(100 * math.expm1(0.5), rel=1e-6)
 
 
-def test_itself_is_zero_with_an_interval_of_zero() -> None:
+def test_the_rate_of_a_variant_against_itself_is_zero_with_an_interval_of_zero_width() -> None:
     rate = rates(study([JPEG], 5))["jpeg"].percent
     assert rate is not None
     assert (rate.value, rate.low, rate.high) == (0.0, 0.0, 0.0)
@@ -115,7 +118,7 @@ def test_the_overlap_is_stated_in_scores() -> None:
     assert behind.overlap == pytest.approx((9.0, 1.0))
 
 
-def test_refused_images_are_counted_beside_the_others() -> None:
+def test_refused_images_are_counted_by_reason() -> None:
     records = records_of([JPEG, Formula("avif").scaled(0.5)], 4)
     records = [
         r

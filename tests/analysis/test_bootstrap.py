@@ -1,4 +1,4 @@
-"""Resampling: closed forms, plain NumPy, and how often the intervals are right."""
+"""Resampling against closed forms and plain NumPy, and the coverage of the intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from codecstudy.analysis.bootstrap import Estimate, Resamples, expanded_tail, spread
 
 
-def test_the_same_seed_gives_the_same_draw() -> None:
+def test_the_same_seed_returns_the_same_draw() -> None:
     one, other = Resamples.draw(9, seed=4), Resamples.draw(9, seed=4)
     np.testing.assert_array_equal(one.counts, other.counts)
     assert one.counts.shape == (2000, 9)
@@ -19,7 +19,7 @@ def test_the_same_seed_gives_the_same_draw() -> None:
 
 
 @pytest.mark.parametrize(("images", "resamples"), [(0, 10), (10, 0)])
-def test_nothing_cannot_be_drawn(images: int, resamples: int) -> None:
+def test_zero_images_or_resamples_are_refused(images: int, resamples: int) -> None:
     with pytest.raises(ValueError, match="cannot draw"):
         Resamples.draw(images, resamples=resamples)
 
@@ -45,7 +45,7 @@ def test_images_without_a_value_are_left_out() -> None:
         np.testing.assert_allclose(resamples.medians(values)[row], np.nanmedian(values[drawn]))
 
 
-def test_resamples_that_hold_no_image_with_a_value_are_not_counted() -> None:
+def test_resamples_without_any_value_are_not_counted() -> None:
     values = np.array([1.0, 2.0, np.nan, np.nan, np.nan, np.nan])
     estimate = Resamples.draw(6).mean_estimates(values[:, None])[0]
     assert estimate == Estimate(1.5, 1.0, 2.0, 2)
@@ -62,7 +62,7 @@ def test_one_image_has_no_interval_and_none_no_estimate() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(value=st.floats(-1e6, 1e6), images=st.integers(2, 20))
-def test_equal_images_have_an_interval_of_no_width(value: float, images: int) -> None:
+def test_equal_images_have_an_interval_of_zero_width(value: float, images: int) -> None:
     resamples = Resamples.draw(images, resamples=64)
     estimate = resamples.mean_estimates(np.full((images, 1), value))[0]
     assert estimate is not None
@@ -114,7 +114,7 @@ def test_tails_shrink_for_few_images_and_tend_to_a_fortieth() -> None:
 def test_95_percent_intervals_cover_the_truth_in_92_to_98_percent_of_500_trials(
     images: int, draw: str
 ) -> None:
-    # One trial a column: log ratios of a codec that is 20 % smaller on geometric average.
+    # One trial per column: log ratios of a codec that is 20 % smaller on geometric average.
     truth, trials = np.log(0.8), 500
     random = np.random.default_rng(images)
     width = {"normal": (0.0, 0.3), "laplace": (0.0, 0.2), "uniform": (-0.5, 0.5)}[draw]
@@ -127,7 +127,7 @@ def test_95_percent_intervals_cover_the_truth_in_92_to_98_percent_of_500_trials(
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
-def test_intervals_of_the_median_cover_the_truth_as_often() -> None:
+def test_intervals_of_the_median_have_the_same_coverage() -> None:
     values = np.random.default_rng(24).laplace(0.7, 0.2, (500, 24))
     resamples = Resamples.draw(24, seed=7)
     estimates = [resamples.median_estimate(row) for row in values]

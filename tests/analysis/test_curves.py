@@ -1,4 +1,4 @@
-"""Curves pass through the measured points, keep their order, and end where the points end."""
+"""Curves pass through the measured points, keep their order, and are not extrapolated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def curve_of(scores: list[float], sizes: list[int], **records: object) -> Curve:
     return curve
 
 
-def test_log_size_linear_in_the_score_is_met_between_the_points() -> None:
+def test_a_log_size_linear_in_the_score_is_interpolated_exactly() -> None:
     curve = fit(collect(study([Formula("jpeg")], 1)), "ssimulacra2").curves[0][0]
     assert curve is not None
     at = np.array([10.0, 17.3, 55.5, 90.0])
@@ -63,7 +63,7 @@ def test_rising_points_give_a_rising_curve_within_them(steps: list[tuple[float, 
     assert values[-1] == pytest.approx(math.log(sizes[-1]))
 
 
-def test_butteraugli_runs_the_other_way() -> None:
+def test_lower_butteraugli_is_better() -> None:
     curves = fit(collect(study([Formula("jpeg")], 1)), "butteraugli")
     curve = curves.curves[0][0]
     assert curve is not None
@@ -86,19 +86,19 @@ def test_points_out_of_order_stay_on_the_curve_and_are_listed() -> None:
     np.testing.assert_allclose(np.exp(curve.log_size_at(np.array(scores))), sizes)
 
 
-def test_a_tie_takes_the_smaller_file() -> None:
+def test_of_tied_points_the_smaller_file_is_kept() -> None:
     assert irregular([40.0, 60.0, 60.0, 80.0], [1000, 2000, 2500, 3000]) == [("tied", 30.0)]
     curve = curve_of([40.0, 60.0, 60.0, 80.0], [1000, 2000, 2500, 3000])
     assert len(curve) == 3
     assert curve.level_at(np.array([60.0]))[0] == 10.0
 
 
-def test_lossless_psnr_is_listed_and_bounds_nothing() -> None:
+def test_lossless_psnr_is_listed_and_is_not_on_the_curve() -> None:
     scores = [30.0, 35.0, 40.0, math.inf]
     assert irregular(scores, [1, 2, 3, 4], "psnr") == [("infinite", 40.0)]
 
 
-def test_a_single_point_is_known_where_it_was_measured() -> None:
+def test_a_single_point_is_known_only_at_its_score() -> None:
     curve = curve_of([50.0], [1000])
     assert np.exp(curve.log_size_at(np.array([50.0, 51.0])))[0] == pytest.approx(1000)
     assert np.isnan(curve.log_size_at(np.array([51.0]))[0])
@@ -115,5 +115,5 @@ def test_times_are_linear_between_neighbours() -> None:
 
 
 def test_unknown_metrics_are_refused() -> None:
-    with pytest.raises(ResultsError, match="hold no vmaf scores"):
+    with pytest.raises(ResultsError, match="have no vmaf scores"):
         fit(collect(study([Formula("jpeg")], 1)), "vmaf")

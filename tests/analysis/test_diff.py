@@ -1,4 +1,4 @@
-"""A gate that finds what got worse, and never passes over what it could not compare."""
+"""A gate that finds regressions and never ignores what it could not compare."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_the_metric_is_the_first_that_both_sides_measured() -> None:
     assert diff(base, head, resamples=60).metric == "butteraugli_3norm"
     nothing = [dataclasses.replace(r, psnr=None, ssim=None, butteraugli_3norm=None) for r in plain]
     nothing = [dataclasses.replace(r, butteraugli=1.0) for r in nothing]
-    with pytest.raises(ResultsError, match="no metric in common: BASE holds butteraugli_3norm"):
+    with pytest.raises(ResultsError, match="no metric in common: BASE has butteraugli_3norm"):
         diff(head, dataclasses.replace(base, measurements=nothing), resamples=60)
-    with pytest.raises(ResultsError, match="HEAD: these results hold no ssimulacra2 scores"):
+    with pytest.raises(ResultsError, match="HEAD: these results have no ssimulacra2 scores"):
         diff(base, head, "ssimulacra2", resamples=60)
 
 
@@ -57,7 +57,7 @@ def test_the_verdict_follows_the_size_at_equal_quality(factor: float, verdict: s
     assert (found.problems, found.exit_code) == ((), code)
 
 
-def test_itself_is_the_same_with_an_interval_of_no_width() -> None:
+def test_results_equal_themselves_with_an_interval_of_zero_width() -> None:
     found = compare(study([JPEG], 5), study([JPEG], 5), tolerance=0.0)
     ratio = only(found).ratio
     assert ratio is not None
@@ -65,7 +65,7 @@ def test_itself_is_the_same_with_an_interval_of_no_width() -> None:
     assert (only(found).verdict, only(found).larger_share, found.exit_code) == ("same", 0.0, 0)
 
 
-def test_worse_needs_confidence_beyond_the_tolerance() -> None:
+def test_worse_means_that_the_whole_interval_is_beyond_the_tolerance() -> None:
     wild = Formula("jpeg", size=lambda s, i: exponential_size(s, i) * 1.03 * math.exp(0.4 * (-1) ** i))
     assert only(compare(study([JPEG], 10), study([wild], 10))).verdict == "same"
     head = study([noisy(1.05)], 10)
@@ -154,11 +154,11 @@ def test_a_target_that_nobody_reaches_is_unknown() -> None:
     assert found.exit_code == 1
 
 
-def test_one_image_is_nothing_certain() -> None:
+def test_a_single_image_gives_no_verdict() -> None:
     found = compare(study([JPEG], 1), study([JPEG], 1))
     assert (only(found).verdict, only(found).reason) == (
         "unknown",
-        "a single image has no interval: nothing is certain",
+        "a single image gives no interval",
     )
     assert found.exit_code == 1
 

@@ -1,4 +1,4 @@
-"""Which number of one codec is which of another."""
+"""Equivalent quality numbers of different codecs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_linear_scale_is_inverted_per_image_and_its_median_taken() -> None:
     assert (entry.images, entry.left_out) == (5, 0)
 
 
-def test_lower_is_better_works_the_same() -> None:
+def test_metrics_where_lower_is_better_work_too() -> None:
     other = Formula("avif", (20, 30, 45, 50), score=lambda q, i: q * 2)
     entry = equivalents(study([JPEG, other], 2), "butteraugli")["avif", 80.0]
     assert entry.level is not None
@@ -49,21 +49,21 @@ def test_lower_is_better_works_the_same() -> None:
     assert entry.score.value == pytest.approx(2.0)
 
 
-def test_the_size_at_equal_looks_comes_along() -> None:
+def test_the_size_at_the_equivalent_level_is_reported() -> None:
     half = Formula("avif", JPEG.qualities, size=lambda s, i: exponential_size(s, i) / 2)
     entry = equivalents(study([JPEG, half], 3))["avif", 70.0]
     assert entry.size_ratio is not None
     assert entry.size_ratio.value == pytest.approx(0.5, rel=1e-6)
 
 
-def test_reasons_are_given_in_place_of_numbers() -> None:
+def test_missing_numbers_have_reasons() -> None:
     narrow = Formula("avif", (10, 40), score=lambda q, i: q)
     still = Formula("webp", (0,), setting={"quality": None, "extra_args": {"lossless": True}})
     found = equivalents(study([Formula("jpeg", (60, 65, 72, 81)), narrow, still], 3))
-    assert found["avif", 60.0].reason == "no image has the score of jpeg at quality 60"
+    assert found["avif", 60.0].reason == "no image reaches the score of jpeg at quality 60"
     assert found["avif", 60.0].left_out == 3
-    assert found["avif", 90.0].reason == "jpeg at quality 90 lies outside the measured levels, or is lossless"
-    assert found["webp lossless", 60.0].reason == "nothing is swept"
+    assert found["avif", 90.0].reason == "jpeg at quality 90 is outside the measured levels, or is lossless"
+    assert found["webp lossless", 60.0].reason == "no parameter is swept"
 
 
 def test_a_distance_is_found_on_its_own_scale() -> None:
@@ -87,5 +87,5 @@ def test_a_lossless_level_of_the_baseline_has_no_equivalent() -> None:
         dataclasses.replace(r, psnr=math.inf) if r.quality == 95 else r for r in records_of([JPEG, AVIF], 3)
     ]
     found = equivalents(results_of(records), "psnr")
-    assert found["avif", 95.0].reason == "jpeg at quality 95 lies outside the measured levels, or is lossless"
+    assert found["avif", 95.0].reason == "jpeg at quality 95 is outside the measured levels, or is lossless"
     assert found["avif", 90.0].level is not None

@@ -1,4 +1,4 @@
-"""What is exported is what was measured; codec-compare documents load as its loader loads them."""
+"""Exports contain what was measured, and codec-compare's loader accepts its documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KNOWN_FIELDS = {
     "ssimulacra2", "ciede2000", "flip", "lpips", "p3-norm", "encoded size", "bpp", "megapixels",
     "encoding time", "decoding time", "raw decoding time",
 }  # fmt: skip
-"""Names to which codec-compare's src/entry.ts (aafcf5cd) gives a meaning."""
+"""Names to which codec-compare's src/entry.ts (aafcf5cd) assigns a meaning."""
 
 
 def to_number(value: object) -> float:
@@ -42,7 +42,7 @@ def to_number(value: object) -> float:
 
 
 class Batch:
-    """A batch as the viewer's ``jsonToBatch`` builds it, with its complaints as exceptions."""
+    """A batch as the viewer's ``jsonToBatch`` builds it, with its errors as exceptions."""
 
     def __init__(self, document: Any) -> None:
         assert isinstance(document, dict)
@@ -121,7 +121,7 @@ def test_records_without_numbers_are_left_out_and_counted() -> None:
     assert all(value is not None for row in batch.rows for value in row)
 
 
-def test_a_metric_that_was_not_measured_is_no_field() -> None:
+def test_a_metric_that_was_not_measured_is_not_a_field() -> None:
     records = [measured(AVIF, i, 50, butteraugli=None) for i in range(2)]
     batch = Batch(codec_compare(results_of(records))["avif_s6.json"])
     assert "butteraugli" not in batch.fields
@@ -129,13 +129,13 @@ def test_a_metric_that_was_not_measured_is_no_field() -> None:
     assert len(batch.rows) == 2
 
 
-def test_lossless_psnr_is_the_generators_99_db() -> None:
+def test_lossless_psnr_is_99_db_like_the_generators() -> None:
     records = [measured(AVIF, 0, 50), measured(AVIF, 0, 100, psnr=math.inf)]
     batch = Batch(codec_compare(results_of(records))["avif_s6.json"])
     assert batch.column("psnr") == [35.0, 99.0]
 
 
-def test_a_distance_is_called_so_and_stays_a_decimal() -> None:
+def test_a_distance_keeps_its_name_and_its_decimals() -> None:
     jxl = Formula("jxl")
     records = [measured(jxl, 0, 0, quality=None, extra_args={"distance": d}) for d in (0.5, 1.0)]
     batch = Batch(codec_compare(results_of(records))["jxl_by_distance.json"])
@@ -149,12 +149,12 @@ def test_variants_never_share_a_file() -> None:
     assert all("/" not in name for name in documents)
 
 
-def test_only_failures_have_nothing_to_export() -> None:
+def test_results_with_only_failures_are_refused() -> None:
     with pytest.raises(ResultsError, match="nothing to export"):
         codec_compare(results_of([failed(JPEG, 0, 10)]))
 
 
-def test_csv_and_parquet_hold_every_record_with_derived_columns(tmp_path: Path) -> None:
+def test_csv_and_parquet_contain_every_record_with_derived_columns(tmp_path: Path) -> None:
     results = results_of([*records_of([JPEG], 2), failed(JPEG, 2, 10), measured(JPEG, 3, 10, psnr=math.inf)])
     expected = derive(results)
     assert export(results, "parquet", tmp_path / "deep" / "q.parquet") == (tmp_path / "deep" / "q.parquet",)

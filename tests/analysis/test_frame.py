@@ -1,4 +1,4 @@
-"""Derived columns against arithmetic by hand."""
+"""Derived columns against values calculated by hand."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_rows_keep_the_order_of_the_records() -> None:
     assert frame["level"].to_list() == [90, 90, 90, 10, 10, 10]
 
 
-def test_no_records_give_all_columns() -> None:
+def test_a_frame_without_records_has_all_columns() -> None:
     frame = derive(results_of([]))
     assert frame.is_empty()
     assert set(DERIVED_COLUMNS) <= set(frame.columns)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import fit
-from codecstudy.analysis.matched import SizeRatio, match, size_ratios, summarize
+from codecstudy.analysis.matched import SizeRatio, match, size_ratios
 from codecstudy.analysis.points import collect
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
@@ -55,7 +55,7 @@ def test_the_ratio_is_the_geometric_mean_over_images() -> None:
     assert (ratio.images, ratio.only_variant, ratio.only_baseline, ratio.neither) == (20, 0, 0, 0)
 
 
-def test_quality_and_time_at_the_target_come_along() -> None:
+def test_level_and_times_are_interpolated_at_the_target() -> None:
     codec = Formula("avif", score=lambda q, i: q / 2 + 40, cpu=lambda q, i: q / 10)
     matched = match(fit(collect(study([JPEG, codec], 2)), "ssimulacra2"), [60])
     np.testing.assert_allclose(matched.level[:, :, 0], [[60, 60], [40, 40]])
@@ -64,24 +64,7 @@ def test_quality_and_time_at_the_target_come_along() -> None:
     np.testing.assert_allclose(matched.bits_per_pixel[0, 0, 0], 8e-6 * 1e8 * math.exp(60 / 25), rtol=1e-6)
 
 
-def test_a_variant_alone_is_summed_up_over_the_images_that_reach_the_score() -> None:
-    codec = Formula("avif", score=lambda q, i: q + 2 * i, cpu=lambda q, i: (q + 2 * i) / 100)
-    points = collect(study([codec], 5))
-    found = summarize(match(fit(points, "ssimulacra2"), [14, 50, 99]), Resamples.draw(5, resamples=FEW))
-    assert [(s.target, s.images, s.not_reached) for s in found] == [(14, 3, 2), (50, 5, 0), (99, 0, 5)]
-    middle = found[1]
-    assert middle.level is not None
-    assert middle.bits_per_pixel is not None
-    assert middle.encode_seconds_per_mp is not None
-    assert middle.level.value == pytest.approx(46)
-    assert middle.encode_seconds_per_mp.value == pytest.approx(0.5)
-    logs = [math.log(8e-6 * 1e8 * (1 + i)) + 2 for i in range(5)]
-    assert middle.bits_per_pixel.value == pytest.approx(math.exp(sum(logs) / 5), rel=1e-6)
-    assert found[2].bits_per_pixel is None
-    assert found[2].level is None
-
-
-def test_images_that_one_side_does_not_reach_are_left_out_for_both_and_counted() -> None:
+def test_images_on_which_one_side_does_not_reach_the_target_are_excluded_and_counted() -> None:
     # Image 0 of the other codec ends at 65, image 1 begins at 75, image 2 reaches 70 where JPEG does not.
     tops = {0: 65, 1: 200}
     records = [measured(JPEG, i, q) for i in range(5) for q in (10, 50, 90) if i not in (2, 3) or q < 60]
@@ -100,7 +83,7 @@ def test_images_that_one_side_does_not_reach_are_left_out_for_both_and_counted()
     assert ratio.smaller_share is None
 
 
-def test_a_codec_against_itself_is_exactly_one() -> None:
+def test_the_ratio_of_a_codec_to_itself_is_exactly_one() -> None:
     noise = random.Random(3)
     codec = Formula("jpeg", score=lambda q, i: q + noise.random())
     records = records_of([codec], 7)
@@ -139,7 +122,7 @@ def test_lower_butteraugli_is_better() -> None:
     assert ratio.ratio.value == pytest.approx(0.5, rel=1e-6)
     beyond = ratios(study([JPEG, varied(0.5)], 4), metric="butteraugli")["avif", 0.5]
     assert beyond.ratio is None
-    assert beyond.reason == "no image of avif or jpeg has measured scores on both sides of Butteraugli 0.5"
+    assert beyond.reason == "no image has measured scores on both sides of Butteraugli 0.5 with avif or jpeg"
 
 
 def test_each_resolution_has_its_own_baseline() -> None:
@@ -170,7 +153,8 @@ def test_the_baseline_may_be_a_format_or_a_label() -> None:
         assert ratio is not None
         assert ratio.value == pytest.approx(expected, rel=1e-6)
     with pytest.raises(
-        ResultsError, match=r"baseline 'gif' is not in these results; they hold jpeg, webp m4"
+        ResultsError,
+        match=r"baseline 'gif' is not in these results\. Give a format, an encoder or one of: jpeg, webp m4",
     ):
         ratios(study(codecs, 2), [50], baseline="gif")
 

@@ -1,4 +1,4 @@
-"""The mean curve against codecs that are formulas."""
+"""The mean curve of codecs defined by formulas."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_it_passes_through_the_means_of_log_linear_codecs() -> None:
     assert curve.score[-1] == 90
 
 
-def test_scores_that_differ_along_one_curve_are_no_uncertainty_of_it() -> None:
-    # Every image lies on the same line, each elsewhere: at equal score all have equal rates.
+def test_scores_that_differ_along_one_curve_add_no_uncertainty() -> None:
+    # All images are at different points of the same line: at equal score, all have equal rates.
     codec = Formula("jpeg", score=lambda q, i: q + i, size=lambda s, i: 1e8 * math.exp(s / 25))
     curve = curve_of(codec)
     np.testing.assert_allclose(curve.low, curve.bits_per_pixel, rtol=1e-6)
@@ -59,7 +59,7 @@ def test_one_image_has_a_curve_without_an_interval() -> None:
     assert np.isnan(curve.low).all()
 
 
-def test_lossless_levels_are_left_out_and_a_single_level_is_no_curve() -> None:
+def test_lossless_levels_are_excluded_and_a_single_level_has_no_curve() -> None:
     codec = Formula("jpeg", qualities=(50, 90))
     records = [
         measured(codec, i, q, psnr=float("inf") if q == 90 else 40.0) for i in range(3) for q in (50, 90)

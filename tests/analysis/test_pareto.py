@@ -1,4 +1,4 @@
-"""The front of size against time."""
+"""The Pareto front of size against encode time."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_uncertain_variant_is_on_the_front_in_some_resamples() -> None:
     assert 0.25 < share < 0.75
 
 
-def test_a_variant_that_seldom_reaches_the_score_takes_no_part() -> None:
+def test_a_variant_that_rarely_reaches_the_score_is_excluded() -> None:
     records = records_of([codec("jpeg", 1, 1)], 4)
     records += [
         measured(Formula("webp"), i, q, ssimulacra2=q / (1 if i == 0 else 3))
@@ -74,7 +74,7 @@ def test_a_variant_that_seldom_reaches_the_score_takes_no_part() -> None:
     assert found.images == 4
 
 
-def test_reasons_where_there_is_no_front() -> None:
+def test_an_empty_front_has_a_reason() -> None:
     beyond = front(study([codec("jpeg", 1, 1)], 3), target=95)
     assert beyond.points == ()
     assert beyond.reason == "no variant reaches SSIMULACRA2 95 on 50% of the images"
@@ -96,7 +96,7 @@ def test_a_single_image_has_no_share() -> None:
     assert front(study([codec("jpeg", 1, 1)], 1)).points[0].front_share is None
 
 
-def test_the_front_is_what_a_plain_search_finds() -> None:
+def test_the_front_agrees_with_a_brute_force_search() -> None:
     random = np.random.default_rng(0)
     size, time = random.integers(0, 6, (50, 7)).astype(float), random.integers(0, 6, (50, 7)).astype(float)
     for row, found in enumerate(on_front(size, time)):

@@ -1,4 +1,4 @@
-"""Records become arrays; what has no number is counted."""
+"""Records become arrays; records without a number are counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.synthetic import Formula, failed, measured, name_of, records_of, re
 JPEG, WEBP = Formula("jpeg"), Formula("webp")
 
 
-def test_arrays_hold_images_by_levels_coarsest_first() -> None:
+def test_arrays_are_images_by_levels_coarsest_first() -> None:
     jxl = Formula("jxl", (2, 1))  # distances, written in another order
     records = [
         measured(jxl, i, 0, quality=None, extra_args={"distance": d}) for i in (0, 1) for d in (0.5, 3.0)
@@ -37,7 +37,7 @@ def test_order_of_records_does_not_matter() -> None:
         np.testing.assert_array_equal(a.scores["ssimulacra2"], b.scores["ssimulacra2"])
 
 
-def test_failed_and_skipped_records_are_counted_and_leave_holes() -> None:
+def test_failed_and_skipped_records_are_counted_and_become_nan() -> None:
     records = records_of([JPEG, WEBP], 3)
     records[0] = failed(JPEG, 0, 10)
     skipped = measured(
@@ -63,13 +63,13 @@ def test_a_record_that_failed_in_one_metric_keeps_its_other_scores() -> None:
     assert np.isnan(block.scores["butteraugli"][0, 0])
 
 
-def test_only_failures_say_why() -> None:
+def test_the_error_for_only_failures_gives_the_reason() -> None:
     with pytest.raises(ResultsError, match=r"none of its 2 records was measured \(2 failed.*decode broke"):
         collect(results_of([failed(JPEG, 0, q, "decode") for q in (10, 20)]))
 
 
-def test_no_records_at_all_say_so() -> None:
-    with pytest.raises(ResultsError, match="hold no records"):
+def test_results_without_records_are_refused() -> None:
+    with pytest.raises(ResultsError, match="contain no records"):
         collect(results_of([]))
 
 
@@ -96,6 +96,6 @@ def test_the_metric_is_ssimulacra2_or_the_first_that_was_measured() -> None:
 
 def test_results_that_do_not_describe_their_scores_are_refused_until_they_are_described() -> None:
     old = results_of([measured(JPEG, 0, 50)], metrics=())
-    with pytest.raises(ResultsError, match=r"codecstudy\.metrics\.describe"):
+    with pytest.raises(ResultsError, match=r"codecstudy\.load_results"):
         collect(old)
     assert collect(metrics.describe(old)).require("butteraugli").higher_is_better is False

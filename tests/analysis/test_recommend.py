@@ -1,4 +1,4 @@
-"""The cheapest setting that is good enough, in cases whose answer is known."""
+"""Recommendations in cases whose answer is known."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_fraction_is_rounded_towards_quality() -> None:
     )
 
 
-def test_a_measured_setting_is_said_to_be_one() -> None:
+def test_a_measured_setting_is_marked_as_measured() -> None:
     found = recommend(study([JPEG], 2), target=70, **QUICK).items[0]
     assert found.measured
     assert found.setting == Setting.of("jpeg", quality=70)
@@ -88,7 +88,7 @@ def test_size_is_relative_to_the_baseline_at_its_own_setting() -> None:
     assert [c.tool for c in avif.commands] == ["avifenc", "Pillow", "sharp"]
 
 
-def test_the_smallest_variant_of_a_format_wins_within_the_time() -> None:
+def test_the_smallest_variant_within_the_time_limit_is_recommended() -> None:
     variants = [
         half("avif", 0.9, 0.1, speed=9),
         half("avif", 0.7, 0.4, speed=6),
@@ -117,20 +117,20 @@ def test_the_limit_does_not_apply_to_the_baseline() -> None:
     assert ratio.value == pytest.approx(0.5, rel=1e-6)
 
 
-def test_where_nothing_comes_near_the_finest_setting_is_named() -> None:
+def test_without_any_image_at_the_target_the_finest_setting_is_reported() -> None:
     found = recommend(study([JPEG], 4), target=500, **QUICK).items[0]
     assert found.setting is None
     assert found.reached.images_reached == 0
     assert found.reached.setting.quality == max(record.quality for record in study([JPEG], 4).measurements)
 
 
-def test_a_format_that_does_not_reach_the_target_says_how_far_it_goes() -> None:
+def test_a_format_that_does_not_reach_the_target_reports_how_many_images_do() -> None:
     weak = Formula("webp", score=lambda q, i: q if i < 2 else q / 2)
     found = by_format(recommend(study([JPEG, weak], 4), target=60, **QUICK))["webp"]
     assert found.setting is None
     assert (
         found.reason
-        == "no setting reaches the target on enough images; the best, webp q60, does on 2 of 4 images"
+        == "no setting reaches the target on enough images; the best, webp q60, reaches it on 2 of 4 images"
     )
     assert found.reached.setting == Setting.of("webp", quality=60)
     assert found.reached.share == 0.5
@@ -146,7 +146,7 @@ def test_without_a_baseline_at_the_target_there_is_no_ratio() -> None:
     assert by_format(found)["avif"].size_ratio is None
 
 
-def test_a_dip_in_the_curve_is_not_relied_on() -> None:
+def test_a_local_peak_of_the_curve_is_not_counted() -> None:
     scores = {10: 20.0, 30: 65.0, 50: 55.0, 70: 80.0, 90: 90.0}
     codec = Formula("jpeg", score=lambda q, i: scores[q])
     found = recommend(study([codec], 3), target=60, **QUICK).items[0]
@@ -155,7 +155,7 @@ def test_a_dip_in_the_curve_is_not_relied_on() -> None:
     assert 50 < found.setting.quality <= 70
 
 
-def test_images_that_were_not_measured_do_not_reach() -> None:
+def test_images_without_a_measurement_do_not_reach_the_target() -> None:
     codec = Formula("avif")
     records = (
         records_of([JPEG], 4) + records_of([codec], 4)[5:] + [failed(codec, 0, q) for q in codec.qualities]
@@ -168,7 +168,7 @@ def test_images_that_were_not_measured_do_not_reach() -> None:
     assert enough.reached.not_reached == (name_of(0),)
 
 
-def test_a_failed_finest_level_does_not_take_the_image_away() -> None:
+def test_a_failed_finest_level_does_not_exclude_the_image() -> None:
     records = [
         failed(JPEG, 0, 90) if (r.quality, r.source_image) == (90, name_of(0)) else r
         for r in records_of([JPEG], 3)
@@ -207,7 +207,7 @@ def test_a_variant_without_a_quality_is_recommended_as_it_is() -> None:
         assert found.measured
 
 
-def test_every_resolution_has_answers_of_its_own() -> None:
+def test_every_resolution_has_its_own_answers() -> None:
     small = {"resolution": 640}
     codecs = [JPEG, half("avif"), Formula("jpeg", setting=small), half("avif", 0.25, resolution=640)]
     found = recommend(study(codecs, 3), target=50, **QUICK)
@@ -234,7 +234,7 @@ def test_order_of_records_does_not_matter() -> None:
     )
 
 
-def test_one_image_has_an_answer_without_an_interval() -> None:
+def test_a_single_image_gives_an_answer_without_an_interval() -> None:
     ratio = by_format(recommend(study([JPEG, half("avif")], 1), target=55, **QUICK))["avif"].size_ratio
     assert ratio is not None
     assert ratio.value == pytest.approx(0.5, rel=1e-6)
@@ -244,7 +244,7 @@ def test_one_image_has_an_answer_without_an_interval() -> None:
 def test_without_cpu_times_a_limit_cannot_be_checked() -> None:
     records = [dataclasses.replace(r, encoding_cpu_time=None) for r in records_of([JPEG], 2)]
     found = recommend(results_of(records), target=50, max_encode_time=1, **QUICK).items[0]
-    assert found.reason == "its records hold no encode CPU time, so that the limit cannot be checked"
+    assert found.reason == "its records have no encode CPU time, so the limit cannot be checked"
     assert recommend(results_of(records), target=50, **QUICK).items[0].encode_seconds_per_mp is None
 
 
@@ -255,11 +255,11 @@ def test_without_cpu_times_a_limit_cannot_be_checked() -> None:
         ({"coverage": 0.0}, "coverage must be above 0"),
         ({"coverage": 95}, "coverage must be above 0 and at most 1"),
         ({"max_encode_time": 0.0}, "max encode time must be above 0"),
-        ({"metric": "vmaf"}, "hold no vmaf scores"),
+        ({"metric": "vmaf"}, "have no vmaf scores"),
         ({"baseline": "gif"}, "baseline 'gif' is not in these results"),
     ],
 )
-def test_senseless_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ResultsError, match=message):
         recommend(study([JPEG], 1), **arguments)  # type: ignore[arg-type]
 

@@ -23,7 +23,7 @@ def matched(results: QualityResults) -> Matched:
     return match(fit(collect(results), "ssimulacra2"), [50, 92])
 
 
-def test_images_are_listed_with_the_least_gain_first() -> None:
+def test_images_are_sorted_by_saving_smallest_first() -> None:
     (found,) = sensitivity(matched(study([JPEG, GROWING], 6)), 50)
     assert [i.image for i in found.images] == [name_of(i) for i in (5, 4, 3, 2, 1, 0)]
     assert found.worst is not None
@@ -41,14 +41,14 @@ def test_equal_images_are_ordered_by_name() -> None:
     assert [i.image for i in found.images] == sorted(i.image for i in found.images)
 
 
-def test_no_common_image_is_a_reason() -> None:
+def test_without_a_common_image_there_is_a_reason() -> None:
     (found,) = sensitivity(matched(study([JPEG, GROWING], 3)), 92)
     assert found.images == ()
     assert found.worst is None
     assert found.reason == "no image reaches SSIMULACRA2 92 with both"
 
 
-def test_content_classes_have_ratios_of_their_own() -> None:
+def test_content_classes_have_their_own_ratios() -> None:
     by_class = Formula("avif", size=lambda s, i: exponential_size(s, i) * (0.5, 0.8, 1.2)[i % 3])
     found = by_content_class(matched(study([JPEG, by_class], 7)), 50, Resamples.draw(7, resamples=100))
     assert [(g.group, g.images, g.left_out) for g in found] == [
@@ -60,7 +60,7 @@ def test_content_classes_have_ratios_of_their_own() -> None:
     assert values == pytest.approx([0.5, 0.8, 1.2], rel=1e-6)
 
 
-def test_one_folder_is_no_breakdown() -> None:
+def test_a_single_folder_gives_no_breakdown() -> None:
     records = [
         measured(c, 0, q, source_image=f"{i}.png")
         for i in range(3)
@@ -70,7 +70,7 @@ def test_one_folder_is_no_breakdown() -> None:
     assert by_content_class(matched(results_of(records)), 50, Resamples.draw(3)) == ()
 
 
-def test_image_sizes_have_ratios_of_their_own() -> None:
+def test_image_sizes_have_their_own_ratios() -> None:
     records = [
         measured(c, i, q, width=edge, height=1000, file_size=round(math.exp(q / 25) * 1e8 * factor))
         for i, edge in enumerate((400, 499, 3000, 9000, 8000))
@@ -88,7 +88,7 @@ def test_image_sizes_have_ratios_of_their_own() -> None:
     assert [g.ratio.value for g in found if g.ratio is not None] == pytest.approx([0.5, 0.9, 0.9], rel=1e-6)
 
 
-def test_groups_count_what_they_leave_out() -> None:
+def test_groups_count_the_excluded_images() -> None:
     records = [
         r
         for r in records_of([JPEG, Formula("avif")], 6)

@@ -37,7 +37,7 @@ def test_a_level_has_the_mean_score_and_the_geometric_mean_size() -> None:
     assert (level.images, level.left_out, level.lossless) == (5, 0, 0)
 
 
-def test_all_levels_rest_on_the_same_images() -> None:
+def test_all_levels_are_based_on_the_same_images() -> None:
     records = [
         failed(JPEG, 4, 90) if (r.quality, r.source_sha256) == (90, f"{4:064x}") else r
         for r in records_of([JPEG], 5)
@@ -70,6 +70,6 @@ def test_a_variant_that_is_not_swept_has_one_level() -> None:
 def test_a_metric_without_scores_is_refused() -> None:
     records = [measured(JPEG, 0, 50, butteraugli=None)]
     with pytest.raises(
-        ResultsError, match="hold no butteraugli scores; they hold ssimulacra2, butteraugli_3norm, psnr, ssim"
+        ResultsError, match="have no butteraugli scores; they have ssimulacra2, butteraugli_3norm, psnr, ssim"
     ):
         summaries(results_of(records), "butteraugli")

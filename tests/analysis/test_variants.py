@@ -1,4 +1,4 @@
-"""What belongs to one variant, and what the swept parameter is."""
+"""Which settings belong to one variant, and which parameter is swept."""
 
 from __future__ import annotations
 

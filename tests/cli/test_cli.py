@@ -49,9 +49,7 @@ def study_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_run_ends_with_a_table_and_says_where_the_results_are(
-    study_file: Path, photos: Path, root: Path
-) -> None:
+def test_run_prints_a_table_and_the_path_of_the_results(study_file: Path, photos: Path, root: Path) -> None:
     done = codecstudy("run", study_file, "--images", photos, "--root", root, "--workers", 2)
     assert done.returncode == 0, done.stderr
     assert "mine: 4 images x 3 settings, 12 tasks on 2 workers" in done.stderr
@@ -109,8 +107,8 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
     [
         (("run", "no-such-study"), "no-such-study"),
         (("run", "demo", "--time-budget", "soon"), "'soon' is not a valid time budget"),
-        (("run", "demo", "--max-memory", "much"), "'much' is no memory size"),
-        (("run", "demo", "--max-memory", "8"), "write 8G"),
+        (("run", "demo", "--max-memory", "much"), "'much' is not a valid memory size"),
+        (("run", "demo", "--max-memory", "8"), "use a format such as 8G"),
         (("run", "demmo"), "did you mean demo?"),
         (("run", "demo", "--workers", "-1"), "workers"),
         (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),
@@ -122,7 +120,7 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
         (("frobnicate",), "frobnicate"),
     ],
 )
-def test_a_users_mistake_is_exit_code_2_and_no_traceback(
+def test_a_users_mistake_gives_exit_code_2_and_no_traceback(
     tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "broken.json").write_text('{"id": ')
@@ -133,10 +131,10 @@ def test_a_users_mistake_is_exit_code_2_and_no_traceback(
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "data").exists(), "a mistake leaves no files behind"
+    assert not (tmp_path / "data").exists(), "a mistake must not create files"
 
 
-def test_measure_gives_all_scores_of_a_pair(tmp_path: Path) -> None:
+def test_measure_prints_all_scores(tmp_path: Path) -> None:
     Image.fromarray(picture()).save(tmp_path / "a.png")
     Image.fromarray(picture()).save(tmp_path / "a.jpg", quality=60)
     done = codecstudy("measure", "a.png", "a.jpg", "--json", cwd=tmp_path)
@@ -147,7 +145,7 @@ def test_measure_gives_all_scores_of_a_pair(tmp_path: Path) -> None:
     assert (same["ssimulacra2"], same["butteraugli"], same["psnr"], same["ssim"]) == (100, 0, "inf", 1)
 
 
-def test_measure_says_which_file_it_could_not_score(tmp_path: Path) -> None:
+def test_measure_names_the_files_that_it_could_not_score(tmp_path: Path) -> None:
     Image.fromarray(picture()).save(tmp_path / "a.png")
     Image.fromarray(picture(20, 20)).save(tmp_path / "small.png")
     (tmp_path / "text.png").write_text("text")
@@ -174,18 +172,20 @@ formats.FORMATS = tuple(
 )
 webp.webp_decode = crash
 """
-"""A decoder of BMP files and one of WebP that end their process, as those of damaged memory do."""
+"""Decoders of BMP and WebP files that kill their process, as a crash in native code does."""
 
 
 @pytest.fixture
 def crashing(tmp_path: Path) -> str:
-    """A folder that makes every Python process whose ``PYTHONPATH`` it is crash on BMP and WebP files."""
+    """A folder that, as ``PYTHONPATH``, makes Python processes crash on BMP and WebP files."""
     (tmp_path / "crashing").mkdir()
     (tmp_path / "crashing" / "sitecustomize.py").write_text(CRASHING)
     return str(tmp_path / "crashing")
 
 
-def test_a_file_that_crashes_its_decoder_costs_measure_that_file_alone(tmp_path: Path, crashing: str) -> None:
+def test_a_file_that_crashes_its_decoder_does_not_affect_the_other_files(
+    tmp_path: Path, crashing: str
+) -> None:
     for name in ("a.png", "bad.bmp", "b.jpg"):
         Image.fromarray(picture()).save(tmp_path / name)
     done = codecstudy("measure", "a.png", "bad.bmp", "b.jpg", "--json", cwd=tmp_path, PYTHONPATH=crashing)
@@ -201,7 +201,7 @@ def test_a_file_that_crashes_its_decoder_costs_measure_that_file_alone(tmp_path:
     assert "Traceback" not in reference.stderr
 
 
-def test_a_file_that_crashes_its_decoder_costs_a_report_that_image_alone(
+def test_a_file_that_crashes_its_decoder_does_not_affect_the_rest_of_a_report(
     tmp_path: Path, crashing: str
 ) -> None:
     results = with_files(tmp_path, four_formats(images=2))
@@ -253,7 +253,7 @@ def test_schema_and_doctor(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for fact in ("libjpeg-turbo", "libwebp", "libaom", "libjxl", "ssimulacra2", "kernel cache", "self-test"):
         assert fact in done.stdout
-    assert not list(tmp_path.iterdir()), "neither writes anything"
+    assert not list(tmp_path.iterdir()), "neither may write anything"
 
 
 def test_doctor_says_once_what_is_wrong_with_a_plugin(
@@ -272,7 +272,7 @@ def test_doctor_says_once_what_is_wrong_with_a_plugin(
     assert done.stdout.count("passed") == 2, "what else is installed works"
 
 
-def test_ctrl_c_saves_whole_images_and_exits_130(tmp_path: Path, root: Path) -> None:
+def test_ctrl_c_saves_complete_images_and_exits_with_130(tmp_path: Path, root: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     for seed in range(40):
@@ -310,7 +310,7 @@ def test_ctrl_c_saves_whole_images_and_exits_130(tmp_path: Path, root: Path) -> 
     assert len(results["measurements"]) % 3 == 0
 
 
-def test_json_has_no_colours_whatever_the_environment_says(
+def test_json_has_no_colours_regardless_of_the_environment(
     study_file: Path, photos: Path, root: Path, tmp_path: Path
 ) -> None:
     run = ("run", study_file, "--images", photos, "--root", root, "--json")
@@ -320,7 +320,9 @@ def test_json_has_no_colours_whatever_the_environment_says(
         assert isinstance(json.loads(done.stdout), dict | list)
 
 
-def test_a_run_goes_on_when_nobody_reads_its_progress(study_file: Path, photos: Path, root: Path) -> None:
+def test_a_run_continues_if_the_reader_of_its_progress_exits(
+    study_file: Path, photos: Path, root: Path
+) -> None:
     arguments = ("run", str(study_file), "--images", str(photos), "--root", str(root))
     reading, writing = os.pipe()
     os.close(reading)
@@ -332,7 +334,7 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(study_file: Path, photos: 
     assert json.loads((root / "data" / "metrics" / "mine" / "quality.json").read_text())["complete"]
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
+def test_a_reader_that_exits_early_is_not_an_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     shown = subprocess.run(
@@ -342,7 +344,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert shown.stderr == b""
 
 
-def test_names_of_files_cannot_steer_the_terminal(study_file: Path, photos: Path, root: Path) -> None:
+def test_file_names_cannot_control_the_terminal(study_file: Path, photos: Path, root: Path) -> None:
     (photos / "bad\x1b[31m\nname [red] :fire:.png").write_text("no image")
     done = codecstudy("run", study_file, "--images", photos, "--root", root)
     assert done.returncode == 1
@@ -351,7 +353,7 @@ def test_names_of_files_cannot_steer_the_terminal(study_file: Path, photos: Path
         assert "\x1b" not in text
 
 
-def test_dry_run_counts_what_save_artifacts_would_measure_again(
+def test_dry_run_counts_the_measurements_that_save_artifacts_would_repeat(
     study_file: Path, photos: Path, root: Path
 ) -> None:
     run = ("run", study_file, "--images", photos, "--root", root)
@@ -360,9 +362,7 @@ def test_dry_run_counts_what_save_artifacts_would_measure_again(
     assert "12 tasks" in codecstudy(*run, "--dry-run", "--save-artifacts").stdout
 
 
-def test_the_table_keeps_its_figures_where_there_is_little_room(
-    tmp_path: Path, photos: Path, root: Path
-) -> None:
+def test_the_table_keeps_its_numbers_on_a_narrow_terminal(tmp_path: Path, photos: Path, root: Path) -> None:
     extra = {"enable-chroma-deltaq": 1, "sharpness": 3, "deltaq-mode": 2}
     encoder = {"format": "avif", "quality": 60, "speed": 10, "chroma_subsampling": "420", "extra_args": extra}
     (tmp_path / "long.json").write_text(json.dumps({**STUDY, "encoders": [encoder]}))
@@ -426,7 +426,7 @@ def test_answers_on_the_command_line(tmp_path: Path, photos: Path) -> None:
         assert "Traceback" not in failed.stderr
 
 
-def test_a_diff_says_on_how_many_images_it_rests(tmp_path: Path) -> None:
+def test_a_diff_shows_how_many_images_it_is_based_on(tmp_path: Path) -> None:
     # Image 0 never reaches the target, neither in BASE nor in HEAD.
     codec = Formula("jpeg", score=lambda quality, image: quality if image else quality / 2)
     results_of(records_of([codec], 4)).save(tmp_path / "quality.json")
@@ -441,7 +441,7 @@ def test_a_diff_says_on_how_many_images_it_rests(tmp_path: Path) -> None:
     assert "worse" in worse.stdout
 
 
-def test_results_of_another_folder_are_not_replaced_without_a_word(
+def test_a_run_warns_if_it_replaces_results_of_another_folder(
     study_file: Path, photos: Path, tmp_path: Path, root: Path
 ) -> None:
     codecstudy("run", study_file, "--images", photos, "--root", root)

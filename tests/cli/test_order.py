@@ -1,4 +1,4 @@
-"""The help lists commands in the order in which people need them."""
+"""The order of the commands in the help."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def names() -> list[str]:
     return [getattr(command.callback, "__name__", "") for command in cli.app.registered_commands]
 
 
-def test_a_command_that_the_order_does_not_list_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_is_not_in_the_order_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = names()
     assert listed[0] == "run"
 

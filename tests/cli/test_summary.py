@@ -27,7 +27,7 @@ def shown(results: QualityResults) -> str:
     return capture.get()
 
 
-def test_ssimulacra2_is_shown_where_it_was_measured() -> None:
+def test_ssimulacra2_is_shown_if_it_was_measured() -> None:
     results = lossless("psnr", "ssimulacra2")
     assert "SSIMULACRA2 (p5 to p95)" in shown(results)
     assert "90.0 (90.0 to 90.0)" in shown(results)
@@ -35,7 +35,7 @@ def test_ssimulacra2_is_shown_where_it_was_measured() -> None:
     assert (row["ssimulacra2"], row["ssimulacra2_p5"], row["ssimulacra2_p95"]) == (90.0, 90.0, 90.0)
 
 
-def test_the_first_metric_is_shown_where_it_was_not_even_if_it_is_infinite() -> None:
+def test_otherwise_the_first_metric_is_shown_even_if_it_is_infinite() -> None:
     results = lossless("psnr", "ssim")
     assert "PSNR (dB) (p5 to p95)" in shown(results)
     assert "inf (inf to inf)" in shown(results)

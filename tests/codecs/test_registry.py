@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from codecstudy import codecs
+from codecstudy import codecs, registry
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.types import Parameter, RateParameter
@@ -18,13 +18,13 @@ from codecstudy.types import Parameter, RateParameter
 
 @pytest.fixture(autouse=True)
 def unchanged_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codecs, "_loaded", {})
-    monkeypatch.setattr(codecs, "_registered", {})
+    monkeypatch.setattr(codecs._registry, "_loaded", {})
+    monkeypatch.setattr(codecs._registry, "_registered", {})
 
 
 def plugins(monkeypatch: pytest.MonkeyPatch, **references: str) -> None:
     points = [EntryPoint(name, ref, codecs.ENTRY_POINT_GROUP) for name, ref in references.items()]
-    monkeypatch.setattr(codecs, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
 
 
 def test_the_four_formats_come_first() -> None:
@@ -58,7 +58,7 @@ def test_registering_adds_an_encoder_and_remembers_where_it_is() -> None:
         ("no_such_module:X", "No module named 'no_such_module'"),
         ("support.fake_codecs:NOTHING", "support.fake_codecs has no NOTHING"),
         ("support.fake_codecs:BAD", "of type int, not codecstudy.codecs.base.Encoder"),
-        ("codecstudy.codecs.avif:ENCODER", "has the id 'avif' already"),
+        ("codecstudy.codecs.avif:ENCODER", "already has the name 'avif'"),
     ],
 )
 def test_what_is_not_an_encoder_is_refused(reference: str, says: str) -> None:
@@ -72,7 +72,7 @@ def test_two_encoders_with_one_id_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(fake_codecs, "TWIN", fake_codecs.make("fakegood"), raising=False)
     codecs.register("support.fake_codecs:GOOD")
-    with pytest.raises(CodecError, match=r"support\.fake_codecs:GOOD has the id 'fakegood' already"):
+    with pytest.raises(CodecError, match=r"support\.fake_codecs:GOOD already has the name 'fakegood'"):
         codecs.register("support.fake_codecs:TWIN")
 
 
@@ -80,19 +80,19 @@ def test_an_id_that_cannot_be_a_file_name_is_refused(monkeypatch: pytest.MonkeyP
     from support import fake_codecs
 
     monkeypatch.setattr(fake_codecs, "ODD", fake_codecs.make("../up"), raising=False)
-    with pytest.raises(CodecError, match="must be small letters"):
+    with pytest.raises(CodecError, match="must consist of lower-case letters"):
         codecs.register("support.fake_codecs:ODD")
 
 
 WRONG = [
-    ({"parameters": (Parameter("crop", ""),), "rates": ()}, "no parameter can be called 'crop'"),
-    ({"parameters": (Parameter("level", ""),), "rates": ()}, "no parameter can be called 'level'"),
-    ({"parameters": (Parameter("a b", ""),), "rates": ()}, "parameter 'a b' must be letters"),
+    ({"parameters": (Parameter("crop", ""),), "rates": ()}, "no parameter can be named 'crop'"),
+    ({"parameters": (Parameter("level", ""),), "rates": ()}, "no parameter can be named 'level'"),
+    ({"parameters": (Parameter("a b", ""),), "rates": ()}, "parameter 'a b' must consist of letters"),
     ({"parameters": ()}, "rate parameter 'quality' is not among its parameters"),
     ({"rates": (RateParameter("distance", extra=True),)}, "not among its extra_parameters"),
     ({"colour": ("red", "#ffffff")}, "must be two CSS colours"),
     ({"marker": "heart"}, "must be one of circle, square"),
-    ({"extension": "jpg"}, "must be a dot and letters"),
+    ({"extension": "jpg"}, "must be a dot followed by letters"),
 ]
 
 
@@ -120,7 +120,7 @@ def test_a_plugin_is_loaded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
     plugins(monkeypatch, fakegood="support.fake_codecs:GOOD", other="support.fake_codecs:SLOW")
     assert isinstance(codecs.get("fakegood"), Encoder)
     assert codecs.registered() == ()
-    with pytest.raises(CodecError, match="its id is 'fakeslow'"):
+    with pytest.raises(CodecError, match="it is called 'fakeslow'"):
         codecs.get("other")
 
 

@@ -143,9 +143,9 @@ def test_a_crash_while_writing_leaves_the_old_registry(
     [
         ("mine", "already has a dataset 'mine'"),
         ("sample", "'sample' is taken"),
-        ("Holiday", "'Holiday' cannot be a dataset's id. Use lower-case letters"),
-        ("", "cannot be a dataset's id"),
-        ("../x", "cannot be a dataset's id"),
+        ("Holiday", "'Holiday' is not a valid dataset id. Use lower-case letters"),
+        ("", "is not a valid dataset id"),
+        ("../x", "is not a valid dataset id"),
     ],
 )
 def test_refuses_ids(tmp_path: Path, dataset_id: str, message: str) -> None:

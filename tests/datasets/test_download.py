@@ -59,7 +59,7 @@ def test_an_environment_that_cannot_be_used_is_named(
     root: Path, policy: DownloadPolicy, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(DatasetError, match="proxy or the certificates that the environment names"):
+    with pytest.raises(DatasetError, match="proxy or the certificates given by the environment"):
         fetch_set(root, policy=policy)
     assert left(root) == []
 
@@ -101,7 +101,7 @@ def test_a_slow_server_is_waited_for(root: Path, server: FileServer, policy: Dow
 
 def test_a_silent_server_is_given_up_on(root: Path, server: FileServer, policy: DownloadPolicy) -> None:
     server.serve("set.zip", ARCHIVE, stall=True)
-    with pytest.raises(DatasetError, match="Gave up after 3 attempts"):
+    with pytest.raises(DatasetError, match="Gave up after 3 consecutive attempts"):
         fetch_set(root, policy=dataclasses.replace(policy, read_timeout=0.1))
     assert len(server.requests) == 3
     assert left(root) == []
@@ -115,7 +115,7 @@ def test_a_dropped_connection_is_resumed_where_it_broke(
     assert fetch_set(root, policy=policy).path("photos/a.png").read_bytes() == NOISE
     asked = [headers.get("Range") for _, headers in server.requests]
     assert asked == [None, *(f"bytes={size}-" for size in (150_000, 250_000, 250_000, 250_000))]
-    # Patience is for failures in a row without a new byte.
+    # The limit applies to consecutive failures without a new byte.
     assert naps == [1.0, 1.0, 1.0, 2.0]
 
 
@@ -123,7 +123,9 @@ def test_an_interrupted_download_is_resumed_by_the_next_one(
     root: Path, server: FileServer, policy: DownloadPolicy
 ) -> None:
     server.serve("set.zip", ARCHIVE, cuts=[150_000, 0, 0, 0])
-    with pytest.raises(DatasetError, match=r"Gave up after 3 attempts without a new byte; 0\.1 MB are kept"):
+    with pytest.raises(
+        DatasetError, match=r"Gave up after 3 consecutive attempts without new data; 0\.1 MB are kept"
+    ):
         fetch_set(root, policy=policy)
     with pytest.raises(DatasetMissingError):
         open_dataset(root, "set")
@@ -320,7 +322,8 @@ def test_no_server_at_all(root: Path, server: FileServer, policy: DownloadPolicy
         nobody.bind(("127.0.0.1", 0))
         register(root, server, url=f"http://127.0.0.1:{nobody.getsockname()[1]}/set.zip")
         with pytest.raises(
-            DatasetError, match=r"Could not download .*Gave up after 3 attempts without a new byte. Run"
+            DatasetError,
+            match=r"Could not download .*Gave up after 3 consecutive attempts without new data. Run",
         ):
             fetch_set(root, policy=policy)
     assert left(root) == []

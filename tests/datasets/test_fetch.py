@@ -106,7 +106,7 @@ def test_force_keeps_the_old_one_where_the_new_one_fails(
 def test_never_replaces_unasked_what_somebody_put_there(root: Path, server: FileServer) -> None:
     (root / "data/datasets/set").mkdir(parents=True)
     (root / "data/datasets/set/notes.txt").write_text("mine")
-    with pytest.raises(DatasetError, match=r"exists and holds no images. Move it away"):
+    with pytest.raises(DatasetError, match=r"exists but contains no images. Move it away"):
         fetch_set(root)
     (root / "elsewhere").mkdir()
     (root / "data/datasets/other").symlink_to(root / "elsewhere")
@@ -173,7 +173,7 @@ def test_an_archive_without_images_is_refused(root: Path, server: FileServer, po
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("readme.txt", b"moved")
     server.serve("set.zip", stream.getvalue())
-    with pytest.raises(DatasetError, match="holds no images"):
+    with pytest.raises(DatasetError, match="contains no images"):
         fetch_set(root, policy=policy)
     assert left(root) == []
 
@@ -204,7 +204,7 @@ def test_two_fetches_of_one_dataset_do_not_mix(
     handle = os.open(work, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(DatasetError, match="Another process is fetching 'set'"):
+        with pytest.raises(DatasetError, match="Another process is already fetching 'set'"):
             fetch_set(root, policy=policy)
         assert server.requests == []
     finally:

@@ -75,7 +75,7 @@ def test_missing_and_empty_folders_say_what_to_do(tmp_path: Path) -> None:
     put(tmp_path, "a.png", "texts/readme.txt")
     with pytest.raises(FileNotFoundError, match="a file, not a folder"):
         open_folder(tmp_path / "a.png")
-    with pytest.raises(FileNotFoundError, match=r"holds no images.*\.png"):
+    with pytest.raises(FileNotFoundError, match=r"contains no images.*\.png"):
         open_folder(tmp_path / "texts")
 
 

@@ -1,8 +1,10 @@
 """The documentation's commands and examples run as they stand, one page after the other.
 
 Blocks tagged ``sh`` are executed line by line, those tagged ``python`` each in a process of its own, in the page's
-order and in one folder for the whole page. A block tagged ``toml title="name"`` is written to that file first.
-``console`` and ``text`` are not run. Of ``make`` lines only the target's existence is checked.
+order and in one folder for the whole page. A block with a title is written to the file that the title names, and
+not run. ``console`` and ``text`` are not run. Of ``make`` lines only the target's existence is checked. What ``pip
+install`` installs goes into a folder of the page. Of CONTRIBUTING.md, ``test_contributing.py`` applies the blocks
+with titles.
 
 Each folder holds small images where the examples expect them. The dataset ``sample`` is those images, too: the
 bundled photographs would take minutes.
@@ -15,7 +17,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +24,18 @@ import pytest
 from PIL import Image
 
 from codecstudy.study import StudyConfig
+from support.markdown import Block, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-BLOCK = re.compile(r"^```(?P<tag>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```", re.S | re.M)
 WORKSPACES = (".", "base", "codecstudy-demo", "head", "shop", "workspace")
 """Folders that the examples give as ``--root`` or project root."""
 
 
-@dataclass(frozen=True)
-class Block:
-    """One fenced block of a page."""
-
-    tag: str
-    title: str | None
-    text: str
-
-
-def blocks(page: Path) -> list[Block]:
-    """The page's fenced blocks, in order."""
-    matches = BLOCK.finditer(page.read_text(encoding="utf-8"))
-    return [Block(m["tag"], m["title"], m["text"]) for m in matches]
+def page_blocks(page: Path) -> list[Block]:
+    """The page's fenced blocks, in order; those of CONTRIBUTING.md with a title are another test's."""
+    found = blocks(page.read_text(encoding="utf-8"))
+    return [block for block in found if not block.title] if page.name == "CONTRIBUTING.md" else found
 
 
 def name(page: Path) -> str:
@@ -80,7 +72,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-RUN = [page for page in PAGES if any(block.tag in ("sh", "python") for block in blocks(page))]
+RUN = [page for page in PAGES if any(block.tag in ("sh", "python") for block in page_blocks(page))]
 
 
 @pytest.mark.parametrize("page", RUN, ids=name)
@@ -88,12 +80,20 @@ def test_commands_and_examples_run(page: Path, folder: Path) -> None:
     environment = os.environ | {
         "HOME": str(folder),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "site"),
+        # pip installs there, builds with what is installed, and fetches nothing.
+        "PIP_TARGET": str(folder / "site"),
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_INDEX": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-    for block in blocks(page):
+    for block in page_blocks(page):
         if block.title:
+            (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.title).write_text(block.text)
-        if block.tag == "sh":
+        elif block.tag == "sh":
             for command in commands(block.text):
                 if command.startswith("make "):
                     assert command.removeprefix("make ") in targets, command
@@ -114,16 +114,17 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_block_says_what_it_is(page: Path) -> None:
-    fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.M)
-    assert len(fences) == 2 * len(blocks(page))
-    assert {block.tag for block in blocks(page)} <= {"sh", "console", "python", "text", "toml"}
+    text = page.read_text(encoding="utf-8")
+    found = blocks(text)
+    assert len(re.findall(r"^ *```", text, re.M)) == 2 * len(found)
+    assert {block.tag for block in found} <= {"sh", "console", "python", "text", "toml", "diff", "jinja"}
 
 
 @pytest.mark.parametrize(
     ("page", "settings"), [("README.md", 14), ("docs/how-to/own-study.md", 24)], ids=lambda value: str(value)
 )
 def test_study_files_have_as_many_settings_as_the_page_says(page: str, settings: int, tmp_path: Path) -> None:
-    (example,) = [block.text for block in blocks(ROOT / page) if block.tag == "toml"]
+    (example,) = [block.text for block in page_blocks(ROOT / page) if block.tag == "toml"]
     (tmp_path / "study.toml").write_text(example)
     assert len(StudyConfig.load(tmp_path / "study.toml").settings()) == settings
 

@@ -153,7 +153,7 @@ def test_misuse_is_refused(idle: Executor) -> None:
     with pytest.raises(ValueError, match=r"package\.module:factory"):
         idle.start("support.fake_handlers", None)
     idle.start(HANDLER, None)
-    with pytest.raises(RuntimeError, match="running already"):
+    with pytest.raises(RuntimeError, match="already running"):
         idle.start(HANDLER, None)
     with pytest.raises(RuntimeError, match="not running"):
         idle.submit(idle.capacity, 0, None, 1.0)

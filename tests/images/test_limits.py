@@ -57,8 +57,12 @@ def sparse(path: Path, head: bytes, size: int) -> Path:
 @pytest.mark.parametrize(
     ("head", "size", "says"),
     [
-        (b"", 6 << 30, "is no image in a known format"),
-        (b"\x89PNG\r\n\x1a\n", 6 << 30, "is a file of 6.4 GB, more than an image of 500 megapixels takes"),
+        (b"", 6 << 30, "is not an image in a known format"),
+        (
+            b"\x89PNG\r\n\x1a\n",
+            6 << 30,
+            "is a file of 6.4 GB, more than an uncompressed image of 500 megapixels needs",
+        ),
         (b"\x89PNG\r\n\x1a\n", 1 << 30, "needs at least 1.1 GB of memory to read a file of 1.1 GB"),
     ],
 )

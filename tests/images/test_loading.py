@@ -56,8 +56,8 @@ def test_a_truncated_file_is_an_error(
     ("data", "says"),
     [
         (b"", "is empty (0 bytes)"),
-        (b"just some words\n", "holds text, not an image"),
-        ("Grüße aus Köln".encode(), "holds text, not an image"),
+        (b"just some words\n", "contains text, not an image"),
+        ("Grüße aus Köln".encode(), "contains text, not an image"),
         (b"\n<!DOCTYPE html><html>", "is a web page"),
         (b"<html><body>404", "is a web page"),
         (b"GIF89a\1\0\1\0", "is a GIF image"),
@@ -66,7 +66,7 @@ def test_a_truncated_file_is_an_error(
         (b"\0\0\0\x14ftypisom\0\0\0\0mp42", "is a video or other media"),
         (b"\x89PNG\r\n\n\0\0\0\rIHDR", "damaged PNG signature"),
         (b"\1\2\3\4\5\6\7\x80", "begins with the bytes 01 02 03 04 05 06 07 80"),
-        (b"\0" * 64, "is no image in a known format"),
+        (b"\0" * 64, "is not an image in a known format"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -87,7 +87,7 @@ def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", FILES)
 def test_too_many_pixels_are_refused_before_they_are_decoded(load_bytes: Load, kind: str) -> None:
     assert load_bytes(FILES[kind], max_pixels=2000).pixels.shape == (40, 50, 3)
-    with pytest.raises(ImageError, match=r"holds 50x40 = .* megapixels, more than the limit of 0\.001999"):
+    with pytest.raises(ImageError, match=r"has 50x40 = .* megapixels, more than the limit of 0\.001999"):
         load_bytes(FILES[kind], max_pixels=1999)
 
 
@@ -123,7 +123,7 @@ def giant(kind: str) -> bytes:
 )
 def test_a_decompression_bomb_is_refused_by_default(load_bytes: Load, kind: str) -> None:
     with pytest.raises(
-        ImageError, match="60000x60000 = 3600 megapixels, more than the limit of 500: a decompr"
+        ImageError, match="60000x60000 = 3600 megapixels, more than the limit of 500: it is a decompr"
     ):
         load_bytes(giant(kind))
 

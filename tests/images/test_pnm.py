@@ -52,13 +52,13 @@ def test_plain_and_raw_say_the_same(case: tuple[int, list[int]]) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"P6 2 2 255\n123456", "is truncated: 6 of 12 bytes"),
-        (b"P3 2 2 255 1 2 3", "is truncated: 3 of 12 samples"),
+        (b"P6 2 2 255\n123456", "has only 6 of 12 bytes"),
+        (b"P3 2 2 255 1 2 3", "has only 3 of 12 samples"),
         (b"P5 2 2", "damaged P5 header"),
         (b"P5 0 2 255\n", "damaged P5 header: 0x2"),
         (b"P5 2 2 65536\n12345678", "largest value 65536"),
         (b"P5 99999999999 1 255\n", "damaged P5 header"),
-        (b"P5 1 1 100\n\xff", "above the largest value 100"),
+        (b"P5 1 1 100\n\xff", "above 100, the largest value"),
         (b"P2 1 1 100 101", "outside 0 to 100"),
         (b"P2 1 1 100 -1", "outside 0 to 100"),
         (b"P2 1 1 100 x", "not a sample"),

@@ -47,7 +47,7 @@ def test_what_cannot_be_read_says_so(files: tuple[Path, Path], tmp_path: Path) -
     (tmp_path / "text.png").write_text("text")
     Image.fromarray(picture(20, 20)).save(tmp_path / "small.png")
     with InspectionProcess() as there:
-        with pytest.raises(ImageError, match=r"text\.png: holds text, not an image"):
+        with pytest.raises(ImageError, match=r"text\.png: contains text, not an image"):
             there.original(tmp_path / "text.png", None, None)
         with pytest.raises(ImageError, match=r"a\.png: smaller than resolution 999"):
             there.original(files[0], 999, None)

@@ -56,7 +56,7 @@ def test_a_source_that_has_changed_since_the_plan_is_not_measured_under_its_old_
     for outcome in outcomes(measurer(photos), "a.png", before):
         assert isinstance(outcome, Failure)
         assert outcome.kind == "source"
-        assert "changed while the run went on" in outcome.reason
+        assert "changed during the run" in outcome.reason
 
 
 def test_a_source_that_is_gone_is_a_failure_in_words_that_other_sources_share(photos: Path) -> None:
@@ -112,7 +112,7 @@ def test_scores_that_the_facts_do_not_name_are_a_failure(
     monkeypatch.setattr(metrics, "get", lambda name: odd)
     outcome = Measurer(MeasurerConfig(str(photos), SETTINGS, ("ssim",)))(MeasureRequest("a.png", 0)).outcome
     assert isinstance(outcome, Failure)
-    assert outcome.reason == "ssim gave scores ['ssim', 'ssim_of_something']; its facts name ['ssim']"
+    assert outcome.reason == "ssim returned scores ['ssim', 'ssim_of_something']; its facts name ['ssim']"
 
 
 BOTH = ("psnr", "ssim")
@@ -143,7 +143,9 @@ def test_only_the_scores_that_are_lacking_are_computed(
     assert isinstance(complete, Measurement)
     if saved:
         monkeypatch.setitem(
-            codecs._loaded, "jpeg", dataclasses.replace(codecs.get("jpeg"), encode=must_not_be_called)
+            codecs._registry._loaded,
+            "jpeg",
+            dataclasses.replace(codecs.get("jpeg"), encode=must_not_be_called),
         )
     report = Measurer(MeasurerConfig(str(photos), SETTINGS, BOTH))(
         MeasureRequest("a.png", 0, known=known, saved=str(artifact))

@@ -35,11 +35,11 @@ def test_swapped_channels_stop_a_study(
     def swapped(data: bytes) -> Pixels:
         return codec.decode(data)[:, :, ::-1]
 
-    monkeypatch.setitem(codecs._loaded, fmt, dataclasses.replace(codec, decode=swapped))
+    monkeypatch.setitem(codecs._registry._loaded, fmt, dataclasses.replace(codec, decode=swapped))
     config = StudyConfig.model_validate(
         {"id": "x", "dataset": {"id": "sample"}, "encoders": [{"format": fmt, "quality": 50}]}
     )
-    with pytest.raises(CodecstudyError, match=f"self-test failed: {fmt}: colours come back"):
+    with pytest.raises(CodecstudyError, match=f"self-test failed: {fmt}: colours are off by"):
         PipelineRunner(root).run(config, images=photos)
     assert not root.exists()
 
@@ -48,10 +48,10 @@ def test_an_encoder_of_somebody_else_is_tried_where_it_has_a_self_test(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     liar = dataclasses.replace(fake_codecs.LIAR, self_test=SelfTest(Setting.of("fakeliar", quality=100)))
-    monkeypatch.setitem(codecs._loaded, "fakeliar", liar)
+    monkeypatch.setitem(codecs._registry._loaded, "fakeliar", liar)
     with pytest.raises(CodecstudyError, match=r"fakeliar: a .* image came back as uint8"):
         selftest.check_chain(["jpeg", "fakeliar"])
-    monkeypatch.setitem(codecs._loaded, "fakeliar", fake_codecs.LIAR)
+    monkeypatch.setitem(codecs._registry._loaded, "fakeliar", fake_codecs.LIAR)
     selftest.check_chain(["jpeg", "fakeliar"])
 
 

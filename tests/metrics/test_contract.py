@@ -51,8 +51,8 @@ def test_the_facts_agree_with_themselves(name: str) -> None:
         assert ranks == sorted(ranks)
         assert column.usual_target in column.targets
         words = (
-            [column.quality_words.at(t, column.higher_is_better) for t in column.targets]
-            if (column.quality_words)
+            [column.quality_labels.at(t, column.higher_is_better) for t in column.targets]
+            if (column.quality_labels)
             else []
         )
         assert len(set(words)) == len(words)

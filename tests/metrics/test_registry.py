@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from codecstudy import metrics
+from codecstudy import metrics, registry
 from codecstudy.errors import MetricError
 from codecstudy.metrics.base import Metric
 
@@ -15,18 +15,18 @@ ABSOLUTE = "support.fake_metrics:ABSOLUTE"
 
 @pytest.fixture(autouse=True)
 def unchanged_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_loaded", {})
-    monkeypatch.setattr(metrics, "_registered", {})
+    monkeypatch.setattr(metrics._registry, "_loaded", {})
+    monkeypatch.setattr(metrics._registry, "_registered", {})
 
 
 def plugins(monkeypatch: pytest.MonkeyPatch, **references: str) -> None:
     points = [EntryPoint(name, ref, metrics.ENTRY_POINT_GROUP) for name, ref in references.items()]
-    monkeypatch.setattr(metrics, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
 
 
 def test_an_unknown_name_names_the_known_ones_and_the_nearest() -> None:
     with pytest.raises(
-        MetricError, match="unknown metric 'ssimulacra'; did you mean 'ssimulacra2'"
+        MetricError, match="no metric is named 'ssimulacra'; did you mean ssimulacra2"
     ) as raised:
         metrics.get("ssimulacra")
     assert "ssimulacra2, butteraugli, psnr, ssim" in str(raised.value)
@@ -44,18 +44,18 @@ def test_registering_adds_a_metric_and_remembers_where_it_is() -> None:
 @pytest.mark.parametrize(
     ("reference", "says"),
     [
-        ("support.fake_metrics", "write package.module:ATTRIBUTE"),
+        ("support.fake_metrics", "write it as package.module:ATTRIBUTE"),
         ("no_such_module:X", "No module named 'no_such_module'"),
         ("support.fake_metrics:NOTHING", "support.fake_metrics has no NOTHING"),
-        ("support.fake_metrics:NOT_A_METRIC", "it is a int, not a Metric"),
-        ("support.fake_metrics:BAD_NAME", "must consist of small letters, digits and _"),
-        ("support.fake_metrics:BAD_COLUMN", "must be called 'relative' or begin with 'relative_'"),
+        ("support.fake_metrics:NOT_A_METRIC", "of type int, not codecstudy.metrics.base.Metric"),
+        ("support.fake_metrics:BAD_NAME", "must consist of lower-case letters, digits and _"),
+        ("support.fake_metrics:BAD_COLUMN", "must be named 'relative' or begin with 'relative_'"),
         ("support.fake_metrics:NO_COLUMN", r"its columns are \[\]"),
-        ("support.fake_metrics:TAKEN_COLUMN", "records have a column quality already"),
-        ("support.fake_metrics:DERIVED_COLUMN", "records have a column level already"),
+        ("support.fake_metrics:TAKEN_COLUMN", "records already have a column quality"),
+        ("support.fake_metrics:DERIVED_COLUMN", "records already have a column level"),
         ("support.broken_plugin:METRIC", "RuntimeError: this plugin cannot be imported"),
-        ("support.fake_metrics:BUILT_IN_NAME", "must be called 'psnr'"),
-        ("codecstudy.metrics.ssim:METRIC", "has the name 'ssim' already"),
+        ("support.fake_metrics:BUILT_IN_NAME", "must be named 'psnr'"),
+        ("codecstudy.metrics.ssim:METRIC", "already has the name 'ssim'"),
     ],
 )
 def test_what_is_not_a_metric_is_refused(reference: str, says: str) -> None:
@@ -66,7 +66,7 @@ def test_what_is_not_a_metric_is_refused(reference: str, says: str) -> None:
 
 def test_two_metrics_of_one_name_are_refused() -> None:
     metrics.register(ABSOLUTE)
-    with pytest.raises(MetricError, match=r"support\.fake_metrics:ABSOLUTE has the name 'absolute' already"):
+    with pytest.raises(MetricError, match=r"support\.fake_metrics:ABSOLUTE already has the name 'absolute'"):
         metrics.register("support.fake_metrics:OTHER")
 
 
@@ -81,6 +81,6 @@ def test_a_plugin_is_loaded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
     plugins(monkeypatch, absolute=ABSOLUTE, other=ABSOLUTE, psnr=ABSOLUTE)
     assert isinstance(metrics.get("absolute"), Metric)
     assert metrics.registered() == ()
-    with pytest.raises(MetricError, match="its metric is called 'absolute'"):
+    with pytest.raises(MetricError, match="it is called 'absolute'"):
         metrics.get("other")
     assert metrics.get("psnr").facts.title == "PSNR", "a plugin cannot replace a built-in metric"

@@ -1,4 +1,4 @@
-"""SSIMULACRA 2 against libjxl's tool, and at sizes that the table lacks against a plain oracle."""
+"""SSIMULACRA2 against libjxl's tool, and at sizes that the table lacks against a plain oracle."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_an_error_of_the_run_as_a_whole_leaves_what_was_measured(root: Path, tmp
 
 
 def test_too_little_memory_for_a_worker_to_start_is_an_error_that_says_so(root: Path, photos: Path) -> None:
-    with pytest.raises(CodecstudyError, match=r"Each may use 10 MiB, as max_memory says"):
+    with pytest.raises(CodecstudyError, match=r"Each may use 10 MiB .max_memory."):
         PipelineRunner(root).run(study(FOUR[0]), images=photos, num_workers=2, max_memory=10 << 20)
     assert not (root / "data" / "metrics").exists()
 

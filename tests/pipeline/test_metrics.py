@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,20 +14,20 @@ from pathlib import Path
 import pytest
 
 import codecstudy
-from codecstudy import codecs, metrics
+from codecstudy import metrics, registry
 from codecstudy.pipeline import events
 from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.results import QualityRecord, QualityResults
 from support import fake_codecs
-from support.pipeline_runs import study, timeless
+from support.pipeline_runs import fake, study, timeless
 
 ENCODER = {"format": "jpeg", "quality": [30, 50, 70, 90]}
 
 
 @pytest.fixture(autouse=True)
 def unchanged_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_loaded", {})
-    monkeypatch.setattr(metrics, "_registered", {})
+    monkeypatch.setattr(metrics._registry, "_loaded", {})
+    monkeypatch.setattr(metrics._registry, "_registered", {})
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def correct(monkeypatch: pytest.MonkeyPatch, name: str, version: str) -> None:
     """Give a metric another version, as a release that corrects it would."""
     metric = metrics.get(name)
     facts = dataclasses.replace(metric.facts, version=version)
-    monkeypatch.setitem(metrics._loaded, name, dataclasses.replace(metric, facts=facts))
+    monkeypatch.setitem(metrics._registry._loaded, name, dataclasses.replace(metric, facts=facts))
 
 
 def scored(records: list[QualityRecord], column: str) -> list[float | None]:
@@ -114,7 +113,7 @@ def test_a_corrected_metric_alone_is_scored_again(
 def test_saved_files_are_scored_without_encoding(
     root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    format = codecs.register("support.fake_codecs:COUNTER").format
+    format = fake("COUNTER")
     monkeypatch.setenv(fake_codecs.COUNTER_FILE, str(root.parent / "encodes"))
 
     def run(*names: str, save_artifacts: bool) -> tuple[QualityResults, int]:
@@ -138,7 +137,7 @@ def test_saved_files_are_scored_without_encoding(
 def test_an_encoder_that_gives_other_bytes_replaces_what_was_measured(
     root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    format = codecs.register("support.fake_codecs:DRIFTING").format
+    format = fake("DRIFTING")
 
     def run(drift: str, *names: str) -> list[QualityRecord]:
         monkeypatch.setenv(fake_codecs.DRIFT, drift)
@@ -264,50 +263,9 @@ def test_measure_and_doctor_know_an_installed_plugin(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = [EntryPoint("absolute", "support.fake_metrics:ABSOLUTE", metrics.ENTRY_POINT_GROUP)]
-    monkeypatch.setattr(metrics, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
     found = codecstudy.measure(photos / "a.png", photos / "a.png", ["absolute", "psnr"])
     assert found == {"absolute": 0.0, "absolute_max": 0.0, "psnr": float("inf")}
     assert set(codecstudy.measure(photos / "a.png", photos / "a.png")) == {
         *("ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim")
     }
-
-
-def test_a_metric_is_one_package_and_one_line(photos: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "lib" / "codecstudy"
-    shutil.copytree(Path(codecstudy.__file__).parent, copy)
-    (copy / "metrics" / "mymetric").mkdir()
-    (copy / "metrics" / "mymetric" / "__init__.py").write_text(PLUGIN)
-    registry = copy / "metrics" / "__init__.py"
-    text = registry.read_text()
-    assert text.count('    "ssim",\n') == 1
-    registry.write_text(text.replace('    "ssim",\n', '    "ssim",\n    "mymetric",\n'))
-    (tmp_path / "study.toml").write_text(
-        textwrap.dedent(
-            """
-            id = "test"
-            metrics = ["mymetric"]
-            dataset = { id = "sample" }
-            encoders = [{ format = "jpeg", quality = [30, 50, 70, 90] }]
-            """
-        )
-    )
-
-    def run_copy(*arguments: object) -> str:
-        line = [sys.executable, "-P", "-m", "codecstudy", *map(str, arguments)]
-        done = subprocess.run(
-            line,
-            cwd=tmp_path,
-            env={"PATH": "", "HOME": str(tmp_path), "PYTHONPATH": str(copy.parent)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    assert "My metric" in run_copy("run", "study.toml", "--images", photos, "--workers", 1)
-    assert "My metric" in run_copy("doctor")
-    assert "My metric 8 or better" in run_copy("recommend", "data/metrics/test")
-    run_copy("report", "data/metrics/test", "-o", "report.html")
-    assert "<dfn>My metric</dfn>" in (tmp_path / "report.html").read_text()
-    assert '"mymetric"' in run_copy("schema")

@@ -41,21 +41,21 @@ def test_each_target_that_is_reached_can_be_chosen() -> None:
     assert [choice.value for choice in page.targets if choice.chosen] == ["80"]
 
 
-def test_only_failures_are_an_error_that_says_why() -> None:
+def test_the_error_for_only_failures_gives_the_reason() -> None:
     with pytest.raises(ResultsError, match=r"none of its 3 records was measured.*encode broke"):
         page_of(results_of([failed(BASE, i, 50) for i in range(3)]))
 
 
-def test_a_metric_that_is_not_held_is_refused() -> None:
+def test_a_metric_without_scores_is_refused() -> None:
     results = four_formats(images=2)
     kept = [dataclasses.replace(r, ssim=None) for r in results.measurements]
-    with pytest.raises(ResultsError, match="hold no ssim"):
+    with pytest.raises(ResultsError, match="have no ssim"):
         page_of(dataclasses.replace(results, measurements=kept), metric="ssim")
     with pytest.raises(ResultsError, match="target must be a finite score"):
         page_of(results, target=float("nan"))
 
 
-def test_every_resolution_has_answers_of_its_own() -> None:
+def test_every_resolution_has_its_own_answers() -> None:
     records = []
     for resolution in (None, 640):
         own = dataclasses.replace(BASE, setting={"resolution": resolution})

@@ -1,4 +1,4 @@
-"""The data in the page: compact, and closed in its element."""
+"""The data in the page: compact, and safe inside its element."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_significant(value: float | None, kept: float | None) -> None:
     assert significant(value) == kept
 
 
-def test_embedded_json_cannot_leave_its_element() -> None:
+def test_embedded_json_cannot_close_its_element() -> None:
     text = embed(chart_data(Context.of(four_formats(images=4, names=HOSTILE), Options(resamples=50))))
     assert "<" not in text
     assert ">" not in text

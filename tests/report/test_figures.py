@@ -1,4 +1,4 @@
-"""The static plots: complete, readable as files, and the same for the same results."""
+"""The static plots are complete, are valid files, and are the same for the same results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plots_of(results: QualityResults) -> dict[str, Plot]:
 
 
 def one_metric() -> QualityResults:
-    """Results with few plots, for the tests that write them all."""
+    """Results with few plots, for the tests that write all plots."""
     results = four_formats(images=2)
     absent = dict.fromkeys(METRICS[1:])
     kept = [dataclasses.replace(record, **absent) for record in results.measurements]
@@ -89,7 +89,7 @@ def test_points_off_the_front_are_hollow(four: dict[str, Plot]) -> None:
     assert hollow == {"JPEG", "AVIF 4:4:4"}
 
 
-def test_lower_is_drawn_upwards_where_it_is_better(four: dict[str, Plot]) -> None:
+def test_axes_are_reversed_if_lower_is_better(four: dict[str, Plot]) -> None:
     assert four["rate-distortion-butteraugli"].y.reversed
     assert not four["rate-distortion-ssimulacra2"].y.reversed
 
@@ -133,7 +133,7 @@ def test_scores_that_few_images_reach_are_not_drawn() -> None:
     assert max(score for score, _ in series_of(plot, "AVIF 4:2:0").line) < 80
 
 
-def test_lossless_levels_are_not_drawn_where_their_score_is_infinite() -> None:
+def test_lossless_levels_with_an_infinite_score_are_not_drawn() -> None:
     results = four_formats(images=3)
     kept = [
         dataclasses.replace(r, psnr=float("inf") if r.quality == 90 else r.psnr) for r in results.measurements
@@ -162,7 +162,7 @@ def test_every_format_is_a_valid_file(tmp_path: Path) -> None:
         elif path.suffix == ".pdf":
             assert data.startswith(b"%PDF-1.")
             assert data.rstrip().endswith(b"%%EOF")
-            # TrueType, which keeps text as text.
+            # TrueType fonts keep text as text.
             assert b"/FontFile2" in data
         else:
             with Image.open(path) as image:
@@ -170,12 +170,14 @@ def test_every_format_is_a_valid_file(tmp_path: Path) -> None:
                 assert image.size[1] >= 900
 
 
-def test_svg_is_written_where_nothing_else_is_asked_for(tmp_path: Path) -> None:
+def test_svg_is_the_default_format(tmp_path: Path) -> None:
     assert {path.suffix for path in write_plots(one_metric(), tmp_path, FEW)} == {".svg"}
 
 
 @pytest.mark.parametrize("kind", PlotFormat)
-def test_the_same_plot_gives_the_same_bytes_and_no_date(four: dict[str, Plot], kind: PlotFormat) -> None:
+def test_the_same_plot_is_written_as_the_same_bytes_without_a_date(
+    four: dict[str, Plot], kind: PlotFormat
+) -> None:
     for name in ("encode-time", "rate-distortion-ssimulacra2"):
         data = draw(four[name], kind)
         assert data == draw(four[name], kind)
@@ -183,7 +185,7 @@ def test_the_same_plot_gives_the_same_bytes_and_no_date(four: dict[str, Plot], k
         assert b"<dc:date" not in data
 
 
-def test_names_of_points_do_not_cover_each_other(four: dict[str, Plot]) -> None:
+def test_names_of_points_do_not_overlap(four: dict[str, Plot]) -> None:
     root = svg_of(four["encode-time"])
     boxes = []
     for element in root.iter(f"{SVG}text"):
@@ -214,7 +216,7 @@ def test_without_matplotlib_the_error_names_the_extra(
     assert not (tmp_path / "plots").exists()
 
 
-def test_the_command_ends_before_the_report_where_matplotlib_is_missing(tmp_path: Path) -> None:
+def test_without_matplotlib_the_command_ends_before_the_report(tmp_path: Path) -> None:
     one_metric().save(tmp_path / "quality.json")
     program = "import sys; sys.modules['matplotlib'] = None; from codecstudy.cli import main; main()"
     arguments = ["report", "quality.json", "-o", "report.html", "--plots", "plots"]
@@ -227,7 +229,7 @@ def test_the_command_ends_before_the_report_where_matplotlib_is_missing(tmp_path
     assert not (tmp_path / "report.html").exists()
 
 
-def test_the_command_writes_the_formats_that_are_asked_for(tmp_path: Path) -> None:
+def test_the_command_writes_the_requested_formats(tmp_path: Path) -> None:
     one_metric().save(tmp_path / "quality.json")
     arguments = ["report", "quality.json", "-o", "r.html", "--plots", "plots", "--plots-format", "png"]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The report in a real browser: it draws, it answers to mouse and keyboard, and it fetches nothing."""
+"""The report in a real browser: it draws, responds to mouse and keyboard, and fetches nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     root = tmp_path_factory.mktemp("report")
-    # The names that can be file names have pictures; the one that leads outside has none.
+    # The names that are valid file names have pictures; the one outside the workspace has none.
     names = (
         HOSTILE[0].replace("/", "_"),
         HOSTILE[1],
@@ -57,17 +57,17 @@ def browser() -> Iterator[Any]:
 
 
 class Visit:
-    """A page that is open, with all that it complained of or asked for."""
+    """An open page, with the errors that it reported and the requests that it made."""
 
     def __init__(self, browser: Any, address: str, **options: Any) -> None:
         self.context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
         self.page = self.context.new_page()
         self.page.set_default_timeout(5000)
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self.requests: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        self.page.on("console", lambda message: self.errors.append(message.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.errors.append(dialog.message), dialog.dismiss()))
         self.page.on("request", lambda request: self.requests.append(request.url.partition(",")[0]))
         self.page.goto(address)
         self.page.wait_for_selector("html[data-ready]")
@@ -83,8 +83,8 @@ def desktop(browser: Any, report: str) -> Iterator[Visit]:
     visit.context.close()
 
 
-def test_it_opens_without_a_complaint_and_without_a_request(desktop: Visit, report: str) -> None:
-    assert desktop.complaints == []
+def test_it_opens_without_errors_and_without_requests(desktop: Visit, report: str) -> None:
+    assert desktop.errors == []
     assert {url for url in desktop.requests if not url.startswith("data:image/")} == {report}
 
 
@@ -162,7 +162,7 @@ def test_a_plot_can_be_read_and_opened_with_the_keyboard(desktop: Visit) -> None
     assert panel.is_hidden()
 
 
-def test_the_mouse_shows_what_is_nearest(desktop: Visit) -> None:
+def test_the_mouse_shows_the_closest_point(desktop: Visit) -> None:
     page = desktop.page
     page.locator("#plot-time .plot").scroll_into_view_if_needed()
     dot = page.locator("#plot-time .plot .series:has(.dot) .dot").first.bounding_box()
@@ -218,7 +218,7 @@ def test_hostile_names_are_shown_as_text(desktop: Visit) -> None:
     options = desktop.page.locator("#curve-image option").all_text_contents()
     assert "<script>alert(1)<_script>.png" in options
     assert "../../etc/x.png" in options
-    assert desktop.complaints == []
+    assert desktop.errors == []
     assert desktop.page.evaluate("document.querySelectorAll('main script, main img[onerror]').length") == 0
 
 
@@ -231,7 +231,7 @@ def test_colours_follow_the_system_and_the_button(browser: Any, report: str) -> 
     light = visit.page.evaluate(paper)
     assert sum(int(part) for part in light[4:-1].split(",")) > 650
     assert visit.page.locator("#theme").get_attribute("aria-pressed") == "false"
-    assert visit.complaints == []
+    assert visit.errors == []
     visit.context.close()
 
 
@@ -243,5 +243,5 @@ def test_it_fits_a_phone(browser: Any, report: str) -> None:
         "Math.max(...[...document.querySelectorAll('.plot svg')].map(e => e.getBoundingClientRect().right))"
     )
     assert visit.page.evaluate(widest) <= 390
-    assert visit.complaints == []
+    assert visit.errors == []
     visit.context.close()

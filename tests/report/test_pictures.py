@@ -28,7 +28,7 @@ def test_a_crop_is_lossless() -> None:
     assert (picture.width, picture.height, picture.left, picture.top) == (21, 13, 0, 0)
 
 
-def test_a_file_is_left_as_it_is() -> None:
+def test_a_file_is_embedded_unchanged() -> None:
     picture = as_is(b"\x00\x01", "image/avif", (60, 40), Box(10, 5, 21, 13))
     assert picture.uri == "data:image/avif;base64,AAE="
     assert (picture.width, picture.height, picture.left, picture.top) == (60, 40, 10, 5)

@@ -1,4 +1,4 @@
-"""The worst region."""
+"""The region with the strongest artifacts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_it_centres_on_the_worst_spot() -> None:
 
 
 @pytest.mark.parametrize(("y", "x"), [(0, 0), (599, 899), (0, 899)])
-def test_it_stays_inside(y: int, x: int) -> None:
+def test_it_stays_inside_the_image(y: int, x: int) -> None:
     distances = np.zeros((600, 900), dtype=np.float32)
     distances[y, x] = 1
     box = worst_region([distances])
@@ -29,7 +29,7 @@ def test_it_stays_inside(y: int, x: int) -> None:
     assert 0 <= box.top <= y < box.top + box.height <= 600
 
 
-def test_a_small_image_is_taken_whole() -> None:
+def test_the_region_of_a_small_image_is_the_whole_image() -> None:
     assert worst_region([np.ones((30, 50), dtype=np.float32)]) == Box(0, 0, 50, 30)
 
 

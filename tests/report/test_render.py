@@ -1,4 +1,4 @@
-"""The page as text: complete, closed, and escaped."""
+"""The HTML of the page: complete, self-contained, and escaped."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_nothing_is_fetched_from_anywhere() -> None:
     assert "url(" not in "".join(page.inside["style"])
 
 
-def test_the_policy_allows_just_what_is_there() -> None:
+def test_the_policy_allows_only_the_pages_own_parts() -> None:
     text, page = page_of(images=2)
     policy = next(
         a["content"] or "" for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
@@ -92,21 +92,21 @@ def test_hostile_names_are_text(where: str) -> None:
         assert any(evil in text for text in page.texts)
 
 
-def test_tables_are_there_without_scripts() -> None:
+def test_tables_do_not_need_scripts() -> None:
     _, page = page_of(images=5)
     shown = " ".join(page.texts)
     for text in ("Use", "AVIF", "40\N{NARROW NO-BREAK SPACE}% smaller", "SSIMULACRA2", "a CPU", "BD-rate"):
         assert text in shown
 
 
-def test_ids_are_unique_and_links_lead_somewhere() -> None:
+def test_ids_are_unique_and_links_have_targets() -> None:
     _, page = page_of(images=2)
     ids = [a["id"] for _, a in page.tags if "id" in a]
     assert len(ids) == len(set(ids))
     assert {a["href"] for tag, a in page.tags if tag == "a"} <= {f"#{name}" for name in ids}
 
 
-def test_the_report_is_written_whole(tmp_path: Path) -> None:
+def test_the_report_is_written_completely(tmp_path: Path) -> None:
     results = with_files(tmp_path, four_formats(images=2))
     path = write_report(
         results, tmp_path, tmp_path / "out" / "report.html", Options(resamples=60), PictureInspector()
@@ -115,5 +115,5 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
 
 
-def test_the_same_results_give_the_same_page() -> None:
+def test_the_same_results_are_rendered_as_the_same_page() -> None:
     assert page_of(images=3)[0] == page_of(images=3)[0]

@@ -1,4 +1,4 @@
-"""The page's scripts: their types hold, and the data that the page holds is what they expect."""
+"""The page's scripts have no type errors, and the data in the page has the types that they expect."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def complaints(*arguments: str) -> str:
+def type_errors(*arguments: str) -> str:
     done = subprocess.run([str(TSC), *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 
 def test_the_scripts_have_no_type_errors() -> None:
-    assert complaints("--project", "tsconfig.json") == ""
+    assert type_errors("--project", "tsconfig.json") == ""
 
 
-def test_the_data_in_the_page_is_what_the_scripts_expect(tmp_path: Path) -> None:
+def test_the_data_in_the_page_has_the_expected_types(tmp_path: Path) -> None:
     results = with_files(
         tmp_path, four_formats(images=2, study={"analysis": {"x_axis": "speed", "group_by": "quality"}})
     )
     document = build(results, tmp_path, Options(resamples=50), PictureInspector()).chart_data
     assert document["gallery"]["entries"]
     source = tmp_path / "data.ts"
-    # Only a literal is checked for properties that the type does not have.
+    # TypeScript checks only literals for excess properties.
     source.write_text(f"export const data: ChartData = {json.dumps(document)};\n", encoding="utf-8")
     options = ("--noEmit", "--strict", "--target", "es2022")
-    assert complaints(*options, str(TYPES), str(source)) == ""
+    assert type_errors(*options, str(TYPES), str(source)) == ""

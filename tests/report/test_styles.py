@@ -1,4 +1,4 @@
-"""The encoders' colours: readable on both papers, and apart for every kind of eye."""
+"""The encoders' colours are readable on both backgrounds, and distinguishable with every kind of colour vision."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("style", COLOURS)
 def test_names_in_these_colours_can_be_read(theme: str, style: str) -> None:
     a, b = sorted((luminance(COLOURS[style][THEMES.index(theme)]), luminance(PAPERS[theme])))
-    # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never the only sign.
+    # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never rely on colour alone.
     assert (b + 0.05) / (a + 0.05) >= 3.5
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("eyes", EYES)
-def test_the_four_formats_are_told_apart(theme: str, eyes: str) -> None:
+def test_the_four_formats_can_be_distinguished(theme: str, eyes: str) -> None:
     seen = {
         style: oklab(np.array(EYES[eyes]) @ linear(COLOURS[style][THEMES.index(theme)])) for style in COMMON
     }
@@ -75,7 +75,7 @@ def own(name: str, **facts: object) -> EncoderFacts:
     return EncoderFacts(name, name, name, "", **facts)
 
 
-def test_an_encoder_has_the_colour_and_the_marker_that_it_names() -> None:
+def test_an_encoder_has_the_colour_and_the_marker_of_its_facts() -> None:
     style = styles([own("mine", colour=("#123456", "#abcdef"), marker="star")])["mine"]
     assert (style.name, style.light, style.dark, style.marker) == ("mine", "#123456", "#abcdef", "star")
 
@@ -89,6 +89,6 @@ def test_encoders_without_a_colour_get_free_ones_in_turn() -> None:
     assert {style.marker for style in many} == set(MARKERS[4:])
 
 
-def test_nothing_out_of_a_file_gets_into_the_style_sheet_but_colours_and_names() -> None:
+def test_only_valid_colours_and_names_from_a_file_get_into_the_style_sheet() -> None:
     found = styles([own("a}body{", colour=("red;}", "#ffffff"), marker="</style>")])["a}body{"]
     assert (found.name, found.light, found.marker) == ("other-0", FREE_COLOURS[0][0], "triangle-down")

@@ -1,4 +1,4 @@
-"""Numbers, settings and qualities as text."""
+"""Numbers, settings and quality levels as text."""
 
 from __future__ import annotations
 

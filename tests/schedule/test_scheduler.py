@@ -260,7 +260,7 @@ def test_unknown_workers_and_tasks_are_refused() -> None:
         scheduler.next("z", 0)
     with pytest.raises(ValueError, match="does not have"):
         scheduler.finished("a", Task(0, 0), 0)
-    with pytest.raises(ValueError, match="exists already"):
+    with pytest.raises(ValueError, match="already exists"):
         scheduler.add_worker("a")
     with pytest.raises(ValueError, match="but has"):
         scheduler.lost("a", Task(0, 0), [], 0)

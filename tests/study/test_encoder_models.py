@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from codecstudy import EncoderConfig, codecs, metrics
+from codecstudy import EncoderConfig, codecs, metrics, registry
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import StudyError
 from codecstudy.study import StudyConfig, json_schema
@@ -29,8 +29,8 @@ Install = Callable[..., Encoder]
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Registers an encoder with these facts, until the test ends."""
-    monkeypatch.setattr(codecs, "_loaded", {})
-    monkeypatch.setattr(codecs, "_registered", {})
+    monkeypatch.setattr(codecs._registry, "_loaded", {})
+    monkeypatch.setattr(codecs._registry, "_registered", {})
 
     def add(id: str, *parameters: Parameter, **facts: Any) -> Encoder:
         values = {"format": id, "title": id.upper(), "extension": ".x", "rates": (), **facts}
@@ -83,7 +83,7 @@ def test_a_new_parameter_is_a_key(install: Install) -> None:
 def test_its_default_is_known(install: Install) -> None:
     install("toy", DITHERING)
     entries = [{"format": "toy"}, {"format": "toy", "dithering": "none"}]
-    with pytest.raises(StudyError, match=r"measures again .* toy and toy dithering=none, by default"):
+    with pytest.raises(StudyError, match=r"repeats settings .* toy and toy dithering=none, by default"):
         StudyConfig.model_validate({**GOOD, "encoders": entries})
 
 
@@ -199,7 +199,7 @@ def test_an_encoder_that_cannot_be_loaded_is_an_error_only_where_it_is_named(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = EntryPoint("broken", "no_such_module:ENCODER", codecs.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(codecs, "entry_points", lambda group: [broken])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
     assert StudyConfig.model_validate(GOOD).settings()
     with pytest.raises(StudyError, match=r"encoders\[1\].format: cannot load encoder no_such_module"):
         StudyConfig.model_validate(with_encoder(format="broken"))
@@ -210,7 +210,7 @@ def test_an_encoder_replaced_under_the_same_id_has_its_own_keys(
 ) -> None:
     install("toy", DISTANCE)
     load(format="toy", distance=1)
-    monkeypatch.setattr(codecs, "_registered", {})
+    monkeypatch.setattr(codecs._registry, "_registered", {})
     install("toy", DITHERING)
     load(format="toy", dithering="none")
     assert "has no distance" in refusal(format="toy", distance=1)
@@ -232,8 +232,8 @@ def test_an_encoder_can_be_made_in_python() -> None:
 def test_a_metric_whose_column_is_a_parameter_is_refused(
     monkeypatch: pytest.MonkeyPatch, install: Install
 ) -> None:
-    monkeypatch.setattr(metrics, "_loaded", {})
-    monkeypatch.setattr(metrics, "_registered", {})
+    monkeypatch.setattr(metrics._registry, "_loaded", {})
+    monkeypatch.setattr(metrics._registry, "_registered", {})
     metrics.register("support.fake_metrics:ABSOLUTE")
     install("toy", Parameter("absolute_max", "", 0, 5))
     document = {**GOOD, "encoders": [{"format": "toy", "absolute_max": 3}], "metrics": ["psnr", "absolute"]}

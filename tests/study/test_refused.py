@@ -77,7 +77,7 @@ def test_all_problems_are_named_at_once_sorted_by_place() -> None:
 
 def test_duplicates_across_encoders_are_counted() -> None:
     document = {**GOOD, "encoders": [{"format": "avif", "quality": [1, 2, 3, 4]}] * 2}
-    assert "encoders[1]: measures again what encoders[0] has: avif q1 and 3 more" in refusal(document)
+    assert "encoders[1]: repeats settings of encoders[0]: avif q1 and 3 more" in refusal(document)
 
 
 def test_a_sweep_beyond_all_reason_is_refused_before_it_is_expanded() -> None:
@@ -93,8 +93,8 @@ FILES = [
     ("a.json", b"", ["line 1, column 1", "not valid JSON"]),
     ("a.toml", b'id = "x"\nname = \n', ["not valid TOML", "line 2, column 8"]),
     ("a.toml", b'id = "x"\nid = "y"\n', ["not valid TOML", "line 2"]),
-    ("a.json", b'{"id": "x", "id": "y"}', ['"id" stands twice']),
-    ("a.json", b'{"dataset": {"id": "a", "id": "b"}}', ['"id" stands twice']),
+    ("a.json", b'{"id": "x", "id": "y"}', ['"id" occurs twice']),
+    ("a.json", b'{"dataset": {"id": "a", "id": "b"}}', ['"id" occurs twice']),
     ("a.json", b'{"time_budget": NaN}', ["NaN"]),
     ("a.json", b'{"id": "\xff"}', ["not UTF-8", "byte 8"]),
     ("a.json", b"[" * 100_000, ["not valid JSON", "too deep"]),

@@ -127,7 +127,7 @@ def _counted(image: Pixels, setting: Setting) -> bytes:
 
 def _drifting(image: Pixels, setting: Setting) -> bytes:
     quality = (setting.quality or 0) - 10 * int(os.environ[DRIFT])
-    return _pack(image, dataclasses.replace(setting, quality=quality))
+    return _pack(image, dataclasses.replace(setting, parameters=(("quality", quality),)))
 
 
 def _tell_limit() -> None:

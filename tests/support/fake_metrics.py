@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from codecstudy.metrics.base import Metric, check_image, check_pair
-from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityLabels
 
 
 class Prepared:
@@ -36,7 +36,7 @@ def column(name: str, title: str, targets: tuple[float, ...], usual: float) -> M
     )
 
 
-WORDS = QualityWords(((2.0, "close", "little"), (4.0, "rough", "some")), ("far", "much"), "this test")
+WORDS = QualityLabels(((2.0, "close", "little"), (4.0, "rough", "some")), ("far", "much"), "this test")
 
 ABSOLUTE = Metric(
     MetricFacts(
@@ -45,7 +45,7 @@ ABSOLUTE = Metric(
         version="1",
         columns=(
             dataclasses.replace(
-                column("absolute", "Absolute error", (8.0, 4.0, 3.0, 2.0), 4.0), quality_words=WORDS
+                column("absolute", "Absolute error", (8.0, 4.0, 3.0, 2.0), 4.0), quality_labels=WORDS
             ),
             column("absolute_max", "Largest error", (100.0, 60.0, 30.0), 60.0),
         ),

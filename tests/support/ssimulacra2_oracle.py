@@ -1,4 +1,4 @@
-"""SSIMULACRA 2 written down plainly, whole images at a time, to hold the tiled kernels against.
+"""SSIMULACRA2 written down plainly, whole images at a time, to hold the tiled kernels against.
 
 Independent of them but for the weights. Follows libjxl's float32 recursions, because their rounding shows in
 the score; a fused multiply-add is a float64 one rounded to float32.

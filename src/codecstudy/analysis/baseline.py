@@ -1,4 +1,4 @@
-"""Which variant the others are compared with."""
+"""The variant that the others are compared with."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from codecstudy.errors import ResultsError
 
 
 def baselines(points: Points, wanted: str | None = None) -> dict[Scope, int | None]:
-    """For each scope the index of the block that its variants are compared with.
+    """For each scope, the index of the block that its variants are compared with.
 
-    Sizes are comparable only where the same pixels were encoded, so that every resolution and crop has a
-    baseline of its own: the same variant, there. ``wanted`` is an encoder or a format (its first variant),
-    or a variant's label; the default is the first variant, one of JPEG where there is one. None for a scope that
-    lacks it.
+    Sizes are comparable only if the same pixels were encoded. Therefore every resolution and crop has its own
+    baseline: the same variant at that resolution and crop.
 
-    Raises :class:`ResultsError`, naming the variants, where ``wanted`` is not among them.
+    Args:
+        points: The measured points.
+        wanted: An encoder or a format (its first variant is used), or the label of a variant. The default is the
+            first variant, which is a JPEG one if there is any.
+
+    Returns:
+        Index of the baseline's block by scope; None if the baseline was not measured in that scope.
+
+    Raises:
+        ResultsError: If no variant matches ``wanted``. The message lists the variants.
     """
     family = _family(points, wanted)
     return {
@@ -33,7 +40,9 @@ def _family(points: Points, wanted: str | None) -> str:
         if found is not None:
             return found.family
     known = ", ".join(v.label for v in variants)
-    raise ResultsError(f"baseline {wanted!r} is not in these results; they hold {known}, or give a format")
+    raise ResultsError(
+        f"baseline {wanted!r} is not in these results. Give a format, an encoder or one of: {known}"
+    )
 
 
 def _has_label(variant: Variant, wanted: str) -> bool:

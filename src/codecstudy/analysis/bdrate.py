@@ -1,7 +1,7 @@
-"""BD-rate: the mean difference in size of two rate-distortion curves over the scores that both have.
+"""BD-rate: the mean size difference between two rate-distortion curves over their common scores.
 
-G. Bjontegaard, "Calculation of average PSNR differences between RD-curves", ITU-T VCEG-M33, 2001, with PCHIP
-curves in place of that paper's cubic polynomials: for one image it is
+G. Bjontegaard, "Calculation of average PSNR differences between RD-curves", ITU-T VCEG-M33, 2001, but with PCHIP
+curves instead of that paper's cubic polynomials. For one image it is
 exp(mean over the common scores of (log size of the variant - log size of the baseline)) - 1.
 """
 
@@ -13,81 +13,61 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import Curve, CurveSet
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.types import Floats
 
 MIN_POINTS = 4
-"""Measured points that a curve needs: with fewer the interpolation, not the codec, makes the number."""
+"""Minimum number of measured points on a curve: with fewer, the interpolation would dominate the result."""
 MIN_OVERLAP = 0.25
-"""Length of the common scores over the length of all scores (of either curve) that is the least to do."""
+"""Minimum overlap: the length of the common score range over the length of the union of both ranges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageRates:
     """BD-rates of every ordered pair of variants of one scope on every image.
 
-    Arrays are float64, images x variants x variants, [i, a, b] for a against b.
+    Arrays are float64, images x variants x variants; [i, a, b] compares a with b.
     """
 
     variants: tuple[int, ...]
     """Indices of the blocks, in the order of the arrays."""
     log_rate: Floats
-    """log(1 + BD-rate); NaN where refused."""
+    """log(1 + BD-rate); NaN if it was not computed."""
     low: Floats
-    """Ends of the common scores, as goodness; NaN without a curve."""
+    """Ends of the common score range, as goodness; NaN without a curve."""
     high: Floats
     overlap: Floats
-    """Common scores / all scores of the pair, 0 to 1; NaN without a curve."""
+    """Common score range / union of both ranges, 0 to 1; NaN without a curve."""
     refusals: NDArray[np.str_]
-    """Why there is no number; empty text where there is one."""
+    """Why there is no number; empty if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class BDRate:
-    """BD-rate of a variant against another over images."""
+    """BD-rate of one variant against another over images."""
 
     variant: Variant
     baseline: Variant | None
     metric: str
     percent: Estimate | None
-    """Geometric mean over images of the rate ratio, as percent: -30 is 30 % smaller at equal score. It is
-    None with a ``reason``. The geometric mean makes A against B the exact inverse of B against A."""
+    """Geometric mean over images of the rate ratio, in percent: -30 is 30 % smaller at equal score. If None,
+    ``reason`` is set. The geometric mean makes A against B the exact inverse of B against A."""
     median: Estimate | None
     p5: float | None
-    """5th and 95th percentile of the images' BD-rates, percent."""
+    """5th and 95th percentile of the per-image BD-rates, in percent."""
     p95: float | None
     smaller_share: float | None
     """Share of resamples, 0 to 1, in which the variant is smaller."""
     images: int
     refused: dict[str, int]
-    """Images without a number, by reason."""
+    """Number of images without a BD-rate, by reason."""
     overlap: tuple[float, float] | None
-    """Median over images of the two ends of the common scores, worst first."""
+    """Median over images of the two ends of the common score range, worst first."""
     overlap_share: float | None
-    """Median over images of common scores / all scores of the pair, 0 to 1."""
+    """Median over images of common score range / union of both ranges, 0 to 1."""
     reason: str | None = None
-
-
-def bd_rates(curves: CurveSet, resamples: Resamples, baseline: str | None = None) -> tuple[BDRate, ...]:
-    """Every variant against its scope's baseline, in their usual order; the baseline itself is 0 %."""
-    of_scope = baselines(curves.points, baseline)
-    found: dict[int, BDRate] = {}
-    for scope, base in of_scope.items():
-        if base is None:
-            reason = f"the baseline was not measured at {scope.label}"
-            found |= {v: _nothing(curves, v, None, reason, {}) for v in curves.points.in_scope(scope)}
-            continue
-        rates = image_rates(curves, scope)
-        b = rates.variants.index(base)
-        pairs = [(a, b) for a in range(len(rates.variants))]
-        found |= {
-            rates.variants[a]: entry
-            for (a, _), entry in zip(pairs, _aggregate(curves, resamples, rates, pairs), strict=True)
-        }
-    return tuple(found[v] for v in sorted(found))
 
 
 def bd_matrix(curves: CurveSet, resamples: Resamples, scope: Scope) -> tuple[tuple[BDRate, ...], ...]:
@@ -122,7 +102,7 @@ def _fill(rates: ImageRates, image: int, row: list[Curve | None]) -> None:
     count = np.array([0 if c is None else len(c) for c in row])
     from_, to = np.maximum.outer(low, low), np.minimum.outer(high, high)
     union = np.maximum.outer(high, high) - np.minimum.outer(low, low)
-    with np.errstate(invalid="ignore"):  # two curves of one same point: no range to share
+    with np.errstate(invalid="ignore"):  # two curves of the same single point: no common range
         share = np.maximum(to - from_, 0.0) / np.where(union > 0, union, np.nan)
     fewest = np.minimum.outer(count, count)
     why = np.select(

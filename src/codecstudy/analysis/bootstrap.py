@@ -1,10 +1,10 @@
 """Paired bootstrap over images: every statistic of a study is resampled with the same images.
 
-The sampling unit is the image. One matrix of resampling counts serves all variants, targets and metrics, so
-that two statistics of one resample always rest on the same images: differences are paired.
+The sampling unit is the image. One matrix of resampling counts is used for all variants, targets and metrics, so
+that two statistics of one resample are always based on the same images: differences are paired.
 
-Intervals are expanded percentile intervals: the percentile interval is too short for few images (its width
-lacks the factor sqrt(n / (n - 1)) and Student's t), so that its levels are widened to make up for it
+Intervals are expanded percentile intervals: with few images, the plain percentile interval is too narrow (its
+width lacks the factor sqrt(n / (n - 1)) and Student's t), so wider percentiles are used to compensate
 (T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69:4, 2015,
 section 3.3).
 """
@@ -29,11 +29,12 @@ DEFAULT_RESAMPLES = 2000
 DEFAULT_SEED = 0
 CONFIDENCE = 0.95
 FEW_IMAGES = 6
-"""With fewer images an answer says that they are few. Even the whole range of five independent values covers the
-median with a probability of 1 - 2 / 2^5 = 94 % only, less than :data:`CONFIDENCE`; that of six with 97 %."""
+"""With fewer images, an answer carries a warning. Even the full range of five independent values covers the
+median with a probability of only 1 - 2 / 2^5 = 94 %, less than :data:`CONFIDENCE`; that of six covers it with
+97 %."""
 
 _BLOCK = 512
-"""Statistics resampled at once: bounds the memory at resamples x 512 numbers."""
+"""Statistics resampled at once; limits memory to resamples x 512 numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,13 @@ class Estimate:
 
     value: float
     low: float | None
-    """None, as ``high``, where fewer than two images have a value: one image says nothing about others."""
+    """None, like ``high``, if fewer than two images have a value: one image says nothing about others."""
     high: float | None
     images: int
-    """Images that it rests on."""
+    """Number of images with a value."""
 
     def map(self, function: Callable[[float], float]) -> Estimate:
-        """The estimate of a monotone function of the value (interval ends are put in order)."""
+        """The estimate of a monotone function of the value; the interval ends are sorted."""
         if self.low is None or self.high is None:
             return Estimate(function(self.value), None, None, self.images)
         low, high = sorted((function(self.low), function(self.high)))
@@ -57,7 +58,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resamples:
-    """Which images each resample holds, how often."""
+    """How often each resample contains each image."""
 
     counts: NDArray[np.uint16]
     """Shape (resamples, images); every row sums to the number of images."""
@@ -71,9 +72,12 @@ class Resamples:
 
     @classmethod
     def draw(cls, images: int, *, seed: int = DEFAULT_SEED, resamples: int = DEFAULT_RESAMPLES) -> Resamples:
-        """Draw ``resamples`` times ``images`` images with replacement.
+        """Draw ``images`` images with replacement, ``resamples`` times.
 
-        The same arguments give the same draw. Raises ``ValueError`` for fewer than one image or resample.
+        The same arguments return the same draw.
+
+        Raises:
+            ValueError: If ``images`` or ``resamples`` is less than one.
         """
         if images < 1 or resamples < 1:
             raise ValueError(f"cannot draw {resamples} resamples of {images} images")
@@ -84,8 +88,11 @@ class Resamples:
     def means(self, values: Floats) -> Floats:
         """Mean of each column over the images of each resample.
 
-        ``values`` is images x statistics, NaN where an image has no value: such an image is left out of the
-        means of that column. Shape (resamples, statistics); NaN where a resample holds no image with a value.
+        Args:
+            values: Shape (images, statistics). NaN if an image has no value; the means of that column ignore it.
+
+        Returns:
+            Shape (resamples, statistics). NaN if a resample contains no image with a value.
         """
         present = ~np.isnan(values)
         sums = self._weights @ np.where(present, values, 0.0)
@@ -93,10 +100,15 @@ class Resamples:
         return np.divide(sums, weights, out=np.full_like(sums, np.nan), where=weights > 0)
 
     def mean_estimates(self, values: Floats, transform: Transform = np.positive) -> list[Estimate | None]:
-        """Mean over images of each column, with its interval; None where no image has a value.
+        """Mean over images of each column, with its interval.
 
-        ``transform`` is applied to the mean and to the interval's ends: ``np.exp`` makes means of logarithms
-        geometric means. It must rise.
+        Args:
+            values: Shape (images, statistics). NaN if an image has no value.
+            transform: Increasing function, applied to the mean and to the ends of the interval. ``np.exp`` turns
+                means of logarithms into geometric means.
+
+        Returns:
+            One estimate per column; None if no image has a value.
         """
         estimates: list[Estimate | None] = []
         for start in range(0, values.shape[1], _BLOCK):
@@ -105,7 +117,7 @@ class Resamples:
         return estimates
 
     def medians(self, values: Floats) -> Floats:
-        """Median of ``values`` (one per image, NaN where there is none) in each resample."""
+        """Median of ``values`` (one per image, NaN if an image has none) in each resample."""
         rows = np.flatnonzero(~np.isnan(values))
         rows = rows[np.argsort(values[rows], kind="stable")]
         if not rows.size:
@@ -113,13 +125,13 @@ class Resamples:
         ordered = values[rows]
         reached = np.cumsum(self._by_image[rows], axis=0, dtype=np.int32)
         total = reached[-1]
-        # The mean of the lower and the upper median, which are the same one unless exactly half lies below.
+        # The mean of the lower and the upper median, which differ only if exactly half of the values are below.
         lower = ordered[np.sum(2 * reached < total, axis=0)]
         upper = ordered[np.minimum(np.sum(2 * reached <= total, axis=0), rows.size - 1)]
         return np.where(total > 0, (lower + upper) / 2, np.nan)
 
     def median_estimate(self, values: Floats) -> Estimate | None:
-        """Median over images with its interval; None where no image has a value."""
+        """Median over images with its interval; None if no image has a value."""
         present = values[~np.isnan(values)]
         if not present.size:
             return None
@@ -129,8 +141,8 @@ class Resamples:
     def share(self, values: Floats) -> list[float | None]:
         """Share of resamples, 0 to 1, in which the mean of each column is below zero.
 
-        With logarithms of size ratios A / B: how often A is smaller than B. None where fewer than two images
-        have a value.
+        With logarithms of size ratios A / B: how often A is smaller than B. None if fewer than two images have
+        a value.
         """
         means, present = self.means(values), _present(values)
         drawn = np.maximum(np.sum(~np.isnan(means), axis=0), 1)
@@ -143,8 +155,14 @@ def intervals(
 ) -> list[Estimate | None]:
     """Estimates from statistics over all images and over resamples.
 
-    ``values`` has shape (statistics,), ``resampled`` (resamples, statistics) with NaN where a resample says
-    nothing, ``images`` (statistics,) the number of images behind each.
+    Args:
+        values: The statistics over all images, shape (statistics,).
+        resampled: The statistics of each resample, shape (resamples, statistics). NaN if a resample has no value.
+        images: Number of images with a value for each statistic, shape (statistics,).
+        transform: Increasing function, applied to the values and to the ends of the intervals.
+
+    Returns:
+        One estimate per statistic; None if no image has a value.
     """
     ordered = np.sort(resampled, axis=0)  # NaN sorts last
     drawn = np.sum(~np.isnan(resampled), axis=0)
@@ -163,10 +181,10 @@ def intervals(
 
 @functools.cache
 def expanded_tail(images: int, confidence: float = CONFIDENCE) -> float:
-    """Share of resamples to cut off at each end, so that a mean of ``images`` values is covered as promised.
+    """Share of resamples to cut off at each end, so that the interval covers a mean with ``confidence``.
 
-    Hesterberg 2015: Phi(-sqrt(n / (n - 1)) * t) with t the quantile of Student's t of n - 1 degrees of
-    freedom; it tends to (1 - confidence) / 2 for many images, and is zero for one.
+    Hesterberg 2015: Phi(-sqrt(n / (n - 1)) * t), where t is the quantile of Student's t with n - 1 degrees of
+    freedom. It tends to (1 - confidence) / 2 for many images, and is zero for one.
     """
     if images < 2:
         return 0.0
@@ -181,7 +199,7 @@ def _quantile(ordered: Floats, drawn: NDArray[np.int_], share: Floats) -> Floats
     above = np.minimum(below + 1, np.maximum(drawn - 1, 0))
     columns = np.arange(ordered.shape[1])
     low, high = ordered[below, columns], ordered[above, columns]
-    # Equal neighbours must come out exactly, so that nothing against itself is exactly nothing.
+    # Equal neighbours must be returned exactly, so that a variant differs from itself by exactly zero.
     return np.where(low == high, low, low + (position - below) * (high - low))
 
 
@@ -198,10 +216,10 @@ def _column_means(values: Floats) -> Floats:
 
 
 def spread(values: Floats, percentiles: Sequence[float] = (5, 50, 95)) -> tuple[float, ...]:
-    """Percentiles over images (NaN are left out). Needs at least one value.
+    """Percentiles over images, ignoring NaN. Needs at least one value.
 
-    Linear interpolation; where a value is infinite (a lossless PSNR) the next lower one in place of it, since
-    nothing lies between a finite and an infinite number.
+    Interpolates linearly. If any value is infinite (a lossless PSNR), it takes the next lower value instead, since
+    there is nothing between a finite and an infinite number.
     """
     present = values[~np.isnan(values)]
     method: Literal["linear", "lower"] = "lower" if np.isinf(present).any() else "linear"

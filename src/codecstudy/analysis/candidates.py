@@ -1,4 +1,4 @@
-"""The coarsest level of each variant that is good enough, and what it costs there."""
+"""The coarsest level of each variant that is good enough, with its size and times."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from codecstudy.types import Floats, MetricColumn, RateParameter
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """One variant at one level, over the images of its scope (arrays: one value an image of the study)."""
+    """One variant at one level, over the images of its scope. Arrays have shape (images of the study,)."""
 
     variant: Variant
     level: float
-    """NaN where nothing is swept."""
+    """NaN if nothing is swept."""
     enough: bool
-    """Whether the wanted share of images reaches the target; if not, this is the level with most of them."""
+    """Whether enough images reach the target; if not, this is the level at which most images reach it."""
     reached: NDArray[np.bool_]
     images: int
-    """Images of the scope: those that any variant was measured on."""
+    """Images of the scope: those on which any of its variants was measured."""
     goodness: Floats
     log_size: Floats
     encode_seconds_per_mp: Floats
     decode_seconds_per_mp: Floats
     measured: bool
-    """Whether the level is one that was measured, not one between two."""
+    """Whether the level itself was measured; if not, it is between two measured ones."""
 
     @property
     def share(self) -> float:
@@ -39,7 +39,7 @@ class Candidate:
 
     @property
     def mean_encode_seconds(self) -> float:
-        """Mean encode CPU seconds per megapixel; NaN where none was recorded."""
+        """Mean encode CPU seconds per megapixel; NaN if none was recorded."""
         known = self.encode_seconds_per_mp[~np.isnan(self.encode_seconds_per_mp)]
         return float(known.mean()) if known.size else float("nan")
 
@@ -49,10 +49,17 @@ def candidate(
 ) -> Candidate:
     """The coarsest level at which at least ``coverage`` of the scope's images reach ``target``.
 
-    Levels are the measured ones and the steps between them (integers for quality), each image's score there
-    interpolated with PCHIP. An image counts at a level only if it also reaches the target at every finer one
-    that is known: a lucky dip in the curve is not relied on. An image without a measurement around a level
-    does not reach anything there.
+    The levels are the measured ones and the steps between them (integers for quality); the score of each image at
+    a level between is interpolated with PCHIP. An image counts at a level only if it also reaches the target at
+    every finer level with a known score, so that a local peak of the curve is not counted. An image without
+    measured levels around a level does not reach the target there.
+
+    Args:
+        points: All measured points, to find the images of the scope.
+        block: The points of the variant.
+        scale: The metric.
+        target: Score to reach.
+        coverage: Share of images, 0 to 1, that must reach it.
     """
     curves = LevelCurves.of(block, scale)
     levels = level_grid(block.variant.axis, block.levels)
@@ -67,7 +74,7 @@ def candidate(
     if enough.size:
         k = int(enough[0])
     else:
-        # The level with most images, and the finest one where no level has any.
+        # The level at which most images reach the target, or the finest level if none does at any.
         k = int(np.argmax(shares)) if shares.any() else len(shares) - 1
     level = float(levels[k])
     return Candidate(

@@ -2,7 +2,7 @@
 
 PCHIP (F. N. Fritsch and J. Butland, 1984; SciPy's ``PchipInterpolator``) passes through every measured point
 and does not overshoot between them: where the points rise, the curve rises. A point that breaks the order (a
-finer quality that scores lower, a higher score in a smaller file) stays on the curve and is listed in
+finer level that scores lower, or a higher score in a smaller file) stays on the curve and is listed in
 :attr:`CurveSet.irregularities`.
 """
 
@@ -24,16 +24,16 @@ Kind = Literal["score-falls", "size-falls", "tied", "infinite"]
 
 @dataclass(frozen=True, slots=True)
 class Irregularity:
-    """A measured point that a curve cannot simply pass through in order."""
+    """A measured point that breaks the order of its curve."""
 
     image: str
     variant: Variant
     level: float
     """Value of the swept parameter."""
     kind: Kind
-    """``score-falls``: scores lower than the next coarser level. ``size-falls``: is smaller than the next
-    coarser level. Both stay on the curve. ``tied``: scores exactly what a smaller file does; the curve takes
-    the smaller. ``infinite``: a lossless PSNR, which has no place on a curve."""
+    """``score-falls``: scores lower than the next coarser level. ``size-falls``: is smaller than the next coarser
+    level. Both stay on the curve. ``tied``: scores exactly the same as a smaller file; the curve uses the smaller
+    file. ``infinite``: a lossless PSNR, which is not on the curve."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,15 +41,15 @@ class Curve:
     """One image, one variant, one metric. Arrays are float64 of shape (points,), worst score first."""
 
     goodness: Floats
-    """The score, or its negative where lower is better: strictly rising."""
+    """The score, negated if lower is better: strictly rising."""
     log_size: Floats
     """Natural logarithm of encoded bytes."""
     level: Floats
-    """Value of the swept parameter; NaN where nothing is swept."""
+    """Value of the swept parameter; NaN if nothing is swept."""
     times: dict[str, Floats]
-    """Seconds, by name; NaN where not known."""
+    """Seconds, by name; NaN if unknown."""
     _pchip: PchipInterpolator | None
-    """Of log size and, where one is swept, level, side by side; None for a single point."""
+    """Interpolates log size and, if a parameter is swept, level, as columns; None for a single point."""
 
     def __len__(self) -> int:
         return len(self.goodness)
@@ -73,13 +73,18 @@ class Curve:
         return self._at(goodness, 1)
 
     def time_at(self, name: str, goodness: Floats) -> Floats:
-        """Seconds at ``goodness``, linear between neighbours (times are noisy); NaN outside the range."""
+        """Seconds at ``goodness``, interpolated linearly because times are noisy; NaN outside the range."""
         return np.interp(goodness, self.goodness, self.times[name], left=np.nan, right=np.nan)
 
     def mean_log_size(self, low: Floats, high: Floats) -> Floats:
-        """Mean of the logarithm of bytes over goodness ``low`` to ``high``, pairwise; exact, by quadrature.
+        """Mean of the natural logarithm of bytes over intervals of goodness: the exact integral of the curve.
 
-        Needs two points or more, and intervals of some length within the measured range.
+        Args:
+            low: Lower ends of the intervals, within the measured range.
+            high: Upper ends, each above its lower end.
+
+        Raises:
+            ValueError: If the curve has a single point.
         """
         if self._pchip is None:
             raise ValueError("a curve of one point has no mean over an interval")
@@ -87,7 +92,7 @@ class Curve:
         return np.asarray((area[1] - area[0]) / (high - low), dtype=np.float64)
 
     def _at(self, goodness: Floats, column: int) -> Floats:
-        if self._pchip is None:  # known where it was measured only
+        if self._pchip is None:  # known only at the measured point
             values = (self.log_size, self.level)[column]
             return np.where(goodness == self.goodness[0], values[0], np.nan)
         values = np.asarray(self._pchip(goodness, extrapolate=False), dtype=np.float64)
@@ -101,7 +106,7 @@ class CurveSet:
     points: Points
     scale: MetricColumn
     curves: tuple[tuple[Curve | None, ...], ...]
-    """By variant, then image; None where the image has no score of this metric."""
+    """By variant, then image; None if the image has no score of this metric."""
     irregularities: tuple[Irregularity, ...]
 
     def ends(self, variant: int) -> tuple[Floats, Floats]:
@@ -114,8 +119,8 @@ class CurveSet:
 def fit(points: Points, metric: str) -> CurveSet:
     """Curves of ``metric`` (a column of a record) for all images and variants.
 
-    Raises :class:`codecstudy.errors.ResultsError` for an unknown metric, and for one that no
-    record has a score of.
+    Raises:
+        ResultsError: If the metric is unknown, or if no record has a score of it.
     """
     scale = points.require(metric)
     found: list[Irregularity] = []
@@ -133,7 +138,7 @@ def _curve(block: VariantPoints, image: int, scale: MetricColumn) -> Curve | Non
     usable = np.flatnonzero(np.isfinite(goodness) & (block.size[image] > 0))
     if not usable.size:
         return None
-    # Ties in goodness go to the smaller file, ties in both to the coarser level.
+    # Of points with equal goodness keep the smallest file; of those with equal size too, the coarsest level.
     usable = usable[np.lexsort((usable, block.size[image, usable], goodness[usable]))]
     _, first = np.unique(goodness[usable], return_index=True)
     usable = usable[first]

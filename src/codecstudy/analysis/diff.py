@@ -1,4 +1,4 @@
-"""Two runs of a study against each other, per image at matched quality: did anything get worse?"""
+"""Compare two runs of a study, per image at matched quality: did anything get worse?"""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ DEFAULT_TOLERANCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A pair that could not be compared: an error, never skipped in silence."""
+    """Something that could not be compared: an error, never skipped silently."""
 
     kind: ProblemKind
     side: Literal["base", "head", "both"]
-    """Whose fault it is: where the record is missing or failed, where the target is not reached."""
+    """The side on which the record is missing or failed, or the target is not reached."""
     image: str
     setting: str
-    """Label of the setting, for ``not-reached`` of the variant; empty for ``source-changed``."""
+    """Label of the setting; of the variant for ``not-reached``; empty for ``source-changed``."""
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """HEAD against BASE for one variant at one score."""
+    """HEAD compared with BASE for one variant at one score."""
 
     variant: Variant
     target: float
     verdict: Verdict
-    """``worse``: the whole interval of the ratio lies above 1 + tolerance. ``better``: the whole interval
-    lies below 1 - tolerance. ``same``: neither, so that no difference beyond the tolerance is certain.
-    ``unknown``: no number, see ``reason``; counts as an error."""
+    """``worse``: the whole interval of the ratio is above 1 + tolerance. ``better``: the whole interval is below
+    1 - tolerance. ``same``: neither, so no difference beyond the tolerance is certain. ``unknown``: there is no
+    interval (see ``reason``); counts as an error."""
     ratio: Estimate | None
     """Geometric mean over images of HEAD's size / BASE's size."""
     p5: float | None
@@ -56,7 +56,7 @@ class Comparison:
     """Share of resamples, 0 to 1, in which HEAD is larger on average."""
     images: int
     only_base: int
-    """Images that reach the score in BASE only: each is a problem of kind ``not-reached``."""
+    """Images that reach the score only in BASE: each is a problem of kind ``not-reached``."""
     only_head: int
     neither: int
     worst: ImageRatio | None
@@ -75,16 +75,16 @@ class Diff:
     """By variant, then target."""
     problems: tuple[Problem, ...]
     versions: dict[str, tuple[str | None, str | None]]
-    """Tools whose versions differ: name to (BASE's, HEAD's)."""
+    """Tools whose versions differ: name to (version in BASE, version in HEAD)."""
 
     @property
     def worse(self) -> bool:
-        """Whether any variant is worse beyond the tolerance, with confidence."""
+        """Whether any variant is worse by more than the tolerance, statistically."""
         return any(c.verdict == "worse" for c in self.comparisons)
 
     @property
     def exit_code(self) -> int:
-        """1 where HEAD is worse or anything could not be compared, else 0."""
+        """1 if HEAD is worse or if anything could not be compared, else 0."""
         unknown = any(c.verdict == "unknown" for c in self.comparisons)
         return int(self.worse or unknown or bool(self.problems))
 
@@ -101,14 +101,22 @@ def diff(
 ) -> Diff:
     """Compare two results of the same images and settings.
 
-    Images are paired by path and must have the same content; variants by all their parameters. Every record
-    that only one side has, and every failed one, is a problem; so is an image that reaches a target in BASE
-    but not in HEAD. Records that both sides skipped (an image smaller than the resolution) are no pair.
-    ``tolerance`` is a share of size: 0.01 lets HEAD be 1 % larger. ``metric`` defaults to SSIMULACRA2, or the first
-    that both sides measured; ``targets`` to the metric's usual one (SSIMULACRA2 80).
+    Images are matched by path and must have the same content; variants are matched by all their parameters. Every
+    record that only one side has, and every failed record, is a problem; so is an image that reaches a target in
+    BASE but not in HEAD. Records that both sides skipped (an image smaller than the resolution) are ignored.
 
-    Raises :class:`ResultsError` where a side has no measurements or no score of ``metric``, for an unknown
-    metric, and for a ``tolerance`` or ``targets`` out of range.
+    Args:
+        base: The results to compare with.
+        head: The results to judge.
+        metric: Column of the results. The default is SSIMULACRA2, or the first metric that both sides measured.
+        targets: Scores at which sizes are compared. The default is the metric's usual target (SSIMULACRA2 80).
+        tolerance: Share of size, 0 to 1: 0.01 allows HEAD to be 1 % larger.
+        seed: Seed of the bootstrap.
+        resamples: Number of bootstrap resamples.
+
+    Raises:
+        ResultsError: If a side has no measurements or no score of ``metric``, if the metric is unknown, or if
+            ``tolerance`` or ``targets`` are out of range.
     """
     if not 0 <= tolerance < 1:
         raise ResultsError(f"tolerance must be at least 0 and below 1 (a share of size), not {tolerance}")
@@ -118,13 +126,13 @@ def diff(
     sides = [match(fit(points, scale.name), wanted) for points in (ours, theirs)]
     problems = _record_problems(base, head)
     changed = {p.image for p in problems if p.kind == "source-changed"}
-    pairs = _Pairs.of(sides[0], sides[1], changed)
-    draw = Resamples.draw(max(len(pairs.images), 1), seed=seed, resamples=resamples)
+    common = _CommonImages.of(sides[0], sides[1], changed)
+    draw = Resamples.draw(max(len(common.images), 1), seed=seed, resamples=resamples)
     comparisons: list[Comparison] = []
     for variant in _union(sides[0].points, sides[1].points):
-        logs = pairs.sizes(variant)
-        comparisons += _compare(pairs, variant, logs, tolerance, draw)
-        problems += _not_reached(pairs, variant, logs)
+        logs = common.sizes(variant)
+        comparisons += _compare(common, variant, logs, tolerance, draw)
+        problems += _not_reached(common, variant, logs)
     return Diff(
         metric=scale.name,
         targets=sides[0].targets,
@@ -143,14 +151,14 @@ def _points(side: str, results: QualityResults) -> Points:
 
 
 def _shared_column(base: Points, head: Points, metric: str | None) -> MetricColumn:
-    """The column to compare by: the one asked for, else the usual or first one that both sides have."""
+    """The column to compare: the requested one, else SSIMULACRA2 or the first one that both sides have."""
     if metric is None:
         shared = dataclasses.replace(
             base, columns={n: c for n, c in base.columns.items() if n in head.columns}
         )
         if not shared.columns:
             raise ResultsError(
-                f"the two results have no metric in common: BASE holds {', '.join(base.columns)}, HEAD "
+                f"the two results have no metric in common: BASE has {', '.join(base.columns)}, HEAD has "
                 f"{', '.join(head.columns)}"
             )
         return shared.require()
@@ -167,7 +175,7 @@ def _union(base: Points, head: Points) -> list[Variant]:
 
 
 def _record_problems(base: QualityResults, head: QualityResults) -> list[Problem]:
-    """Tasks without a usable record on both sides, and sources that are not the same."""
+    """Tasks without a usable record on both sides, and sources whose content differs."""
     ours, theirs = _by_task(base), _by_task(head)
     problems: list[Problem] = []
     changed: set[str] = set()
@@ -195,7 +203,7 @@ def _by_task(results: QualityResults) -> dict[tuple[str, str], QualityRecord]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pairs:
+class _CommonImages:
     """The images that both sides measured, with the row of each in both."""
 
     base: Matched
@@ -204,7 +212,7 @@ class _Pairs:
     rows: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, base: Matched, head: Matched, left_out: set[str]) -> _Pairs:
+    def of(cls, base: Matched, head: Matched, left_out: set[str]) -> _CommonImages:
         theirs = {name: row for row, name in enumerate(head.points.images)}
         rows = {
             name: (row, theirs[name])
@@ -218,17 +226,17 @@ class _Pairs:
         return self.base.scale
 
     def sizes(self, variant: Variant) -> tuple[Floats, Floats]:
-        """Log sizes of BASE and HEAD, images x targets each; NaN where not reached or not there."""
+        """Log sizes of BASE and HEAD, images x targets each; NaN if not reached or not measured."""
         return self._side(self.base, variant, 0), self._side(self.head, variant, 1)
 
     def _side(self, matched: Matched, variant: Variant, side: int) -> Floats:
-        rows = [pair[side] for pair in self.rows]
+        rows = [row[side] for row in self.rows]
         if variant not in matched.points.variants:
             return np.full((len(rows), len(matched.targets)), np.nan)
         return np.asarray(matched.log_size[matched.points.variants.index(variant)][rows], dtype=np.float64)
 
     def image_ratio(self, variant: Variant, image: int, target: int, log_ratio: float) -> ImageRatio:
-        """One image, HEAD in the place of the variant and BASE in that of the baseline."""
+        """The ratio of one image, with HEAD as the variant and BASE as the baseline."""
         i, j = self.rows[image]
         points = self.base.points
         b, h = points.variants.index(variant), self.head.points.variants.index(variant)
@@ -243,11 +251,11 @@ class _Pairs:
 
 
 def _compare(
-    pairs: _Pairs, variant: Variant, sizes: tuple[Floats, Floats], tolerance: float, draw: Resamples
+    common: _CommonImages, variant: Variant, sizes: tuple[Floats, Floats], tolerance: float, draw: Resamples
 ) -> list[Comparison]:
     before, after = sizes
     found = []
-    for t, target in enumerate(pairs.base.targets):
+    for t, target in enumerate(common.base.targets):
         ours, theirs = ~np.isnan(before[:, t]), ~np.isnan(after[:, t])
         comparison = Comparison(
             variant,
@@ -263,18 +271,18 @@ def _compare(
             neither=int(np.sum(~ours & ~theirs)),
             worst=None,
         )
-        found.append(_judge(pairs, comparison, t, after[:, t] - before[:, t], tolerance, draw))
+        found.append(_judge(common, comparison, t, after[:, t] - before[:, t], tolerance, draw))
     return found
 
 
 def _judge(
-    pairs: _Pairs, empty: Comparison, t: int, logs: Floats, tolerance: float, draw: Resamples
+    common: _CommonImages, empty: Comparison, t: int, logs: Floats, tolerance: float, draw: Resamples
 ) -> Comparison:
     if not empty.images:
-        for side, matched in (("BASE", pairs.base), ("HEAD", pairs.head)):
+        for side, matched in (("BASE", common.base), ("HEAD", common.head)):
             if empty.variant not in matched.points.variants:
                 return dataclasses.replace(empty, reason=f"{side} has no measurement of it")
-        score = f"{pairs.scale.title} {empty.target:g}"
+        score = f"{common.scale.title} {empty.target:g}"
         return dataclasses.replace(empty, reason=f"no image reaches {score} on both sides")
     ratio = draw.mean_estimates(logs[:, None], np.exp)[0]
     p5, _, p95 = spread(np.exp(logs))
@@ -285,10 +293,10 @@ def _judge(
         p5=p5,
         p95=p95,
         larger_share=draw.share(-logs[:, None])[0],
-        worst=pairs.image_ratio(empty.variant, worst, t, float(logs[worst])),
+        worst=common.image_ratio(empty.variant, worst, t, float(logs[worst])),
     )
     if ratio is None or ratio.low is None or ratio.high is None:
-        return dataclasses.replace(measured, reason="a single image has no interval: nothing is certain")
+        return dataclasses.replace(measured, reason="a single image gives no interval")
     verdict: Verdict = "same"
     if ratio.low > 1 + tolerance:
         verdict = "worse"
@@ -297,18 +305,18 @@ def _judge(
     return dataclasses.replace(measured, verdict=verdict)
 
 
-def _not_reached(pairs: _Pairs, variant: Variant, sizes: tuple[Floats, Floats]) -> list[Problem]:
+def _not_reached(common: _CommonImages, variant: Variant, sizes: tuple[Floats, Floats]) -> list[Problem]:
     before, after = sizes
-    if variant not in pairs.head.points.variants:
-        return []  # every record of it is a problem already
+    if variant not in common.head.points.variants:
+        return []  # each of its records is already a problem
     lost = ~np.isnan(before) & np.isnan(after)
     return [
         Problem(
             "not-reached",
             "head",
-            pairs.images[i],
+            common.images[i],
             variant.label,
-            f"{pairs.scale.title} {pairs.base.targets[t]:g} lies outside HEAD's measured scores, not BASE's",
+            f"{common.scale.title} {common.base.targets[t]:g} is within BASE's measured scores, but outside HEAD's",
         )
         for i, t in zip(*np.nonzero(lost), strict=True)
     ]
@@ -317,4 +325,4 @@ def _not_reached(pairs: _Pairs, variant: Variant, sizes: tuple[Floats, Floats]) 
 def _versions(base: QualityResults, head: QualityResults) -> dict[str, tuple[str | None, str | None]]:
     names = sorted({*base.tool_versions, *head.tool_versions})
     both = {name: (base.tool_versions.get(name), head.tool_versions.get(name)) for name in names}
-    return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+    return {name: versions for name, versions in both.items() if versions[0] != versions[1]}

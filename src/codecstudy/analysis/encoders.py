@@ -11,7 +11,7 @@ from codecstudy.types import CommandTemplate, EncoderFacts, Setting, ToolCommand
 
 
 class Encoders:
-    """What results say of their encoders, and the least that can be said of one of which they say nothing."""
+    """The facts and commands that results contain about their encoders, with defaults for encoders without."""
 
     def __init__(self, facts: Iterable[EncoderFacts], templates: Iterable[CommandTemplate] = ()) -> None:
         self._facts = {one.id: one for one in facts}
@@ -22,21 +22,21 @@ class Encoders:
 
     @classmethod
     def of(cls, results: QualityResults) -> Encoders:
-        """Those that ``results`` hold."""
+        """The encoders of ``results``."""
         return cls(results.encoders, results.commands)
 
     def facts(self, encoder: str) -> EncoderFacts:
-        """The facts of an encoder; where there are none, its id stands for everything."""
+        """The facts of an encoder; without any, its id is used as its format and title."""
         return self._facts.get(encoder) or EncoderFacts(encoder, encoder, encoder, "")
 
     def split(self, setting: Setting) -> tuple[Variant, float | None]:
-        """The variant that ``setting`` belongs to, and where on its axis it lies (None without an axis)."""
+        """The variant that ``setting`` belongs to, and its level (None if nothing is swept)."""
         rest, rate, level = setting.split(self.facts(setting.encoder).rates)
         rank = self._ranks.get(setting.encoder, len(self._ranks))
         return Variant(rest, rate or NO_RATE, rank), level
 
     def commands(self, setting: Setting) -> tuple[ToolCommand, ...]:
-        """The setting for common tools; empty where the results hold no commands for it."""
+        """Commands for common tools that use ``setting``; empty if the results contain none for it."""
         variant, level = self.split(setting)
         plain = dataclasses.replace(variant.setting, resolution=None, crop=None)
         value = None if level is None else variant.axis.plain(level)
@@ -45,7 +45,7 @@ class Encoders:
 
 
 def _with_size(setting: Setting, command: ToolCommand) -> ToolCommand:
-    """Say what was done to the image before it was encoded."""
+    """Add a note on how the image was resized or cropped before it was encoded."""
     notes = []
     if setting.resolution is not None:
         notes.append(f"resize the longest edge to {setting.resolution} pixels (Lanczos) first")

@@ -1,9 +1,9 @@
-"""Which quality number of each codec looks like JPEG 80?
+"""Which quality number of each codec matches, say, JPEG 80?
 
-Per image first: the baseline's score at its level (PCHIP of the score over the level, between measured levels
-only), then the level at which the variant has that score on the same image. What is reported is the median of
-those levels over images: a level is a number on a scale of the codec's own making, of which a mean would be
-moved by single images at the ends.
+For each image: the baseline's score at its level (PCHIP of score over level, between measured levels only), then
+the level at which the variant has that score on the same image. The reported value is the median of these levels
+over images: every codec has its own scale of levels, and a few images near the ends of that scale would distort
+a mean.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ USUAL_LEVELS = (60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0)
 
 @dataclass(frozen=True, slots=True)
 class Equivalent:
-    """The level of a variant that looks like one level of the baseline."""
+    """The level of a variant that matches one level of the baseline."""
 
     variant: Variant
     baseline: Variant | None
     metric: str
     baseline_level: float
     score: Estimate | None
-    """Median score of the baseline at its level, over the images it was measured around."""
+    """Median score of the baseline at its level, over the images with measured levels around it."""
     level: Estimate | None
-    """Median over images of the variant's level at the same score; None with a ``reason``."""
+    """Median over images of the variant's level at the same score; if None, ``reason`` is set."""
     p5: float | None
     """5th and 95th percentile over images."""
     p95: float | None
@@ -43,7 +43,7 @@ class Equivalent:
     """Geometric mean over images of size / baseline's size at that score."""
     images: int
     left_out: int
-    """Images on which the baseline has the level, but the variant never that score."""
+    """Images on which the baseline has a score at its level, but the variant does not reach that score."""
     reason: str | None = None
 
 
@@ -53,9 +53,9 @@ def equivalence(
     baseline: str | None = None,
     levels: Sequence[float] = USUAL_LEVELS,
 ) -> tuple[Equivalent, ...]:
-    """Every variant (but the baseline) against ``levels`` of its scope's baseline.
+    """Every variant except the baseline against ``levels`` of its scope's baseline.
 
-    Levels outside the baseline's measured ones give entries with a ``reason``.
+    For levels outside the baseline's measured range, the entries have a ``reason``.
     """
     of_scope = baselines(curves.points, baseline)
     at = np.array(levels, dtype=np.float64)
@@ -79,14 +79,14 @@ def equivalence(
 
 
 def _finite(goodness: Floats) -> Floats:
-    """Without the infinite ones: a lossless file's PSNR has no equal on another curve."""
+    """``goodness`` with NaN for infinite values: no finite score on another curve equals a lossless PSNR."""
     return np.where(np.isfinite(goodness), goodness, np.nan)
 
 
 def _against(
     curves: CurveSet, resamples: Resamples, v: int, base: int, at: Floats, goodness: Floats
 ) -> list[Equivalent]:
-    """``goodness`` is that of the baseline, images x levels ``at``."""
+    """``goodness`` is the baseline's, images x levels ``at``."""
     found, ratio = np.full(goodness.shape, np.nan), np.full(goodness.shape, np.nan)
     for i, (mine, theirs) in enumerate(zip(curves.curves[v], curves.curves[base], strict=True)):
         if mine is not None and theirs is not None:
@@ -115,13 +115,13 @@ def _entry(
     name = f"{variants[base].label} at {variants[base].axis.name} {level:g}"
     if score is None:
         return _nothing(
-            curves, v, base, level, None, 0, f"{name} lies outside the measured levels, or is lossless"
+            curves, v, base, level, None, 0, f"{name} is outside the measured levels, or is lossless"
         )
     left_out = int(np.sum(~np.isnan(goodness) & np.isnan(found)))
     estimate = resamples.median_estimate(found)
     if estimate is None:
         swept = bool(variants[v].axis.name)
-        reason = f"no image has the score of {name}" if swept else "nothing is swept"
+        reason = f"no image reaches the score of {name}" if swept else "no parameter is swept"
         return _nothing(curves, v, base, level, score, left_out, reason)
     p5, _, p95 = spread(found)
     return Equivalent(

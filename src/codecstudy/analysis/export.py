@@ -1,6 +1,6 @@
 """Results for other programs: CSV, Parquet, and the JSON that Google's codec-compare viewer loads.
 
-The viewer's format is read off its loader (github.com/webmproject/codec-compare, src/entry_loader.ts and
+The viewer's format was derived from its loader (github.com/webmproject/codec-compare, src/entry_loader.ts and
 src/entry.ts, commit aafcf5cd).
 """
 
@@ -26,20 +26,30 @@ Format = Literal["csv", "parquet", "codec-compare"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "codec-compare")
 
 LOSSLESS_DB = 99.0
-"""PSNR of a lossless file, which JSON cannot hold as infinity: what codec-compare-gen, the viewer's own data
-generator, writes for it (src/base.h, kNoDistortion)."""
+"""Stands for the infinite PSNR of a lossless file, since JSON has no infinity. codec-compare-gen, the viewer's
+data generator, writes the same value (src/base.h, kNoDistortion)."""
 
 INDEX_NAME = "batches.json"
-"""The file to name in the viewer's address: ``index.html?load=/.../batches.json``."""
+"""The file to give in the viewer's URL: ``index.html?load=/.../batches.json``."""
 
 
 def export(results: QualityResults, format: Format, path: Path | str) -> tuple[Path, ...]:
-    """Write ``results`` and return the files: one for CSV and Parquet, several in the folder ``path`` for
-    codec-compare, its index first.
+    """Write ``results`` for other programs.
 
-    CSV and Parquet hold every record, the failed ones too, with the columns of
-    :func:`codecstudy.analysis.frame.derive`. Raises :class:`ResultsError` for an unknown format, and ``OSError``
-    where the place cannot be written.
+    CSV and Parquet contain every record, including the failed ones, with the columns of
+    :func:`codecstudy.analysis.frame.derive`.
+
+    Args:
+        results: The results to export.
+        format: One of :data:`FORMATS`.
+        path: The file to write for CSV and Parquet; the folder to write to for codec-compare.
+
+    Returns:
+        The files written: one for CSV and Parquet, several for codec-compare, its index first.
+
+    Raises:
+        ResultsError: If the format is unknown.
+        OSError: If ``path`` cannot be written.
     """
     path = Path(path)
     if format == "csv":
@@ -66,13 +76,13 @@ _FIELDS = (
     ("encoding_time", "encoding_cpu_time", "Encoding CPU time in seconds, one thread"),
     ("decoding_time", "decoding_cpu_time", "Decoding CPU time in seconds, one thread"),
 )
-"""Name in the viewer (its NAME_TO_FIELD_ID gives some a meaning), our column, description. Scores follow."""
+"""Name in the viewer (its NAME_TO_FIELD_ID assigns meanings to some), our column, description. Scores follow."""
 
 _ALWAYS = ("source_image", "width", "height", "file_size")
 
 
 def _score_fields(results: QualityResults) -> list[tuple[str, str, str]]:
-    """Like ``_FIELDS``, of the metrics that the results describe."""
+    """Like ``_FIELDS``, for the metrics that the results describe."""
     fields = []
     for column in results.metric_columns.values():
         lossless = f"; {LOSSLESS_DB:g} for a lossless file" if math.isinf(column.identical) else ""
@@ -84,10 +94,12 @@ def _score_fields(results: QualityResults) -> list[tuple[str, str, str]]:
 def codec_compare(results: QualityResults) -> dict[str, Any]:
     """The viewer's documents by file name: the index of batches first, then one batch for each variant.
 
-    A batch holds the measured records only: the viewer would read an absent number as 0. Records that lack a
-    number which others of their variant have are left out too; the constant ``left_out`` of the batch counts
-    them all. A column that no record of the variant has is not a field of its batch. Raises
-    :class:`ResultsError` where no record was measured, and where the results do not say what their scores mean.
+    A batch contains only measured records: the viewer would read a missing number as 0. Records that lack a
+    number that other records of the same variant have are left out too; the constant ``left_out`` of the batch
+    counts them all. A column without a value in any record of the variant is not a field of its batch.
+
+    Raises:
+        ResultsError: If no record was measured, or if the results do not describe their metrics.
     """
     check_described(results)
     frame, columns = derive(results), setting_columns(results.measurements)
@@ -95,7 +107,7 @@ def codec_compare(results: QualityResults) -> dict[str, Any]:
     encoders = Encoders.of(results)
     variants = [(encoders.split(setting_of(g.row(0, named=True), columns))[0], g) for g in groups]
     documents: dict[str, Any] = {}
-    for variant, group in sorted(variants, key=lambda pair: pair[0].order):
+    for variant, group in sorted(variants, key=lambda item: item[0].order):
         if (batch := _batch(results, variant, group)) is not None:
             documents[_file_name(variant, documents)] = batch
     if not documents:
@@ -116,9 +128,9 @@ def _file_name(variant: Variant, taken: dict[str, Any]) -> str:
 def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> dict[str, Any] | None:
     measured = group.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
     fields = [*_FIELDS, *(f for f in _score_fields(results) if f[1] in measured.columns)]
-    held = [f for f in fields if f[1] in _ALWAYS or measured[f[1]].null_count() < len(measured)]
-    columns = [column for _, column, _ in held]
-    whole = (
+    present = [f for f in fields if f[1] in _ALWAYS or measured[f[1]].null_count() < len(measured)]
+    columns = [column for _, column, _ in present]
+    complete = (
         measured.select(columns)
         .drop_nulls()
         .with_columns(
@@ -127,10 +139,10 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
             if name in columns and column.identical == math.inf
         )
     )
-    if whole.is_empty():
+    if complete.is_empty():
         return None
-    named = [(variant.axis.name if name == "level" else name, text) for name, _, text in held]
-    rows = [list(row) for row in whole.iter_rows()]
+    named = [(variant.axis.name if name == "level" else name, text) for name, _, text in present]
+    rows = [list(row) for row in complete.iter_rows()]
     if "level" in columns:
         position = columns.index("level")
         for row in rows:
@@ -143,7 +155,7 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
         "time": (results.timestamp, "When the study was run"),
         "study": (results.study_name, "Study"),
         "source_data_set": (results.dataset.id, "Dataset"),
-        "left_out": (str(len(group) - len(whole)), "Records that failed, were skipped or lack a score"),
+        "left_out": (str(len(group) - len(complete)), "Records that failed, were skipped or lack a score"),
     }
     return {
         "constant_descriptions": [{name: text} for name, (_, text) in constants.items()],
@@ -154,9 +166,9 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
 
 
 def _fixed_parameters(variant: Variant) -> list[tuple[str, Scalar, str]]:
-    """Parameters of the variant as fields that are the same in every row, so that the viewer can show them."""
+    """Parameters of the variant as fields with the same value in every row, so that the viewer can show them."""
     setting = variant.setting
-    # The viewer takes a higher effort to mean slower, which is so for effort and method, but not for speed.
+    # The viewer assumes that a higher effort is slower: true of effort and method, but not of speed.
     effort = setting.get("effort", setting.get("method"))
     given: list[tuple[str, Scalar | None, str]] = [
         ("effort", effort, "Effort or method; higher is slower"),

@@ -1,4 +1,4 @@
-"""Results as one data frame with everything that follows from a single record."""
+"""Results as one data frame, with the columns that can be derived from a single record."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from codecstudy.types import Setting
 
 
 def derive(results: QualityResults) -> pl.DataFrame:
-    """All records, one row each and in their order, with the columns of ``QualityRecord`` and these:
+    """All records as a data frame, one row each, in the same order.
 
-    ``variant``, ``variant_key`` (label and identity of the codec variant), ``axis`` and ``level`` (the swept
-    parameter and its value as Float64; null where the variant has none), ``content_class`` (the source's
-    folder below the dataset, empty at the top), ``megapixels``, ``bits_per_pixel``, ``bytes_per_pixel``,
-    ``compression_to_source`` (source file size / encoded size; null where the image was resized or cropped,
-    since no source file holds those pixels), ``compression_to_raw`` (3 bytes a pixel / encoded size),
-    megapixels per second of encoding and decoding by CPU and by wall clock, and CPU seconds per megapixel.
+    The columns are those of ``QualityRecord`` and these: ``variant``, ``variant_key`` (label and identity of the
+    codec variant), ``axis`` and ``level`` (the swept parameter and its value as Float64; null if nothing is swept),
+    ``content_class`` (the source's folder within the dataset, empty at the top level), ``megapixels``,
+    ``bits_per_pixel``, ``bytes_per_pixel``, ``compression_to_source`` (source file size / encoded size; null if
+    the image was resized or cropped, since the source file contains other pixels), ``compression_to_raw``
+    (3 bytes per pixel / encoded size), megapixels per second of encoding and decoding in CPU and in wall-clock
+    time, and CPU seconds per megapixel.
 
     A value that cannot be computed (a failed record, a time of zero) is null.
     """
@@ -40,16 +41,16 @@ def derive(results: QualityResults) -> pl.DataFrame:
 
 
 def check_described(results: QualityResults) -> None:
-    """Raise :class:`ResultsError` where the results do not say what their scores mean."""
+    """Raise :class:`ResultsError` if the results do not describe their metrics."""
     if not results.metrics:
         raise ResultsError(
-            f"study {results.study_id!r}: the results do not say what their scores mean, as files of "
-            "codecstudy 0.1 do not. codecstudy.metrics.describe(results) adds it."
+            f"study {results.study_id!r}: the results do not describe their metrics (files written by "
+            "codecstudy 0.1 do not). Read them with codecstudy.load_results(path)."
         )
 
 
 def _variants(frame: pl.DataFrame, columns: tuple[str, ...], encoders: Encoders) -> pl.DataFrame:
-    """One row for every setting that occurs: its columns, variant, axis and level."""
+    """One row per distinct setting: its columns, variant, axis and level."""
     unique = frame.select(columns).unique()
     found: dict[str, list[Any]] = {"variant": [], "variant_key": [], "axis": [], "level": []}
     for row in unique.iter_rows(named=True):
@@ -63,7 +64,7 @@ def _variants(frame: pl.DataFrame, columns: tuple[str, ...], encoders: Encoders)
 
 
 def setting_of(row: dict[str, Any], columns: tuple[str, ...]) -> Setting:
-    """The setting of one row of a results frame (``extra_args`` as JSON text), from its setting ``columns``."""
+    """The setting of one row of a results frame (``extra_args`` is JSON text), from its setting ``columns``."""
     extra = json.loads(row["extra_args"]) if row["extra_args"] else {}
     return Setting.of(**({name: row[name] for name in columns} | {"extra_args": extra}))
 
@@ -76,12 +77,12 @@ def _content_class() -> pl.Expr:
 
 def _rates(frame: pl.DataFrame) -> pl.DataFrame:
     size, pixels = _positive("file_size"), _positive("width") * _positive("height")
-    whole = pl.col("resolution").is_null() & pl.col("crop").is_null()
+    original = pl.col("resolution").is_null() & pl.col("crop").is_null()
     megapixels = pl.col("megapixels")
     return frame.with_columns(
         (size * 8 / pixels).alias("bits_per_pixel"),
         (size / pixels).alias("bytes_per_pixel"),
-        pl.when(whole).then(_positive("source_file_size") / size).alias("compression_to_source"),
+        pl.when(original).then(_positive("source_file_size") / size).alias("compression_to_source"),
         (pixels * 3 / size).alias("compression_to_raw"),
         *(
             (megapixels / _positive(time)).alias(name)

@@ -1,4 +1,4 @@
-"""One variant seen from its swept parameter: score, size and times between the measured levels."""
+"""Score, size and times of one variant as functions of its swept parameter, between the measured levels."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from codecstudy.types import Floats, MetricColumn
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelCurves:
-    """Per image: goodness, log size and times over the level. Never extrapolated.
+    """Per image: goodness, log size and times as functions of the level. Never extrapolated.
 
-    A variant that is not swept has one level, NaN, at which the measured values are met.
+    A variant that is not swept has one level, NaN, with the measured values.
     """
 
     block: VariantPoints
     goodness: Floats
-    """Images x levels; NaN where there is no score, infinite for a lossless PSNR."""
+    """Images x levels; NaN without a score, infinite for a lossless PSNR."""
 
     @classmethod
     def of(cls, block: VariantPoints, scale: MetricColumn) -> LevelCurves:
@@ -35,8 +35,8 @@ class LevelCurves:
     def goodness_at(self, levels: Floats) -> Floats:
         """Images x ``levels``, PCHIP between measured levels; NaN outside them.
 
-        Towards an infinite goodness the curve stays at its last finite value: all that is known of the levels
-        between is that they are no worse, if the codec keeps its order.
+        Between a finite and an infinite goodness the curve stays at the finite value: a lower bound, provided
+        that finer levels do not score worse.
         """
         if not self._swept:
             return np.repeat(self.goodness, len(levels), axis=1)
@@ -50,7 +50,7 @@ class LevelCurves:
         return _along_all(self.block.levels, size, np.array([level]))[:, 0]
 
     def time_at(self, name: str, level: float) -> Floats:
-        """Seconds of each image at ``level``, linear between neighbours; NaN outside, or where not known."""
+        """Seconds of each image at ``level``, interpolated linearly; NaN outside the levels with a time."""
         if not self._swept:
             return self.block.times[name][:, 0]
         out = np.full(len(self.goodness), np.nan)
@@ -63,15 +63,15 @@ class LevelCurves:
 
 
 def _along_all(levels: Floats, values: Floats, at: Floats) -> Floats:
-    """PCHIP of each row of ``values``; rows without gaps, which is most of them, in one go."""
+    """PCHIP of each row of ``values``; all rows without gaps (usually most of them) at once."""
     out = np.empty((len(values), len(at)))
-    whole = np.asarray(np.isfinite(values).all(axis=1))
-    if len(levels) > 1 and whole.any():
-        x, y = _rising(levels, values[whole].T)
-        out[whole] = PchipInterpolator(x, y)(at, extrapolate=False).T
+    complete = np.asarray(np.isfinite(values).all(axis=1))
+    if len(levels) > 1 and complete.any():
+        x, y = _rising(levels, values[complete].T)
+        out[complete] = PchipInterpolator(x, y)(at, extrapolate=False).T
     else:
-        whole[:] = False
-    for row in np.flatnonzero(~whole):
+        complete[:] = False
+    for row in np.flatnonzero(~complete):
         out[row] = _along(levels, values[row], at)
     return out
 

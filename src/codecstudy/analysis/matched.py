@@ -1,4 +1,4 @@
-"""Matched quality: what each variant needs, per image, to reach the same score."""
+"""Matched quality: the size and times that each variant needs, per image, to reach the same score."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from codecstudy.types import Floats, MetricColumn
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matched:
-    """Every image at given scores. Arrays are float64, variants x images x targets, NaN where not reached.
+    """Every image at given scores. Arrays are float64, variants x images x targets, NaN if not reached.
 
-    "Not reached" means outside the measured scores of that image and variant, above or below: nothing is
-    extrapolated.
+    "Not reached" means that the target is above or below the measured scores of that image and variant: nothing
+    is extrapolated.
     """
 
     points: Points
@@ -30,22 +30,22 @@ class Matched:
     log_size: Floats
     """Natural logarithm of encoded bytes."""
     level: Floats
-    """Value of the swept parameter; fractions lie between two settings."""
+    """Value of the swept parameter, interpolated between measured levels."""
     times: dict[str, Floats]
     """Seconds, by ``encode_cpu``, ``encode_wall``, ``decode_cpu`` and ``decode_wall``."""
 
     @property
     def bits_per_pixel(self) -> Floats:
-        """Of each variant, image and target."""
+        """Bits per pixel, variants x images x targets."""
         return np.exp(self.log_size) * 8e-6 / self.megapixels[:, :, None]
 
     @property
     def megapixels(self) -> Floats:
-        """Of the encoded images, variants x images."""
+        """Megapixels of the encoded images, variants x images."""
         return np.stack([block.megapixels for block in self.points.blocks])
 
     def seconds_per_megapixel(self, time: str) -> Floats:
-        """``times[time]`` over megapixels, variants x images x targets."""
+        """``times[time]`` divided by megapixels, variants x images x targets."""
         return np.asarray(self.times[time] / self.megapixels[:, :, None], dtype=np.float64)
 
 
@@ -58,14 +58,14 @@ class SizeRatio:
     metric: str
     target: float
     ratio: Estimate | None
-    """Geometric mean over images of size / baseline's size: 0.7 is 30 % smaller. None with a ``reason``."""
+    """Geometric mean over images of size / baseline's size: 0.7 is 30 % smaller. If None, ``reason`` is set."""
     median: Estimate | None
     p5: float | None
-    """5th and 95th percentile over images: how much single images differ, not how sure the mean is."""
+    """5th and 95th percentile over images: how much single images differ, not how uncertain the mean is."""
     p95: float | None
     smaller_share: float | None
-    """Share of resamples, 0 to 1, in which the variant is smaller than the baseline on average; 0 for itself,
-    None for a single image."""
+    """Share of resamples, 0 to 1, in which the variant is smaller than the baseline on average; 0 for the
+    baseline itself, None for a single image."""
     images: int
     """Images on which both reach the score."""
     only_variant: int
@@ -76,29 +76,15 @@ class SizeRatio:
     """Why there is no ratio."""
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedSummary:
-    """What a variant needs to reach one score, over the images on which it does."""
-
-    variant: Variant
-    metric: str
-    target: float
-    images: int
-    not_reached: int
-    """Images of the variant whose measured scores do not enclose the target."""
-    bits_per_pixel: Estimate | None
-    """Geometric mean; None, as the others, where no image reaches the score."""
-    level: Estimate | None
-    """Median of the swept parameter; None where nothing is swept."""
-    encode_seconds_per_mp: Estimate | None
-    """Mean CPU seconds per megapixel; None where not recorded."""
-    decode_seconds_per_mp: Estimate | None
-
-
 def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
-    """Look up every curve at ``targets``, scores of the curves' metric (default: the metric's usual ones).
+    """Look up every curve at ``targets``.
 
-    Raises :class:`ResultsError` for an empty list and for a target that is not a finite number.
+    Args:
+        curves: The curves of one metric.
+        targets: Scores of that metric. The default is the metric's usual targets.
+
+    Raises:
+        ResultsError: If ``targets`` is empty, or if one of them is not a finite number.
     """
     wanted = tuple(float(t) for t in (curves.scale.targets if targets is None else targets))
     if not wanted or not all(np.isfinite(wanted)):
@@ -118,51 +104,16 @@ def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
     return Matched(curves.points, curves.scale, wanted, size, level, times)
 
 
-def summarize(matched: Matched, resamples: Resamples) -> tuple[MatchedSummary, ...]:
-    """Every variant at every target of ``matched``.
-
-    Each rests on the images of its own that reach the score, so that two variants may rest on different ones:
-    compare them with :func:`size_ratios`.
-    """
-    bits = np.log(matched.bits_per_pixel)
-    encode, decode = (matched.seconds_per_megapixel(name) for name in ("encode_cpu", "decode_cpu"))
-    entries = []
-    for v, variant in enumerate(matched.points.variants):
-        columns = (
-            resamples.mean_estimates(bits[v], np.exp),
-            resamples.mean_estimates(encode[v]),
-            resamples.mean_estimates(decode[v]),
-        )
-        present = int(np.sum(~np.isnan(matched.megapixels[v])))
-        for t, (target, size, encoding, decoding) in enumerate(zip(matched.targets, *columns, strict=True)):
-            images = 0 if size is None else size.images
-            level = resamples.median_estimate(matched.level[v, :, t])
-            entries.append(
-                MatchedSummary(
-                    variant,
-                    matched.scale.name,
-                    target,
-                    images,
-                    present - images,
-                    size,
-                    level,
-                    encoding,
-                    decoding,
-                )
-            )
-    return tuple(entries)
-
-
 def log_ratios(matched: Matched, variant: int, baseline: int) -> Floats:
-    """Natural logarithm of size / baseline's size, images x targets; NaN where one side lacks the score."""
+    """Natural logarithm of size / baseline's size, images x targets; NaN unless both reach the score."""
     return np.asarray(matched.log_size[variant] - matched.log_size[baseline], dtype=np.float64)
 
 
 def size_ratios(matched: Matched, resamples: Resamples, baseline: str | None = None) -> tuple[SizeRatio, ...]:
     """Every variant against its scope's baseline (see :func:`baselines`) at every target.
 
-    Variants in their usual order, targets in that of ``matched``; the baseline itself is among them, with
-    ratio 1. A scope without the baseline gives entries with a ``reason``.
+    Variants and targets keep their order; the baseline itself is included, with ratio 1. In a scope without the
+    baseline, the entries have a ``reason``.
     """
     of_scope = baselines(matched.points, baseline)
     ratios: list[SizeRatio] = []
@@ -216,8 +167,8 @@ def _why_none(matched: Matched, v: int, base: int, t: int) -> str:
         if np.isnan(matched.log_size[index, :, t]).all()
     ]
     if lacking:
-        return f"no image of {' or '.join(lacking)} has measured scores on both sides of {target}"
-    return f"no image has measured scores on both sides of {target} for both"
+        return f"no image has measured scores on both sides of {target} with {' or '.join(lacking)}"
+    return f"no image has measured scores on both sides of {target} with both variants"
 
 
 def _nothing(matched: Matched, v: int, t: int, reason: str, base: int | None = None) -> SizeRatio:

@@ -1,10 +1,10 @@
-"""One rate-distortion curve for all images: through the means at each measured level, with its interval.
+"""One rate-distortion curve for all images, through the means at each measured level, with its interval.
 
 The curve passes through (mean score, geometric mean of bits per pixel) at every measured level of a variant, so
-that each of its points is a setting that anybody can run again. Its interval says how much the rate at that
-score would move with other images of the same kind. To first order, moving along the curve is no uncertainty
-of it: what is resampled is, per image, log bits - slope * (score - mean score), the rate at the mean score,
-with the slope of the mean curve (delta method).
+that these points correspond to settings that anybody can run again. Its interval says how much the rate at that
+score would vary with other images of the same kind. To first order, an image that only moves its point along the
+curve adds no uncertainty. Therefore the resampled quantity is, per image, log bits - slope * (score - mean score):
+the rate at the mean score, with the slope of the mean curve (delta method).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from codecstudy.types import Floats, MetricColumn
 class MeanCurve:
     """The mean curve of one variant, sampled densely. Arrays are float64 of shape (samples,), worst score first.
 
-    Empty arrays where the variant has fewer than two levels with a finite mean score.
+    The arrays are empty if the variant has fewer than two levels with a finite mean score.
     """
 
     variant: Variant
     metric: str
     images: int
-    """Images measured at every level of the variant: those that the curve rests on."""
+    """Images measured at every level of the variant: the curve is based on these."""
     score: Floats
     bits_per_pixel: Floats
     low: Floats
@@ -42,10 +42,17 @@ class MeanCurve:
 def mean_curves(
     points: Points, metric: str, resamples: Resamples, samples: int = 40
 ) -> tuple[MeanCurve, ...]:
-    """The mean curve of every variant, in their usual order.
+    """The mean curve of every variant, in the order of the variants.
 
-    ``samples`` is the number of places on each curve, at least 2. Raises
-    :class:`codecstudy.errors.ResultsError` for an unknown metric, and for one that no record has a score of.
+    Args:
+        points: The measured points.
+        metric: Column of the results.
+        resamples: The resamples for the intervals.
+        samples: Number of equally spaced scores at which each curve is sampled, at least 2; the measured levels
+            are added.
+
+    Raises:
+        ResultsError: If the metric is unknown, or if no record has a score of it.
     """
     scale = points.require(metric)
     return tuple(_mean_curve(block, scale, resamples, samples) for block in points.blocks)
@@ -55,7 +62,7 @@ def _mean_curve(block: VariantPoints, scale: MetricColumn, resamples: Resamples,
     goodness = block.scores[scale.name] * (1 if scale.higher_is_better else -1)
     here = ~np.isnan(goodness) & (block.size > 0)
     common = np.asarray(here.all(axis=1))
-    # A lossless PSNR has no place on a curve.
+    # A lossless PSNR is infinite and cannot be on a curve.
     finite = np.isfinite(np.where(common[:, None], goodness, 0.0)).all(axis=0)
     empty = np.empty(0)
     nothing = MeanCurve(block.variant, scale.name, int(common.sum()), empty, empty, empty, empty)
@@ -80,7 +87,7 @@ def _mean_curve(block: VariantPoints, scale: MetricColumn, resamples: Resamples,
     )
     grid = np.unique(np.concatenate([np.linspace(x[0], x[-1], samples), x]))
     middle = curve(grid)
-    # The half-widths are interpolated, not the ends, so that the band always holds its curve.
+    # Interpolate the half-widths, not the ends, so that the band always contains its curve.
     below, above = (np.interp(grid, x, np.abs(end - curve(x))) for end in ends.T)
     return MeanCurve(
         block.variant,
@@ -94,7 +101,7 @@ def _mean_curve(block: VariantPoints, scale: MetricColumn, resamples: Resamples,
 
 
 def _rising(scores: Floats) -> NDArray[np.intp]:
-    """Indices of strictly rising scores, worst first; of equal ones the first."""
+    """Indices of strictly rising scores, worst first; of several equal scores, the first."""
     order = np.argsort(scores, kind="stable")
     first = np.concatenate([[True], np.diff(scores[order]) > 0])
     return np.asarray(order[first], dtype=np.intp)

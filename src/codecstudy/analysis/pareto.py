@@ -1,4 +1,4 @@
-"""Which variants are worth their time: size at matched quality against encode CPU time."""
+"""Which variants are worth their encode time: size at matched quality against encode CPU time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.types import Floats
 
 MIN_SHARE = 0.5
-"""Share of the scope's images on which a variant must reach the score to take part: all who take part are
-compared on the images that all of them reach."""
+"""Share of the scope's images on which a variant must reach the score to be included. All included variants are
+compared on the images on which all of them reach the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class ParetoPoint:
     seconds_per_mp: Estimate
     """Mean encode CPU seconds per megapixel at the matched score."""
     on_front: bool
-    """No other variant is at least as small and as fast, and better in one of the two."""
+    """Whether no other variant is at least as small and as fast, and strictly better in one of the two."""
     front_share: float | None
-    """Share of resamples, 0 to 1, in which it is on the front; None for a single image."""
+    """Share of resamples, 0 to 1, in which the variant is on the front; None for a single image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class ParetoFront:
     points: tuple[ParetoPoint, ...]
     """Fastest first."""
     images: int
-    """Images that all of them reach."""
+    """Images on which all variants of ``points`` reach the score."""
     left_out: dict[str, str]
-    """Label of each variant that takes no part, with the reason."""
+    """Label of each excluded variant, with the reason."""
     reason: str | None = None
     """Why there are no points."""
 
 
 def pareto(matched: Matched, target: float, resamples: Resamples, scope: Scope) -> ParetoFront:
-    """The front of ``scope`` at ``target``, which must be one of the targets of ``matched``."""
+    """The Pareto front of ``scope`` at ``target``, which must be one of the targets of ``matched``."""
     t = matched.targets.index(target)
     indices = matched.points.in_scope(scope)
     seconds = matched.seconds_per_megapixel("encode_cpu")[:, :, t]
@@ -110,7 +110,7 @@ def _points(
 
 
 def on_front(size: Floats, time: Floats) -> NDArray[np.bool_]:
-    """Whether each variant (columns) is not dominated in each case (rows); both arrays cases x variants."""
+    """Whether each variant is not dominated in each case; all arrays have shape (cases, variants)."""
     dominated = np.zeros(size.shape, dtype=bool)
     for k in range(size.shape[1]):
         as_good = (size[:, k, None] <= size) & (time[:, k, None] <= time)

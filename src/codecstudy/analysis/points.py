@@ -1,4 +1,4 @@
-"""Measured points as dense arrays, one block for each variant: what every statistic starts from."""
+"""Measured points as dense arrays, one block per variant: the input of every statistic."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ _TIMES = {
 
 @dataclass(frozen=True, slots=True)
 class VariantPoints:
-    """All points of one variant. Arrays are float64, images x levels, NaN where there is no measurement."""
+    """All points of one variant. Arrays are float64, images x levels, NaN without a measurement."""
 
     variant: Variant
     levels: Floats
-    """Values of the swept parameter, coarsest first, shape (levels,); one NaN where nothing is swept."""
+    """Values of the swept parameter, coarsest first, shape (levels,); a single NaN if nothing is swept."""
     size: Floats
     """Encoded bytes."""
     scores: dict[str, Floats]
-    """By column, of those in :attr:`Points.columns`; PSNR may be infinite."""
+    """By column name, for the columns in :attr:`Points.columns`; PSNR may be infinite."""
     times: dict[str, Floats]
     """Seconds, by ``encode_cpu``, ``encode_wall``, ``decode_cpu`` and ``decode_wall``."""
     megapixels: Floats
-    """Of the images that were encoded, shape (images,); NaN where none was."""
+    """Megapixels of each image as encoded, shape (images,); NaN if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of every record: nothing is left out of the statistics without being counted here."""
+    """The outcomes of all records. Every record that the statistics leave out is counted here."""
 
     records: int
     measured: int
@@ -54,7 +54,7 @@ class Counts:
     reasons: dict[str, int]
     """Failed and skipped records by message, most frequent first."""
     images_without_points: tuple[str, ...]
-    """Sources of which no setting at all was measured."""
+    """Sources for which no setting was measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ class Points:
     images: tuple[str, ...]
     """``source_image`` of every source with at least one measured record, sorted."""
     content_classes: tuple[str, ...]
-    """Folder of each image below the dataset, empty at the top."""
+    """Folder of each image within the dataset, empty at the top level."""
     blocks: tuple[VariantPoints, ...]
     """By :attr:`Variant.order`."""
     counts: Counts
     encoders: Encoders
     columns: dict[str, MetricColumn]
-    """Columns of which any record has a score, by name, in the order of the metrics."""
+    """Columns with a score in at least one record, by name, in the order of the metrics."""
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -83,15 +83,15 @@ class Points:
         return tuple(sorted({v.scope for v in self.variants}, key=lambda s: (s.resolution or 0, s.crop or 0)))
 
     def require(self, metric: str | None = None) -> MetricColumn:
-        """The column called ``metric``; None for SSIMULACRA2, or the first column where that was not measured.
+        """The column called ``metric``; None for SSIMULACRA2, or the first column if that was not measured.
 
         Raises:
-            ResultsError: There is no such metric, or no record has a score of it.
+            ResultsError: If the metric is unknown, or if no record has a score of it.
         """
         if metric is None:
             metric = USUAL_METRIC if USUAL_METRIC in self.columns else next(iter(self.columns))
         if metric not in self.columns:
-            raise ResultsError(f"these results hold no {metric} scores; they hold {', '.join(self.columns)}")
+            raise ResultsError(f"these results have no {metric} scores; they have {', '.join(self.columns)}")
         return self.columns[metric]
 
     def in_scope(self, scope: Scope) -> tuple[int, ...]:
@@ -102,8 +102,9 @@ class Points:
 def collect(results: QualityResults) -> Points:
     """Arrange the records of ``results`` by image, variant and level.
 
-    Raises :class:`ResultsError` where nothing was measured (it says why, most frequent reason first), and
-    where a task has two records.
+    Raises:
+        ResultsError: If nothing was measured (the message gives the most frequent reason), if a task has more
+            than one record, or if the results do not describe their metrics.
     """
     check_described(results)
     frame, encoders = derive(results), Encoders.of(results)
@@ -114,18 +115,18 @@ def collect(results: QualityResults) -> Points:
     }
     counts = _count(frame)
     measured = frame.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
-    # A record that failed in one metric alone still has its size and its other scores.
+    # A record in which only one metric failed still has its size and its other scores.
     described = [name for name in results.metric_columns if name in frame.columns]
     measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in described))
     if measured.is_empty():
         raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
-    _refuse_twins(measured, columns)
+    _refuse_duplicates(measured, columns)
     sources = measured.group_by("source_image").agg(pl.col("content_class").first()).sort("source_image")
     images = sources["source_image"].to_list()
     row_of = {name: row for row, name in enumerate(images)}
-    held = {name: results.metric_columns[name] for name in described if measured[name].count()}
+    scored = {name: results.metric_columns[name] for name in described if measured[name].count()}
     blocks = [
-        _block(variant_of[key], group, row_of, held)
+        _block(variant_of[key], group, row_of, scored)
         for (key,), group in measured.partition_by("variant_key", as_dict=True).items()
     ]
     return Points(
@@ -134,7 +135,7 @@ def collect(results: QualityResults) -> Points:
         blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
         counts=counts,
         encoders=encoders,
-        columns=held,
+        columns=scored,
     )
 
 
@@ -187,7 +188,7 @@ def _frequencies(values: pl.Series) -> dict[str, int]:
 
 def _nothing_measured(study: str, counts: Counts) -> str:
     if not counts.records:
-        return f"study {study!r}: the results hold no records. Run the study with images in its dataset."
+        return f"study {study!r}: the results contain no records. Run the study with images in its dataset."
     reason, times = next(iter(counts.reasons.items()), ("no record has a score", counts.records))
     return (
         f"study {study!r}: none of its {counts.records} records was measured ({counts.failed} failed, "
@@ -195,12 +196,12 @@ def _nothing_measured(study: str, counts: Counts) -> str:
     )
 
 
-def _refuse_twins(measured: pl.DataFrame, columns: tuple[str, ...]) -> None:
+def _refuse_duplicates(measured: pl.DataFrame, columns: tuple[str, ...]) -> None:
     keys = ["source_image", "variant_key", "level"]
-    twins = measured.filter(measured.select(keys).is_duplicated())
-    if not twins.is_empty():
-        row = twins.row(0, named=True)
+    duplicates = measured.filter(measured.select(keys).is_duplicated())
+    if not duplicates.is_empty():
+        row = duplicates.row(0, named=True)
         raise ResultsError(
-            f"{row['source_image']}: {setting_of(row, columns).label()} has more than one record. Results hold "
-            "one for each task: keep the records of one run."
+            f"{row['source_image']}: {setting_of(row, columns).label()} has more than one record. Results must "
+            "contain one record per task: keep the records of one run."
         )

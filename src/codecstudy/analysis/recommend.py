@@ -1,4 +1,4 @@
-"""From curves to an answer: which format, which setting, how much smaller."""
+"""Which format and setting to use, and how much smaller its files are."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from codecstudy.types import MetricColumn, Setting, ToolCommand
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far one setting takes the images."""
+    """How many images reach the target at one setting."""
 
     setting: Setting
     images: int
     """Images of the scope."""
     images_reached: int
     not_reached: tuple[str, ...]
-    """Images that stay below the target, or were not measured around the setting."""
+    """Images that do not reach the target, or have no measured levels around the setting."""
     score_p5: float | None
-    """What all but the worst twentieth of the images have at the setting; None where no image has a score."""
+    """Score that 95 % of the images have or exceed at the setting; None if no image has a score."""
     score_median: float | None
 
     @property
@@ -39,27 +39,27 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The cheapest setting of one encoder that is good enough, or why there is none."""
+    """The setting of one encoder with the smallest files that is good enough, or why there is none."""
 
     format: str
     encoder: str
     scope: Scope
     setting: Setting | None
-    """None with a ``reason``."""
+    """If None, ``reason`` is set."""
     measured: bool
-    """Whether this very setting was measured; if not, its swept parameter lies between two that were."""
+    """Whether the setting itself was measured; if not, its level is between two measured ones."""
     reached: Reached
-    """At the setting; where there is none, at the format's setting that comes nearest."""
+    """At the setting; if there is none, at the encoder's setting that comes closest."""
     bits_per_pixel: Estimate | None
     """Geometric mean over images."""
     size_ratio: Estimate | None
-    """Geometric mean over images of size / size of the baseline at *its* recommended setting; None where the
-    baseline has none. The interval is for other images at these settings: that other images might have led
-    to other settings is not in it."""
+    """Geometric mean over images of size / size of the baseline at *its* recommended setting; None if the
+    baseline has none. The interval is for other images at these settings. It does not include the uncertainty of
+    the settings themselves: other images might have led to different ones."""
     smaller_share: float | None
-    """Share of resamples, 0 to 1, in which it is smaller than the baseline."""
+    """Share of resamples, 0 to 1, in which the setting's files are smaller than the baseline's."""
     encode_seconds_per_mp: Estimate | None
-    """Mean CPU seconds per megapixel, one thread; None where not recorded."""
+    """Mean CPU seconds per megapixel, one thread; None if not recorded."""
     decode_seconds_per_mp: Estimate | None
     commands: tuple[ToolCommand, ...]
     reason: str | None = None
@@ -75,7 +75,7 @@ class Recommendations:
     max_encode_time: float | None
     """CPU seconds per megapixel."""
     baselines: dict[Scope, Setting | None]
-    """What sizes are relative to in each scope; None where the baseline does not reach the target."""
+    """The setting that sizes are relative to in each scope; None if the baseline does not reach the target."""
     items: tuple[Recommendation, ...]
     """By scope (the original first), then smallest first, then those without a setting."""
 
@@ -91,25 +91,33 @@ def recommend(
     seed: int = DEFAULT_SEED,
     resamples: int = DEFAULT_RESAMPLES,
 ) -> Recommendations:
-    """For each encoder the setting with the smallest files of those that are good enough.
+    """For each encoder, the setting with the smallest files of those that are good enough.
 
-    Good enough: at least ``coverage`` (0 to 1) of the images have a ``metric`` of ``target`` or better. ``metric``
-    is a column of the results (default: SSIMULACRA2, or the first one where that was not measured), ``target`` by
-    default the metric's usual one (SSIMULACRA2 80). For every variant the coarsest such level is found, among the
-    measured ones and the rate parameter's steps between them (integers for a quality, twentieths for a JPEG XL
-    distance): scores between measured levels are interpolated per image, never beyond them, and the level is
-    rounded towards quality; ``measured`` says whether it was measured itself. See
+    A setting is good enough if at least ``coverage`` of the images reach ``target``. For every variant this finds
+    the coarsest good enough level, among the measured levels and the rate parameter's steps between them (integers
+    for a quality, twentieths for a JPEG XL distance). Scores are interpolated between measured levels, per image,
+    but never extrapolated, and the level is rounded towards higher quality;
+    :attr:`Recommendation.measured` says whether the level itself was measured. See
     :func:`codecstudy.analysis.candidates.candidate`.
-    Of the variants of an encoder the one with the smallest geometric mean size at its level wins (on the images
-    that all of them have), among those that take at most ``max_encode_time`` CPU seconds per megapixel on
-    average.
 
-    ``baseline`` is an encoder or a format (its own recommended setting) or the label of a variant (at its coarsest
-    level that is good enough); the default is JPEG, else the encoder of the first variant. The limit on encode
-    time does not apply to the baseline. Every resolution and crop is a scope with answers of its own.
+    Among the variants of an encoder, the one with the smallest geometric mean size at its level is chosen, over
+    the images that all of them have a size for. Every resolution and crop is a scope with its own answers.
 
-    Raises :class:`ResultsError` where nothing was measured, for an unknown metric or baseline, and for a
-    ``target``, ``coverage`` or ``max_encode_time`` out of range.
+    Args:
+        results: The results of a study, or their points.
+        metric: Column of the results. The default is SSIMULACRA2, or the first one if that was not measured.
+        target: Score to reach. The default is the metric's usual target (SSIMULACRA2 80).
+        max_encode_time: Limit on the mean encode time of a variant, CPU seconds per megapixel. Does not apply to
+            the baseline.
+        coverage: Share of images, 0 to 1, that must reach the target.
+        baseline: An encoder or a format (at its own recommended setting), or the label of a variant (at its
+            coarsest level that is good enough). The default is JPEG, else the encoder of the first variant.
+        seed: Seed of the bootstrap.
+        resamples: Number of bootstrap resamples.
+
+    Raises:
+        ResultsError: If nothing was measured, if the metric or baseline is unknown, or if ``target``,
+            ``coverage`` or ``max_encode_time`` is out of range.
     """
     points = results if isinstance(results, Points) else collect(results)
     scale = points.require(metric)
@@ -156,7 +164,7 @@ def _baseline(
 
 
 def _smallest(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The smallest on the images that all of them have; the first of several equal ones."""
+    """The candidate with the smallest files on their common images; the first of several equal ones."""
     if len(candidates) < 2:
         return candidates[0] if candidates else None
     sizes = np.stack([c.log_size for c in candidates])
@@ -175,14 +183,14 @@ def _answer(
     draw: Resamples,
 ) -> Recommendation:
     enough = [c for c in candidates if c.enough]
-    quick = [c for c in enough if limit is None or c.mean_encode_seconds <= limit * (1 + 1e-9)]
-    best = _smallest(quick)
+    fast = [c for c in enough if limit is None or c.mean_encode_seconds <= limit * (1 + 1e-9)]
+    best = _smallest(fast)
     if best is None:
         nearest = min(
             enough or candidates,
             key=_distance,
         )
-        reason = _why_none(candidates, enough, quick, limit)
+        reason = _why_none(candidates, enough, fast, limit)
         return Recommendation(
             format=nearest.variant.format,
             encoder=nearest.variant.encoder,
@@ -243,20 +251,20 @@ def _reached(points: Points, scale: MetricColumn, found: Candidate) -> Reached:
 def _why_none(
     candidates: Sequence[Candidate],
     enough: Sequence[Candidate],
-    quick: Sequence[Candidate],
+    fast: Sequence[Candidate],
     limit: float | None,
 ) -> str:
-    if quick:
-        return "its variants were measured on different images, so that their sizes cannot be compared"
+    if fast:
+        return "its variants were measured on different images, so their sizes cannot be compared"
     if not enough:
         best = max(candidates, key=lambda c: (c.share, _median(c)))
         return (
             f"no setting reaches the target on enough images; the best, {best.variant.at(best.level).label()}, "
-            f"does on {best.reached.sum()} of {best.images} images"
+            f"reaches it on {best.reached.sum()} of {best.images} images"
         )
     timed = [c for c in enough if not np.isnan(c.mean_encode_seconds)]
     if not timed:
-        return "its records hold no encode CPU time, so that the limit cannot be checked"
+        return "its records have no encode CPU time, so the limit cannot be checked"
     fastest = min(timed, key=lambda c: c.mean_encode_seconds)
     return (
         f"no setting that reaches the target stays within {limit:g} CPU seconds per megapixel; the fastest, "
@@ -265,14 +273,14 @@ def _why_none(
 
 
 def _distance(candidate: Candidate) -> tuple[float, float]:
-    """How far a variant is from being the answer: most images first, then speed, or what is still missing."""
+    """Sort key, closest to the target first: by share of images, then by encode time or by median score."""
     return -candidate.share, (
         float(np.nan_to_num(candidate.mean_encode_seconds)) if candidate.enough else -_median(candidate)
     )
 
 
 def _median(candidate: Candidate) -> float:
-    """Median goodness over images, minus infinity where no image has one."""
+    """Median goodness over images; minus infinity if no image has a score."""
     known = candidate.goodness[~np.isnan(candidate.goodness)]
     return float(np.median(known)) if known.size else float("-inf")
 

@@ -1,4 +1,4 @@
-"""Single images and groups of them: where a variant gains least and most."""
+"""Ratios of single images and groups of images: where a variant saves the least and the most."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codecstudy.analysis.points import Points
 from codecstudy.analysis.variants import Variant
 
 SIZE_BANDS = ((0.5, "under 0.5 MP"), (2.0, "0.5 to 2 MP"), (8.0, "2 to 8 MP"), (np.inf, "8 MP and more"))
-"""Upper ends, exclusive, of the bands of encoded megapixels."""
+"""Upper limits (exclusive) and names of the bands of encoded megapixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +27,36 @@ class ImageRatio:
     ratio: float
     """Size / baseline's size."""
     level: float
-    """The variant's swept parameter at the target, between settings where it has a fraction."""
+    """The variant's swept parameter at the target, interpolated between measured levels."""
     baseline_level: float
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity:
-    """How a variant's gain differs between images, at one score."""
+    """How a variant's savings differ between images, at one score."""
 
     variant: Variant
     baseline: Variant | None
     metric: str
     target: float
     images: tuple[ImageRatio, ...]
-    """Every image on which both reach the score, least gain first: the worst case leads."""
+    """Every image on which both reach the score, smallest saving first."""
     reason: str | None = None
     """Why there are no images."""
 
     @property
     def worst(self) -> ImageRatio | None:
-        """The image that gains least (or loses most)."""
+        """The image with the smallest saving (or the largest loss)."""
         return self.images[0] if self.images else None
 
     @property
     def best(self) -> ImageRatio | None:
-        """The image that gains most."""
+        """The image with the largest saving."""
         return self.images[-1] if self.images else None
 
     @property
     def median(self) -> ImageRatio | None:
-        """The image in the middle (of an even number, the one that gains less)."""
+        """The image in the middle (of an even number, the one with the smaller saving)."""
         return self.images[(len(self.images) - 1) // 2] if self.images else None
 
 
@@ -70,17 +70,17 @@ class GroupRatio:
     target: float
     group: str
     ratio: Estimate | None
-    """Geometric mean of size / baseline's size over the group; None where no image of it has both."""
+    """Geometric mean of size / baseline's size over the group; None if no image of it has both."""
     images: int
     """Images of the group on which both reach the score."""
     left_out: int
-    """Images of the group on which one or both don't."""
+    """Images of the group on which one or both do not reach it."""
 
 
 def sensitivity(matched: Matched, target: float, baseline: str | None = None) -> tuple[Sensitivity, ...]:
-    """Every variant but the baselines at ``target``, which must be one of the targets of ``matched``.
+    """Every variant except the baselines at ``target``, which must be one of the targets of ``matched``.
 
-    Images of one ratio are ordered by name.
+    Images with the same ratio are sorted by name.
     """
     t = matched.targets.index(target)
     points = matched.points
@@ -128,7 +128,7 @@ def _images(matched: Matched, v: int, base: int, t: int) -> tuple[ImageRatio, ..
 def by_content_class(
     matched: Matched, target: float, resamples: Resamples, baseline: str | None = None
 ) -> tuple[GroupRatio, ...]:
-    """Ratios for each folder of the dataset; empty where all images lie in one."""
+    """Ratios for each folder of the dataset; empty if all images are in one folder."""
     names = sorted(set(matched.points.content_classes))
     classes = [matched.points.content_classes] * len(matched.points.blocks)
     return _by_group(matched, target, resamples, baseline, names, classes)
@@ -137,7 +137,7 @@ def by_content_class(
 def by_image_size(
     matched: Matched, target: float, resamples: Resamples, baseline: str | None = None
 ) -> tuple[GroupRatio, ...]:
-    """Ratios for each of :data:`SIZE_BANDS` of encoded megapixels; empty where all images lie in one."""
+    """Ratios for each of :data:`SIZE_BANDS` of encoded megapixels; empty if all images are in one band."""
     bands = [[_band(m) for m in block.megapixels.tolist()] for block in matched.points.blocks]
     used = {name for row in bands for name in row}
     names = [name for _, name in SIZE_BANDS if name in used]

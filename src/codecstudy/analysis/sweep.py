@@ -1,4 +1,4 @@
-"""Each variant at each measured level: what a quality number means, and mean rate-distortion curves."""
+"""Each variant at each measured level: what a quality number means."""
 
 from __future__ import annotations
 
@@ -18,33 +18,35 @@ class LevelSummary:
 
     variant: Variant
     level: float | None
-    """Value of the swept parameter; None where nothing is swept."""
+    """Value of the swept parameter; None if nothing is swept."""
     metric: str
     images: int
-    """Images that the numbers rest on: those measured at every level of the variant, so that neighbouring
+    """Images that the numbers are based on: those measured at every level of the variant, so that neighbouring
     levels compare the same images."""
     left_out: int
-    """Images measured at this level, but not at every other one."""
+    """Images measured at this level, but not at every other level."""
     score: Estimate | None
-    """Mean score; of the finite ones, where a PSNR is infinite."""
+    """Mean of the finite scores (the PSNR of a lossless file is infinite)."""
     score_p5: float
     score_median: float
     score_p95: float
     lossless: int
-    """Images with an infinite PSNR, which ``score`` leaves out."""
+    """Images with an infinite PSNR, which ``score`` excludes."""
     bits_per_pixel: Estimate | None
     """Geometric mean."""
     encode_seconds_per_mp: Estimate | None
-    """Mean CPU seconds per megapixel; None where no CPU time was recorded."""
+    """Mean CPU seconds per megapixel; None if no CPU time was recorded."""
     decode_seconds_per_mp: Estimate | None
 
 
 def level_summaries(points: Points, metric: str, resamples: Resamples) -> tuple[LevelSummary, ...]:
     """Every variant at every measured level, coarsest first.
 
-    A variant that no image has at all its levels (each image failed somewhere) has no entries: its points
-    have no common images to rest on. Raises :class:`codecstudy.errors.ResultsError` for an unknown metric, and for
-    one that no record has a score of.
+    A variant has no entries if no image was measured at all of its levels (every image failed at some level),
+    because its levels then have no common images.
+
+    Raises:
+        ResultsError: If the metric is unknown, or if no record has a score of it.
     """
     scale = points.require(metric)
     return tuple(summary for block in points.blocks for summary in _block_summaries(block, scale, resamples))

@@ -1,4 +1,4 @@
-"""A variant: all of a setting but the number that trades size for quality."""
+"""A variant: a setting without its rate parameter, the number that trades size for quality."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from codecstudy.types import QUALITY, SHORT_NAMES, RateParameter, Setting
 
 NO_RATE = RateParameter("")
-"""Of a variant that is not swept."""
+"""The axis of a variant that is not swept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which pixels were encoded: variants are compared only where this is the same."""
+    """Which pixels were encoded. Variants are compared only within the same scope."""
 
     resolution: int | None = None
-    """Longest edge in pixels, None for the original."""
+    """Longest edge in pixels; None for the original."""
     crop: int | None = None
+    """Longest edge of the crop in pixels; None for the whole image."""
 
     @property
     def label(self) -> str:
@@ -28,17 +29,18 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One encoder with one value of every parameter but the one it is swept over."""
+    """One encoder with one value of every parameter except the rate parameter."""
 
     setting: Setting
-    """The common part of its settings: without the rate parameter."""
+    """The common part of its settings, without the rate parameter."""
     axis: RateParameter = QUALITY
+    """The rate parameter; :data:`NO_RATE` if nothing is swept."""
     rank: int = dataclasses.field(default=0, compare=False)
-    """Place of its encoder among those of the results."""
+    """Position of its encoder among those of the results."""
 
     @property
     def format(self) -> str:
-        """``avif``."""
+        """The format, e.g. ``avif``."""
         return self.setting.format
 
     @property
@@ -48,7 +50,7 @@ class Variant:
 
     @property
     def label(self) -> str:
-        """Short text for people: ``avif 444 s6``; unique among the variants of a study."""
+        """Short text for people, e.g. ``avif 444 s6``; unique among the variants of a study."""
         swept = "" if self.axis.name in ("quality", "") else f" (by {self.axis.name})"
         return self.setting.label() + swept
 
@@ -59,7 +61,7 @@ class Variant:
 
     @property
     def scope(self) -> Scope:
-        """The pixels it encodes."""
+        """Its resolution and crop."""
         return Scope(self.setting.resolution, self.setting.crop)
 
     @property
@@ -70,9 +72,9 @@ class Variant:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Sort key: by encoder as the results list them, then by name; unset parameters before set ones."""
+        """Sort key: by encoder in the order of the results, then by parameters; unset ones before set ones."""
         s = self.setting
-        further = [name for name, _ in s.parameters if name not in SHORT_NAMES]
+        others = [name for name, _ in s.parameters if name not in SHORT_NAMES]
         return (
             self.rank,
             s.encoder,
@@ -80,10 +82,10 @@ class Variant:
             str(s.get("chroma_subsampling") or ""),
             *(-1 if value is None else value for value in map(s.get, ("speed", "effort", "method"))),
             # JSON text sorts values of any type.
-            s.canonical() if s.extra_args or further else "",
+            s.canonical() if s.extra_args or others else "",
             self.axis.name,
         )
 
     def at(self, level: float) -> Setting:
-        """The whole setting with the swept parameter at ``level``."""
+        """The complete setting, with the swept parameter at ``level``."""
         return self.setting.with_value(self.axis, self.axis.plain(level)) if self.axis.name else self.setting

@@ -1,4 +1,4 @@
-"""The command line: the only room that prints and exits."""
+"""The command line: the only package that prints and exits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from codecstudy.cli import answers, catalog, doctor, measure, report, run
 from codecstudy.cli.app import app, main
 
 _ORDER = ("run", "recommend", "report", "diff", "export", "measure", "demo", "schema", "doctor")
-"""Commands in the order in which the help lists them; those that are not here come last."""
+"""Order of the commands in the help; commands that are not listed here come last."""
 
 
 def _position(command: CommandInfo) -> int:

@@ -1,4 +1,4 @@
-"""``codecstudy recommend``, ``diff`` and ``export``: what a study's results say."""
+"""``codecstudy recommend``, ``diff`` and ``export``: commands that read a study's results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from codecstudy.results import QualityResults
 from codecstudy.types import SHORT_NAMES, Setting
 
 if TYPE_CHECKING:
-    # Importing the analysis brings SciPy, which other commands need not wait for.
+    # The analysis imports SciPy, which takes time that other commands can save.
     from codecstudy.analysis.bootstrap import Estimate
     from codecstudy.analysis.diff import Diff
     from codecstudy.analysis.recommend import Recommendation, Recommendations
@@ -27,39 +27,29 @@ if TYPE_CHECKING:
 ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
 
 
-def load_results(path: Path) -> QualityResults:
-    """The results in a file, or in a folder that holds ``quality.json``.
-
-    Files of older versions have no facts of their encoders and metrics; those installed here stand in.
-    """
-    from codecstudy import codecs, metrics
-
-    return metrics.describe(codecs.describe(QualityResults.load(path)))
-
-
 def parse_rate(value: str) -> float:
     """CPU seconds per megapixel from ``0.5s/MP``, ``500ms/MP``, ``0.5s`` or ``0.5``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s)?(?:/MP)?", value.strip(), re.IGNORECASE)
     seconds = float(match[1]) * (0.001 if (match[2] or "").lower() == "ms" else 1) if match else 0.0
     if not seconds:
-        raise ResultsError(f"{value!r} is no encode time; write 0.5s/MP or 500ms/MP")
+        raise ResultsError(f"{value!r} is not a valid encode time; use a format such as 0.5s/MP or 500ms/MP")
     return seconds
 
 
 def percent(ratio: float) -> str:
-    """A size ratio as people say it: ``-31.4 %``."""
+    """A size ratio as a difference, e.g. ``-31.4 %``."""
     return f"{100 * (ratio - 1):+.1f} %"
 
 
 def percent_interval(ratio: Estimate) -> str:
-    """``-31.4 % (-34.0 to -28.9)``; a single image has no interval."""
+    """A size ratio with its interval, e.g. ``-31.4 % (-34.0 to -28.9)``; a single image has no interval."""
     if ratio.low is None or ratio.high is None:
         return percent(ratio.value)
     return f"{percent(ratio.value)} ({100 * (ratio.low - 1):+.1f} to {100 * (ratio.high - 1):+.1f})"
 
 
 def plain(value: Any) -> Any:
-    """A dataclass as JSON can hold it: no infinity, no NaN, no tuple keys."""
+    """``value`` as JSON values: dataclasses become objects; infinity and NaN become null."""
     if isinstance(value, Setting):
         sizes = {"resolution": value.resolution, "crop": value.crop, "extra_args": plain(value.extra_args)}
         given = {"format": value.format, **dict.fromkeys(SHORT_NAMES), **dict(value.parameters), **sizes}
@@ -83,15 +73,17 @@ def recommend(
         str | None,
         typer.Option(
             "--metric",
-            help="What the target is a value of; default: ssimulacra2, or the first metric that was measured.",
+            help="Metric of the target; default: ssimulacra2, or the first metric that was measured.",
         ),
     ] = None,
     target: Annotated[
         float | None,
-        typer.Option("--target", help="Score to reach; default: the metric's usual one, 80 for SSIMULACRA2."),
+        typer.Option(
+            "--target", help="Score to reach; default: the metric's usual target, 80 for SSIMULACRA2."
+        ),
     ] = None,
     max_encode_time: Annotated[
-        str | None, typer.Option("--max-encode-time", help="CPU time per megapixel, as 0.5s/MP.")
+        str | None, typer.Option("--max-encode-time", help="Maximum CPU time per megapixel, e.g. 0.5s/MP.")
     ] = None,
     coverage: Annotated[
         float, typer.Option("--coverage", help="Share of images that must reach the target.")
@@ -101,8 +93,9 @@ def recommend(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Name for each encoder the cheapest setting that is good enough."""
+    """Show the setting of each encoder with the smallest files that are good enough."""
     from codecstudy.analysis.recommend import recommend as answer
+    from codecstudy.api import load_results
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
     loaded = load_results(results)
@@ -123,7 +116,7 @@ def print_usual_answer(results: QualityResults) -> None:
 
 
 def print_answer(results: QualityResults, found: Recommendations) -> None:
-    """Print which setting of each encoder is good enough, and how large its files are."""
+    """Print the smallest setting of each encoder that is good enough, and the size of its files."""
     title = results.metric_columns[found.metric].title
     out.print(
         f"Smallest setting of each format with {title} {found.target:g} or better on at "
@@ -144,9 +137,7 @@ def _note_few(images: int | None) -> None:
     from codecstudy.analysis.bootstrap import FEW_IMAGES
 
     if images is not None and images < FEW_IMAGES:
-        out.print(
-            f"note: {count(images, 'image')} only; measure more of them before you decide", highlight=False
-        )
+        out.print(f"note: {count(images, 'image')} only; measure more before you decide", highlight=False)
 
 
 def _recommendation_table(found: Recommendations) -> Table:
@@ -192,7 +183,8 @@ def diff(
     metric: Annotated[
         str | None,
         typer.Option(
-            "--metric", help="At equal values of what; default: ssimulacra2, or the first metric of both."
+            "--metric",
+            help="Metric at whose equal scores sizes are compared; default: ssimulacra2, or the first of both.",
         ),
     ] = None,
     target: Annotated[
@@ -200,13 +192,14 @@ def diff(
     ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option("--tolerance", help="How much larger files may get; default: 0.01, a percent."),
+        typer.Option("--tolerance", help="How much larger files may be, as a share; default: 0.01 (1 %)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
-    """Compare two results at equal quality; exit code 1 where HEAD is worse or cannot be compared."""
+    """Compare two results at equal quality; exit code 1 if HEAD is worse or cannot be compared."""
     from codecstudy.analysis.diff import DEFAULT_TOLERANCE
     from codecstudy.analysis.diff import diff as compare
+    from codecstudy.api import load_results
 
     allowed = DEFAULT_TOLERANCE if tolerance is None else tolerance
     found = compare(load_results(base), load_results(head), metric, target, allowed)
@@ -267,6 +260,7 @@ def export(
     """Write results for other programs: CSV, Parquet, or the JSON of Google's codec-compare viewer."""
     from codecstudy.analysis.export import FORMATS
     from codecstudy.analysis.export import export as write
+    from codecstudy.api import load_results
 
     known = {name: name for name in FORMATS}
     if format not in known:

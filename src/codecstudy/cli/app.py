@@ -1,4 +1,4 @@
-"""The command line's frame: one app, two consoles, and what becomes of errors."""
+"""The basis of the command line: the app, two consoles, and error handling."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 UNBOUNDED = 100_000
-"""Width of lines that no terminal has to show."""
+"""Line width if the output is not a terminal."""
 
 
 class _Console(Console):
-    """A console that falls silent when its reader has gone, while the command goes on."""
+    """A console that stops printing if its reader has exited, while the command continues."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        # What is still in the stream's buffer would fail again when the program ends.
+        # Flushing the rest of the stream's buffer would fail again when the program ends.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())
         os.close(nowhere)
 
 
 def _width() -> int | None:
-    """None for the terminal's own; in a pipe tables are as wide as they need to be, so that nothing is cut."""
+    """None for the terminal's width. In a pipe, tables are as wide as necessary, so that nothing is cut off."""
     return None if "COLUMNS" in os.environ or (sys.stdout and sys.stdout.isatty()) else UNBOUNDED
 
 
-# File names may hold :colons: that are no emoji.
+# File names may contain :colons: that are not emoji codes.
 out = _Console(emoji=False, width=_width())
 """For answers: tables, JSON, paths."""
 err = _Console(emoji=False, stderr=True)
@@ -62,9 +62,9 @@ app = typer.Typer(
 
 
 def visible(text: str, keep: str = "") -> str:
-    """``text`` with control characters as escapes: names of files must neither steer a terminal nor break lines.
+    """``text`` with control characters escaped, except those in ``keep``.
 
-    Those in ``keep`` stay.
+    File names must not be able to control the terminal or break lines.
     """
     return "".join(
         c.encode("unicode_escape").decode()
@@ -75,25 +75,25 @@ def visible(text: str, keep: str = "") -> str:
 
 
 def print_json(document: Any) -> None:
-    """Print JSON and nothing else, without colours, whatever the terminal or the environment says."""
+    """Print only JSON, without colours, regardless of the terminal and the environment."""
     text = json.dumps(document, indent=2, allow_nan=False)
     out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def complain(message: str) -> None:
-    """Print what went wrong as an error."""
+def print_error(message: str) -> None:
+    """Print an error message."""
     text = visible(message, keep="\n")
     err.print(f"error: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def fail(message: str, code: int = EXIT_USAGE) -> NoReturn:
-    """Print what went wrong, without a traceback, and leave with ``code``."""
-    complain(message)
+    """Print an error message, without a traceback, and exit with ``code``."""
+    print_error(message)
     raise typer.Exit(code)
 
 
 def user_errors(function: Callable[P, T]) -> Callable[P, T]:
-    """Turn the errors that a user can mend into a message and exit code 2."""
+    """Turn errors that the user can fix into a message and exit code 2."""
 
     @wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -102,7 +102,7 @@ def user_errors(function: Callable[P, T]) -> Callable[P, T]:
         except CodecstudyError as error:
             fail(str(error))
         except BrokenPipeError:
-            # The reader of our output (head, less) has gone: nothing is left to say, also not at exit.
+            # The reader of the output (head, less) has exited: print nothing more, not even at exit.
             sys.stdout = None
             raise typer.Exit(EXIT_OK) from None
         except KeyboardInterrupt:
@@ -134,8 +134,8 @@ def main() -> None:
     """Entry point of the ``codecstudy`` command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A file name may hold what the terminal's encoding does not.
+            # A file name may contain characters that the terminal's encoding does not support.
             stream.reconfigure(errors="backslashreplace")
-    # Every warning of ours is an event, too; the displays show those.
+    # Every warning of codecstudy is also an event, which the displays show.
     logging.getLogger("codecstudy").addHandler(logging.NullHandler())
     app()

@@ -1,4 +1,4 @@
-"""``codecstudy datasets``, ``codecstudy studies`` and ``codecstudy schema``: what there is to work with."""
+"""``codecstudy datasets``, ``codecstudy studies`` and ``codecstudy schema``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.table import Table
 from codecstudy.cli.app import app, err, out, print_json, user_errors
 from codecstudy.cli.run import RootOption
 
-datasets_app = typer.Typer(help="Which images: list, fetch and add datasets.", no_args_is_help=True)
-studies_app = typer.Typer(help="Which questions: the studies that there are.", no_args_is_help=True)
+datasets_app = typer.Typer(help="List, fetch and add datasets.", no_args_is_help=True)
+studies_app = typer.Typer(help="List studies.", no_args_is_help=True)
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(studies_app, name="studies")
 
@@ -57,7 +57,7 @@ def datasets_list(
         elif status.can_fetch:
             state = "can be fetched" if status.verified else "can be fetched unverified"
         else:
-            state = "by hand"
+            state = "manual download"
         table.add_row(
             escape(status.id),
             "?" if status.image_count is None else f"{status.image_count:,}",
@@ -74,7 +74,7 @@ def datasets_fetch(
     dataset_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a dataset in the list.")],
     root: RootOption = Path(),
     force: Annotated[
-        bool, typer.Option("--force", help="Download again, and replace what is there.")
+        bool, typer.Option("--force", help="Download again and replace the existing images.")
     ] = False,
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Allow a download for which the registry has no SHA-256.")
@@ -104,8 +104,8 @@ def datasets_fetch(
 @datasets_app.command("add")
 @user_errors
 def datasets_add(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds the images.")],
-    dataset_id: Annotated[str, typer.Option("--id", help="Id for studies to name it by.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that contains the images.")],
+    dataset_id: Annotated[str, typer.Option("--id", help="Id to use in study files.")],
     root: RootOption = Path(),
 ) -> None:
     """Register a local folder as a dataset."""

@@ -1,4 +1,4 @@
-"""What a run looks like while it runs: a live line on a terminal, plain lines elsewhere."""
+"""Shows the progress of a run: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from codecstudy.cli.app import visible
 from codecstudy.pipeline import events
 
 PLAIN_SECONDS = 10.0
-"""Between two progress lines where there is no terminal."""
+"""Seconds between two progress lines without a terminal."""
 
 
 class Display(Protocol):
-    """Draws a run from its events alone."""
+    """Shows a run, based only on its events."""
 
     def __call__(self, event: events.Event) -> None: ...
     def __enter__(self) -> Self: ...
@@ -28,7 +28,7 @@ class Display(Protocol):
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    """Seconds as text, e.g. ``8 s``, ``3 min 20 s`` or ``2 h 05 min``."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -38,12 +38,12 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """A number with its noun: ``1 image``, ``1,204 tasks``."""
+    """A number with its noun, e.g. ``1 image`` or ``1,204 tasks``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 class Silent:
-    """Draws nothing."""
+    """Shows nothing."""
 
     def __call__(self, event: events.Event) -> None:
         pass
@@ -58,7 +58,7 @@ class Silent:
 
 
 class _Tally:
-    """The figures that both displays show."""
+    """The numbers that both displays show."""
 
     def __init__(self) -> None:
         self.start: events.Started | None = None
@@ -104,7 +104,7 @@ class _Tally:
 
 
 def _announcement(event: events.Event) -> str | None:
-    """What is worth a line of its own, whatever the display."""
+    """The line for an event that every display prints; None for other events."""
     match event:
         case events.Started():
             line = (
@@ -112,7 +112,7 @@ def _announcement(event: events.Event) -> str | None:
                 f"{count(event.tasks, 'task')} on {count(event.workers, 'worker')}"
             )
             if event.known:
-                line += f"; {event.known:,} more are known from earlier runs"
+                line += f"; {event.known:,} more were measured in earlier runs"
             if event.tasks:
                 line += f"; about {duration(event.estimated_seconds)}"
             if event.time_budget is not None:
@@ -131,17 +131,20 @@ def _announcement(event: events.Event) -> str | None:
         case events.BudgetSpent():
             return (
                 f"no further image fits into the time budget (after {duration(event.seconds)}): "
-                f"{count(event.images_open, 'image')} in flight will complete, {event.images_left} not started"
+                f"{count(event.images_open, 'image')} in progress will be completed, "
+                f"{event.images_left} will not be started"
             )
         case events.Interrupted(at_once=False):
-            return "interrupted: images in flight will complete (press Ctrl-C again to stop at once)"
+            return (
+                "interrupted: images in progress will be completed (press Ctrl-C again to stop immediately)"
+            )
         case events.Interrupted():
-            return "stopping at once: what was measured is kept"
+            return "stopping immediately; completed measurements are kept"
     return None
 
 
 MAX_FAILURE_LINES = 20
-"""Failures that get a line of their own while a run goes on; the summary groups them all."""
+"""Failures that are printed during a run; the summary lists all of them by reason."""
 
 
 class _Announcer:
@@ -152,18 +155,18 @@ class _Announcer:
 
     def __call__(self, event: events.Event) -> None:
         if isinstance(event, events.Compiling):
-            # Its events keep coming, to show that time passes.
+            # These events are repeated to show progress.
             if self._compiling:
                 return
             self._compiling = True
         if isinstance(event, events.Failed):
-            # Every task of a source that cannot be read fails alike: one line says it.
+            # Every task of an unreadable source fails for the same reason: print it once.
             what = event.image if event.failure.kind == "source" else f"{event.image} {event.setting.label()}"
             if what in self._failed or len(self._failed) > MAX_FAILURE_LINES:
                 return
             self._failed.add(what)
             if len(self._failed) > MAX_FAILURE_LINES:
-                self._console.print("further failures are listed at the end", style="yellow", highlight=False)
+                self._console.print("more failures are listed at the end", style="yellow", highlight=False)
                 return
         text = _announcement(event)
         if text is not None:
@@ -201,7 +204,7 @@ class Plain:
 
 
 class Live:
-    """A progress bar that is redrawn in place, with failures scrolling by above it."""
+    """A progress bar that is redrawn in place, with failures printed above it."""
 
     def __init__(self, console: Console) -> None:
         self._tally, self._announce = _Tally(), _Announcer(console)
@@ -251,7 +254,7 @@ class Live:
 
 
 def display_for(console: Console, quiet: bool) -> Display:
-    """The display that fits: none, a live one on a terminal, plain lines elsewhere."""
+    """The suitable display: none if ``quiet``, a live one on a terminal, plain lines elsewhere."""
     if quiet:
         return Silent()
     return Live(console) if console.is_terminal else Plain(console)
@@ -264,7 +267,7 @@ class Kernels:
         self._console = console
 
     def ensure(self, names: tuple[str, ...]) -> None:
-        """Compile the kernels of the built-in ones of these metrics unless this machine has them already."""
+        """Compile the kernels of the built-in metrics among ``names``, unless they are compiled already."""
         from codecstudy import metrics
         from codecstudy.metrics import kernels
 

@@ -1,4 +1,4 @@
-"""``codecstudy doctor``: is this installation fit to measure, and what does it have?"""
+"""``codecstudy doctor``: what does this installation contain, and does it work?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, complain, err, out, user_errors
+from codecstudy.cli.app import EXIT_FAILURES, app, err, out, print_error, user_errors
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import CodecstudyError
 
@@ -16,7 +16,7 @@ from codecstudy.errors import CodecstudyError
 @app.command()
 @user_errors
 def doctor() -> None:
-    """Show encoders, metrics, versions and the machine, and test the whole chain."""
+    """Show encoders, metrics, versions and the machine, and test that measuring works."""
     from codecstudy import __version__, codecs, host, metrics
     from codecstudy.measurement import selftest
     from codecstudy.metrics import kernels
@@ -70,6 +70,6 @@ def doctor() -> None:
             row(name, "failed")
     out.print(table)
     for fault in faults:
-        complain(fault)
+        print_error(fault)
     if faults:
         raise typer.Exit(EXIT_FAILURES)

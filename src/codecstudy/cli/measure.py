@@ -1,4 +1,4 @@
-"""``codecstudy measure``: all metrics of a pair of image files."""
+"""``codecstudy measure``: scores of image files compared with their original."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, complain, err, out, print_json, user_errors, visible
+from codecstudy.cli.app import EXIT_FAILURES, app, err, out, print_error, print_json, user_errors, visible
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import ImageError
 from codecstudy.types import score_to_json
@@ -47,7 +47,7 @@ def measure(
     if as_json:
         rows = [{"distorted": str(path), **_json_scores(scores[path])} for path in scores]
         rows += [{"distorted": str(path), "error": reason} for path, reason in failures.items()]
-        # One pair is the common case: its scores are the document itself.
+        # For a single image, the common case, the document contains just its scores.
         document: object = rows if len(distorted) > 1 else rows[0]
         if isinstance(document, dict):
             document.pop("distorted")
@@ -61,11 +61,11 @@ def measure(
             table.add_row(escape(visible(str(path))), *(f"{row[column]:.6g}" for column in columns))
         out.print(table)
     for reason in failures.values():
-        complain(reason)
+        print_error(reason)
     if failures:
         raise typer.Exit(EXIT_FAILURES)
 
 
 def _json_scores(row: dict[str, float]) -> dict[str, float | str | None]:
-    # As in results files.
+    # The same representation as in results files.
     return {name: score_to_json(value) for name, value in row.items()}

@@ -1,4 +1,4 @@
-"""``codecstudy report``: one HTML file with the answer, the plots and the pictures."""
+"""``codecstudy report``: one HTML file with the answer, plots and pictures."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from codecstudy.cli.answers import ResultsArgument, load_results, parse_rate
+from codecstudy.cli.answers import ResultsArgument, parse_rate
 from codecstudy.cli.app import app, err, out, user_errors
 from codecstudy.cli.display import Kernels
-from codecstudy.errors import CodecstudyError, ResultsError
+from codecstudy.errors import CodecstudyError
 from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
 
 
 def find_root(results: Path) -> Path:
-    """The workspace that a results file lies in, by the layout; its own folder where it lies elsewhere."""
+    """The workspace of a results file in ``data/metrics``; for a file elsewhere, the folder that contains it."""
     path = results.resolve()
     folder = path if path.is_dir() else path.parent
     return folder.parents[2] if folder.parts[-3:-1] == ("data", "metrics") else folder
@@ -36,25 +36,28 @@ def report(
     ] = None,
     plots_format: Annotated[
         list[PlotFormat] | None,
-        typer.Option("--plots-format", help="Kind of the plots' files; may be given several times."),
+        typer.Option("--plots-format", help="File format of the plots; may be given several times."),
     ] = None,
     root: Annotated[
         Path | None,
-        typer.Option("--root", help="Workspace with the encoded files; default: the results' own."),
+        typer.Option("--root", help="Workspace with the encoded files; default: that of the results."),
     ] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="Metric that the answer rests on.")] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="Metric that the answer is based on.")
+    ] = None,
     target: Annotated[float | None, typer.Option("--target", help="Score that is good enough.")] = None,
     coverage: Annotated[
         float, typer.Option("--coverage", help="Share of images that must reach the target.")
     ] = 0.95,
     max_encode_time: Annotated[
-        str | None, typer.Option("--max-encode-time", help="CPU time per megapixel, as 0.5s/MP.")
+        str | None, typer.Option("--max-encode-time", help="Maximum CPU time per megapixel, e.g. 0.5s/MP.")
     ] = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
 ) -> None:
-    """Write a self-contained HTML report: the answer, the plots, and the pictures at equal quality."""
+    """Write a self-contained HTML report: the answer, plots, and pictures at equal quality."""
+    from codecstudy.api import load_results
     from codecstudy.report import Options
 
     if plots_format and plots is None:
@@ -81,17 +84,17 @@ def write(
     options: object = None,
     plots_formats: Sequence[PlotFormat] = (PlotFormat.SVG,),
 ) -> list[Path]:
-    """Write the report, and the plots where a folder is given; returns what was written, the report first."""
-    from codecstudy.measurement.crops import DEFAULT_FRAGMENT
-    from codecstudy.measurement.inspection import InspectionProcess
-    from codecstudy.report import Options, write_plots, write_report
+    """Write the report, and the plots if a folder is given.
+
+    Returns:
+        The files written, the report first.
+    """
+    from codecstudy.api import write_report
+    from codecstudy.report import Options, write_plots
 
     chosen = options if isinstance(options, Options) else Options()
     target = output or root / "data" / "analysis" / results.study_id / "report.html"
-    if target.is_dir():
-        raise ResultsError(f"{target} is a folder; give the file to write, such as {target}/report.html")
-    # The plots first: where matplotlib is missing, the command ends before the report takes its time.
+    # Write the plots first: without matplotlib, the command fails before it spends time on the report.
     drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
-    fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
-    with InspectionProcess(fragment, compile_kernels=Kernels(err).ensure) as saved_files:
-        return [write_report(results, root, target, chosen, saved_files), *drawn]
+    written = write_report(results, target, root=root, options=chosen, compile_kernels=Kernels(err).ensure)
+    return [written, *drawn]

@@ -26,28 +26,36 @@ from codecstudy.errors import ResultsError, StudyError, did_you_mean
 from codecstudy.results import QualityResults, StopReason
 
 MAX_REASONS = 50
-"""Reasons of failures that the summary lists; results files have them all."""
+"""Number of failure reasons in the summary; results files contain all of them."""
 
 RootOption = Annotated[
-    Path, typer.Option("--root", help="Workspace: datasets, results and the measurement store lie below it.")
+    Path, typer.Option("--root", help="Workspace folder with datasets, results and the measurement store.")
 ]
 
 
 def parse_size(value: str) -> int:
     """Bytes from ``4G``, ``512M``, ``1.5GiB`` or a plain number; units are powers of 1024.
 
-    Raises ``ValueError`` for anything else, and for less than a megabyte.
+    Raises:
+        ValueError: If ``value`` has another form, or is less than 1 MiB.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE)
     size = int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " ")) if match else 0
     if size < 1024**2:
-        # Whoever writes 8 means 8G.
-        raise ValueError(f"{value!r} is no memory size for workers; write 8G or 512M")
+        # A user who writes 8 means 8G.
+        raise ValueError(f"{value!r} is not a valid memory size; use a format such as 8G or 512M")
     return size
 
 
 def find_study(study: str, root: Path) -> tuple[object, str]:
-    """The study that a user names: a file, an id under ``config/studies``, or a built-in one."""
+    """Load a study from a file, by its id under ``config/studies``, or by the id of a built-in one.
+
+    Returns:
+        The study, and where it comes from.
+
+    Raises:
+        StudyError: If there is no such study, or if it is not valid.
+    """
     from codecstudy.study import StudyConfig
     from codecstudy.study import builtin as studies
 
@@ -62,8 +70,8 @@ def find_study(study: str, root: Path) -> tuple[object, str]:
         return studies.load_builtin(study), f"built-in {study}"
     known = studies.builtin_ids()
     raise StudyError(
-        f"no study file and no built-in study is named {study!r}{did_you_mean(study, known)} Built-in ones: "
-        f"{', '.join(known)}. Your own: give the path of a JSON or TOML file."
+        f"no study file and no built-in study is named {study!r}{did_you_mean(study, known)} Built-in studies: "
+        f"{', '.join(known)}. For your own study, give the path of a JSON or TOML file."
     )
 
 
@@ -72,26 +80,28 @@ def find_study(study: str, root: Path) -> tuple[object, str]:
 def run(
     study: Annotated[str, typer.Argument(help="A study file (JSON or TOML), or the id of a built-in study.")],
     images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of images, in place of the study's dataset.")
+        Path | None, typer.Option("--images", help="Folder of images to use instead of the study's dataset.")
     ] = None,
     root: RootOption = Path(),
     time_budget: Annotated[
         str | None,
-        typer.Option("--time-budget", help="Wall-clock time after which no image starts: 90s, 30m, 1h30m."),
+        typer.Option(
+            "--time-budget", help="Wall-clock time after which no new image is started: 90s, 30m, 1h30m."
+        ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             "--workers",
             min=0,
-            help="Worker processes; default: the CPUs you may use. 0: run in this process, for debugging.",
+            help="Number of worker processes; default: the usable CPUs. 0: run in this process, for debugging.",
         ),
     ] = None,
     save_artifacts: Annotated[
         bool, typer.Option("--save-artifacts", help="Keep encoded files under data/encoded/.")
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Measure again what the store knows already.")
+        bool, typer.Option("--fresh", help="Repeat measurements that are already in the store.")
     ] = False,
     task_timeout: Annotated[
         float | None,
@@ -103,13 +113,12 @@ def run(
     max_memory: Annotated[
         str | None,
         typer.Option(
-            "--max-memory", help="Memory for all workers, as 8G; default: 80 % of what is available."
+            "--max-memory",
+            help="Memory for all workers together, e.g. 8G; default: 80 % of the available memory.",
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run a study: encode and measure every image with every setting, and save the results."""
@@ -133,7 +142,7 @@ def run(
 @user_errors
 def demo(
     root: RootOption = Path("codecstudy-demo"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
 ) -> None:
     """Run the built-in demo study on the bundled photographs, and write its report."""
     from codecstudy.cli import answers, report
@@ -160,16 +169,16 @@ def execute(
     as_json: bool = False,
     **further: Any,
 ) -> QualityResults | None:
-    """Run one study and show it.
+    """Run one study and show its results.
 
     Args:
         study: Study file, or id of a study.
         root: Workspace.
-        time_budget: As the user wrote it.
+        time_budget: The budget as text, as given by the user.
         workers: Number of worker processes.
         save_artifacts: Keep the encoded files.
         dry_run: Only show what would be done.
-        quiet: Print nothing but errors.
+        quiet: Print only errors.
         as_json: Print the summary as JSON.
         **further: Fields of :class:`codecstudy.pipeline.RunOptions`.
 
@@ -177,7 +186,7 @@ def execute(
         The results; None for a dry run.
 
     Raises:
-        typer.Exit: The run was interrupted or had failures.
+        typer.Exit: If the run was interrupted or had failures.
     """
     from codecstudy.pipeline import PipelineRunner, RunOptions, parse_time_budget
     from codecstudy.study import StudyConfig
@@ -199,7 +208,7 @@ def execute(
             )
             out.print(f"  {count(started.settings, 'setting')}", highlight=False)
             out.print(
-                f"  {count(started.tasks, 'task')}, {started.known:,} more known already", highlight=False
+                f"  {count(started.tasks, 'task')}, {started.known:,} more already measured", highlight=False
             )
             out.print(
                 f"  about {duration(started.estimated_seconds)} on {count(started.workers, 'worker')}",
@@ -226,12 +235,12 @@ def execute(
             options=options,
             on_event=display,
         )
-    _conclude(results, str(runner.results_path(config.id)), quiet, as_json)
+    _print_results(results, str(runner.results_path(config.id)), quiet, as_json)
     return results
 
 
 def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
-    """Say so where another folder's results are about to be replaced: reports beside them would not fit."""
+    """Warn if results of another folder are about to be replaced: existing reports would no longer match them."""
     if images is None or not path.exists():
         return
     try:
@@ -240,8 +249,8 @@ def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
         return
     if Path(before).resolve() != Path(images).resolve():
         err.print(
-            f"note: replaces the results of this study on {visible(before)} (what was measured stays known); "
-            "give each set of images a workspace of its own with --root",
+            f"note: replaces the results of this study on {visible(before)} (its measurements stay in the "
+            "store); use --root to give each set of images its own workspace",
             style="yellow",
             markup=False,
             highlight=False,
@@ -249,7 +258,7 @@ def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
         )
 
 
-def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) -> None:
+def _print_results(results: QualityResults, path: str, quiet: bool, as_json: bool) -> None:
     from codecstudy.cli.summary import failure_lines, summary_json, summary_table
 
     if as_json:
@@ -260,7 +269,7 @@ def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) ->
         for line in lines[:MAX_REASONS]:
             out.print(visible(line), markup=False, highlight=False, soft_wrap=True)
         if len(lines) > MAX_REASONS:
-            out.print(f"... and {count(len(lines) - MAX_REASONS, 'further reason')}", highlight=False)
+            out.print(f"... and {count(len(lines) - MAX_REASONS, 'more reason')}", highlight=False)
         if results.incomplete_reason:
             out.print(
                 f"incomplete: {visible(results.incomplete_reason)}",
@@ -282,5 +291,5 @@ def _conclude(results: QualityResults, path: str, quiet: bool, as_json: bool) ->
     failed = sum(record.status == "failed" for record in results.measurements)
     if failed:
         if quiet or as_json:
-            fail(f"{count(failed, 'task')} failed; the results say why: {path}", EXIT_FAILURES)
+            fail(f"{count(failed, 'task')} failed; see the results for the reasons: {path}", EXIT_FAILURES)
         raise typer.Exit(EXIT_FAILURES)

@@ -17,7 +17,7 @@ from codecstudy.types import MetricColumn, score_to_json
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """One setting over all images that it measured."""
+    """One setting over all images measured with it."""
 
     setting: str
     images: int
@@ -31,7 +31,7 @@ class SummaryRow:
     """Mean over images."""
 
     def to_dict(self, metric: str) -> dict[str, Any]:
-        """For programs; the scores under names that begin with their column's."""
+        """The row as JSON values; the names of the scores begin with ``metric``."""
         scores = {metric: self.score, f"{metric}_p5": self.score_p5, f"{metric}_p95": self.score_p95}
         return {
             "setting": self.setting,
@@ -67,7 +67,7 @@ def summary_rows(results: QualityResults) -> list[SummaryRow]:
 
 
 def _bits_per_pixel(record: QualityRecord) -> float:
-    # A measured record has all three.
+    # Every measured record has all three.
     assert record.file_size is not None
     assert record.width is not None
     assert record.height is not None
@@ -109,14 +109,14 @@ def _rounded(value: float, column: MetricColumn) -> str:
 
 
 def failure_lines(results: QualityResults) -> list[str]:
-    """Failures and skips grouped by reason, most frequent first, with the images they struck."""
+    """Failures and skips grouped by reason, most frequent first, with the affected images."""
     groups: dict[tuple[str, str | None, str | None], list[str]] = {}
     for record in results.measurements:
         if record.status != "measured":
             reason = (record.status, record.failure, record.measurement_error)
             groups.setdefault(reason, []).append(record.source_image)
     lines = []
-    # Failures before skips.
+    # The status sorts failures before skips.
     for (status, kind, why), images in sorted(groups.items(), key=lambda g: (g[0][0], -len(g[1]))):
         names = list(dict.fromkeys(images))
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
@@ -126,7 +126,7 @@ def failure_lines(results: QualityResults) -> list[str]:
 
 
 def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
-    """The summary for programs: what ``codecstudy run --json`` prints."""
+    """The summary as JSON values, as ``codecstudy run --json`` prints it."""
     statuses = Counter(record.status for record in results.measurements)
     return {
         "results": path,

@@ -1,8 +1,8 @@
 """AVIF with libaom through libavif, through Pillow.
 
-``extra_args`` may hold, beside the declared ones, every advanced option of libaom that ``avifenc -a`` takes
-(``{"tune": "ssim", "enable-chroma-deltaq": 1}``). libaom itself refuses unknown names and values, so a tiny
-image is encoded when a setting is checked: a study with such an option does not load.
+Besides the declared ones, ``extra_args`` may contain every advanced option of libaom that ``avifenc -a`` accepts
+(``{"tune": "ssim", "enable-chroma-deltaq": 1}``). libaom itself rejects unknown names and values, so a tiny image
+is encoded when a setting is checked: a study with an invalid option does not load.
 
 Commands: avifenc (libavif, doc/avifenc.1.md, 092276ce), Pillow (src/PIL/AvifImagePlugin.py, 4e5f09f5), sharp
 (lib/output.mjs, ea5bef24) over libvips (libvips/foreign/heifsave.c, 29fd1202).
@@ -49,7 +49,7 @@ _OWN_EXTRAS = (
 _OWN_NAMES = frozenset(p.name for p in _OWN_EXTRAS)
 
 _RATE_OPTIONS = ("cq-level", "lossless")
-"""libaom options that set the quantizer themselves: libavif's quality is without effect beside them."""
+"""libaom options that set the quantizer themselves: with them, libavif's quality has no effect."""
 
 _NAMED_OTHERWISE = {"cpu-used": "the key speed", "tile-rows": "tile_rows", "tile-columns": "tile_cols"}
 """libaom options that would override another key of the same setting."""
@@ -64,7 +64,7 @@ def _version() -> str:
 
 
 def _advanced(setting: Setting) -> tuple[tuple[str, str], ...]:
-    """The entries of ``extra_args`` that are libaom's, as text."""
+    """The entries of ``extra_args`` that are options of libaom, as text."""
     return tuple((name, _text(value)) for name, value in setting.extra_args if name not in _OWN_NAMES)
 
 
@@ -76,13 +76,13 @@ def _check(setting: Setting) -> str | None:
     if setting.extra("autotiling") is True and (
         setting.extra("tile_rows") is not None or setting.extra("tile_cols") is not None
     ):
-        return "extra_args: autotiling = true chooses the tiles itself; give it or tile_rows and tile_cols"
+        return "extra_args: autotiling = true chooses the tiles itself; give either it, or tile_rows and tile_cols"
     names = [name for name, _ in _advanced(setting)]
     for name in names:
         if ":" in name:
             return (
-                f"extra_args: {name}: write libaom's option without a prefix for the plane; images here have "
-                "no alpha plane"
+                f"extra_args: {name}: write libaom's option without a prefix for the plane, because images here "
+                "have no alpha plane"
             )
         if name in _NAMED_OTHERWISE:
             return f"extra_args: {name}: use {_NAMED_OTHERWISE[name]} instead"
@@ -98,7 +98,7 @@ def _check_rate(setting: Setting, names: list[str]) -> str | None:
     if setting.quality is None and not rate:
         return "avif needs quality, 0 to 100, or cq-level, 0 to 63, in extra_args"
     if setting.quality is not None and rate:
-        return f"extra_args: {rate[0]} sets the rate, so that quality would be ignored; give one of them"
+        return f"extra_args: {rate[0]} sets the rate, so quality would be ignored; give one of them"
     if rate == ["cq-level"] and setting.extra("end-usage", "q") not in ("q", "cq"):
         return "extra_args: cq-level needs end-usage = q (the default) or cq; other modes ignore it"
     return None
@@ -106,7 +106,7 @@ def _check_rate(setting: Setting, names: list[str]) -> str | None:
 
 @functools.lru_cache(maxsize=1024)
 def _probe(sampling: str | None, speed: int | None, advanced: tuple[tuple[str, str], ...]) -> str | None:
-    """What libaom says to these options, or None; only settings that have any cost an encode."""
+    """The error of libaom for these options, or None. Only settings with advanced options need an encode."""
     if not advanced:
         return None
     if _accepted(sampling, speed, advanced):
@@ -115,8 +115,8 @@ def _probe(sampling: str | None, speed: int | None, advanced: tuple[tuple[str, s
     shown = ", ".join(f"{name} = {value}" for name, value in refused or advanced)
     together = "" if refused else " together"
     return (
-        f"extra_args: {shown}: {_version()} does not take this{together}; avif takes "
-        f"{', '.join(p.name for p in _OWN_EXTRAS)} and the options of libaom that avifenc -a takes"
+        f"extra_args: {shown}: {_version()} does not accept this{together}; avif accepts "
+        f"{', '.join(p.name for p in _OWN_EXTRAS)} and the options of libaom that avifenc -a accepts"
     )
 
 
@@ -130,7 +130,7 @@ def _accepted(sampling: str | None, speed: int | None, advanced: tuple[tuple[str
 
 
 def _tiles(setting: Setting) -> tuple[int, int] | None:
-    """Base-2 logarithms of tile rows and columns; None where they are chosen by image size."""
+    """Base-2 logarithms of tile rows and columns; None if they are chosen by image size."""
     rows, columns = setting.extra("tile_rows"), setting.extra("tile_cols")
     if setting.extra("autotiling", rows is None and columns is None):
         return None
@@ -143,7 +143,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
         options |= {"autotiling": False, "tile_rows": tiles[0], "tile_cols": tiles[1]}
     if advanced := _advanced(setting):
         options["advanced"] = advanced
-    # Without a quality one of the rate options is given, which overrides the number that stands here.
+    # Without a quality, one of the rate options is given, which overrides this number.
     quality = 60 if setting.quality is None else setting.quality
     return _save(pixels, quality, setting.get("chroma_subsampling"), setting.get("speed"), options)
 
@@ -167,7 +167,7 @@ def _save(
 def open_on_one_thread(data: bytes) -> AvifImagePlugin.AvifImageFile:
     """Open an AVIF file for decoding on one thread.
 
-    Pillow offers the number of decoder threads as a module variable only, which it reads while it opens.
+    Pillow has only a module variable for the number of decoder threads, which it reads when it opens a file.
     """
     with _decoder_lock:
         before = AvifImagePlugin.DEFAULT_MAX_THREADS
@@ -187,7 +187,7 @@ def _decode(data: bytes) -> Pixels:
 
 
 # Medians on three photographs of 0.4 megapixels (one below speed 5), quality 60, libaom 3.14.1, one x86-64
-# server core, by speed; the factors of the chroma subsamplings likewise.
+# server core, by speed; likewise the factors of the chroma subsamplings.
 _SECONDS = (46.0, 17.0, 13.0, 11.0, 5.0, 3.5, 0.9, 0.4, 0.33, 0.1, 0.1)
 
 
@@ -237,15 +237,13 @@ def _sharp(setting: Setting) -> ToolCommand:
         return ToolCommand("sharp", None, obstacle)
     options: dict[str, Scalar] = {
         "quality": setting.quality or 0,
-        # libvips gives the encoder speed 9 - effort.
+        # libvips sets the encoder's speed to 9 - effort.
         "effort": 9 - speed,
         "chromaSubsampling": CHROMA_RATIOS[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)],
     }
     if tune is not None:
         options["tune"] = tune
-    note = (
-        f"sharp counts effort, 9 - speed; it encodes with libheif, so check that sizes agree (speed {speed})"
-    )
+    note = f"sharp's effort is 9 - speed; it encodes with libheif, so check that sizes agree (speed {speed})"
     return sharp("avif", ".avif", options, note)
 
 
@@ -254,7 +252,7 @@ def _sharp_obstacle(setting: Setting, tune: str | None) -> str | None:
     if foreign:
         return f"sharp has no option for {', '.join(foreign)}"
     if setting.quality is None:
-        return "sharp sets AVIF's rate by quality only"
+        return "sharp sets the rate of AVIF only by quality"
     if setting.get("speed", _DEFAULT_SPEED) > 9:
         return "sharp's fastest effort, 0, is speed 9"
     if tune not in (None, "iq", "psnr", "ssim"):
@@ -277,7 +275,9 @@ ENCODER = Encoder(
                 default=_DEFAULT_SAMPLING,
                 show=tuple(CHROMA_RATIOS.items()),
             ),
-            Parameter("speed", "0 slow and small, 10 fast", minimum=0, maximum=10, default=_DEFAULT_SPEED),
+            Parameter(
+                "speed", "0 is slow and small, 10 is fast", minimum=0, maximum=10, default=_DEFAULT_SPEED
+            ),
         ),
         extra_parameters=_OWN_EXTRAS,
         open_extra=True,

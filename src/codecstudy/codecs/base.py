@@ -22,24 +22,24 @@ class SelfTest:
 
     setting: Setting
     tolerance: int = 0
-    """Largest difference that a round trip may show, of 255."""
+    """Largest allowed difference after a round trip, of 255."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """One encoder library for one image format, in memory and on one thread."""
+    """One encoder library for one image format, working in memory and on one thread."""
 
     facts: EncoderFacts
     version: Callable[[], str]
-    """Library and version, part of a measurement's identity: ``libaom 3.14.1 (libavif 1.4.2)``."""
+    """Library and version, which identify a measurement: ``libaom 3.14.1 (libavif 1.4.2)``."""
     encode: Callable[[Pixels, Setting], bytes]
     """Raises :class:`codecstudy.errors.CodecError`, or whatever the library raises."""
     decode: Callable[[bytes], Pixels]
     seconds_per_megapixel: Callable[[Setting], float]
-    """Rough encode CPU seconds per megapixel: a prior for estimates, replaced by what a run learns."""
+    """Rough encode CPU seconds per megapixel: a prior that observations of a run replace."""
     check: Callable[[Setting], str | None] = _any
-    """What is wrong with a setting beyond single values (two rate controls at once, say), or None."""
+    """Problem of a setting beyond single values (two rate controls at once, for example), or None."""
     commands: Callable[[Setting], tuple[ToolCommand, ...]] = _no_commands
-    """How to get a setting from the tools that people use. Where a tool lacks a parameter there is no text, but a
-    note: a command that does something else than what was measured would be worse than none."""
+    """Commands of common tools that correspond to a setting. If a tool lacks a parameter, there is a note instead
+    of text: a command that does not do what was measured would be worse than none."""
     self_test: SelfTest | None = None

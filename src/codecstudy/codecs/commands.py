@@ -1,4 +1,4 @@
-"""Commands for other tools: how encoders write them, and how results hold them for every level of a sweep."""
+"""Commands for other tools: helpers to write them, and their form in results, for every level of a sweep."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def shell(*words: object) -> str:
 
 
 def pillow(extension: str, options: dict[str, object]) -> ToolCommand:
-    """A save with Pillow."""
+    """A command that saves with Pillow."""
     return ToolCommand("Pillow", f'image.save("output{extension}"{python_arguments(options)})')
 
 
 def python_arguments(options: dict[str, object]) -> str:
-    """``, name=value`` for each option, to follow a first argument."""
+    """``, name=value`` for each option, to be written after a first argument."""
     return "".join(f", {name}={_python(value)}" for name, value in options.items())
 
 
 def _python(value: object) -> str:
-    """A literal with double quotes, as formatters write it; dictionaries of text alone."""
+    """A literal with double quotes, as formatters write it; supports dictionaries of text only."""
     if isinstance(value, str | dict):
         return json.dumps(value, ensure_ascii=False)
     return repr(value)
 
 
 def sharp(method: str, extension: str, options: dict[str, Scalar], note: str | None = None) -> ToolCommand:
-    """A conversion with sharp."""
+    """A command that converts with sharp."""
     given = ", ".join(f"{name}: {_javascript(value)}" for name, value in options.items())
     text = f'await sharp("input.png").{method}({{ {given} }}).toFile("output{extension}");'
     return ToolCommand("sharp", text, note)
@@ -50,7 +50,7 @@ def _javascript(value: Scalar) -> str:
 
 
 def sharp_obstacle(setting: Setting) -> str | None:
-    """What sharp cannot do for JPEG and AVIF, or None."""
+    """What sharp cannot do for this setting of JPEG or AVIF, or None."""
     sampling = setting.get("chroma_subsampling")
     if sampling in ("422", "400"):
         return f"sharp has 4:4:4 and 4:2:0 only, not {CHROMA_RATIOS[sampling]}"
@@ -60,10 +60,10 @@ def sharp_obstacle(setting: Setting) -> str | None:
 
 
 def command_templates(encoder: Encoder, settings: Iterable[Setting]) -> list[CommandTemplate]:
-    """The commands of one encoder's settings, and of every level that a recommendation may name.
+    """The commands for one encoder's settings, and for every level that a recommendation may name.
 
-    A recommendation interpolates between the lowest and the highest measured level, in the rate parameter's
-    steps, so each variant has one template per tool, and its exceptions.
+    A recommendation interpolates between the lowest and the highest measured level, in steps of the rate parameter,
+    so each variant has one template per tool, with exceptions.
     """
     levels: dict[tuple[Setting, RateParameter | None], set[float]] = {}
     for setting in settings:
@@ -99,14 +99,14 @@ def _templates(
 def _candidates(
     rest: Setting, rate: RateParameter, tool: str, at: dict[int | float, ToolCommand]
 ) -> Iterable[CommandTemplate]:
-    """Templates without exceptions, out of the commands of the lowest, the middle and the highest level."""
+    """Templates without exceptions, from the commands of the lowest, the middle and the highest level."""
     levels = list(at)
     for level in dict.fromkeys((levels[-1], levels[len(levels) // 2], levels[0])):
         command = at[level]
         if command.text is None:
             yield CommandTemplate(rest, rate.name, tool, None, command.note)
             continue
-        # The level's number may stand in the text for something else too: a speed, say.
+        # The level's number may also occur in the text with another meaning, such as a speed.
         number = rf"(?<![\w.]){re.escape(str(level))}(?![\w.])"
         places = [match.span() for match in re.finditer(number, command.text)]
         texts = [f"{command.text[:start]}{{level}}{command.text[end:]}" for start, end in places]
@@ -117,7 +117,7 @@ def _candidates(
 def _except(
     template: CommandTemplate, at: dict[int | float, ToolCommand], levels: Sequence[int | float]
 ) -> CommandTemplate:
-    """The template with what it gets wrong as exceptions."""
+    """The template, with exceptions for the levels at which it would be wrong."""
     wrong = {str(level): at.get(level) for level in levels if template.at(level) != at.get(level)}
     exceptions = tuple((level, None if c is None else (c.text, c.note)) for level, c in wrong.items())
     return dataclasses.replace(template, exceptions=exceptions)

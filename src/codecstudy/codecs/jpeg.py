@@ -62,10 +62,10 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
 def _one_block(height: int, width: int) -> Iterator[None]:
     """Make Pillow's output block large enough for the whole file.
 
-    libjpeg cannot suspend while it writes optimized or progressive data, and the block that Pillow reserves
-    by itself (one or two bytes a pixel) is too small for noisy images at high quality: such a save fails with
-    "broken data stream". Six bytes a padded pixel is the bound that libjpeg-turbo's own ``tj3JPEGBufSize``
-    uses for 4:4:4. Untouched pages of the block cost nothing.
+    libjpeg cannot suspend while it writes optimized or progressive data, and the block that Pillow reserves by
+    default (one or two bytes per pixel) is too small for noisy images at high quality: saving then fails with
+    "broken data stream". Six bytes per padded pixel is the bound that libjpeg-turbo's own ``tj3JPEGBufSize`` uses
+    for 4:4:4. Untouched pages of the block cost nothing.
     """
     padded = (height + 15) // 16 * 16 * ((width + 15) // 16 * 16)
     with _block_size_lock:
@@ -131,7 +131,7 @@ ENCODER = Encoder(
         title="JPEG",
         extension=".jpg",
         parameters=(
-            Parameter("quality", "libjpeg quality; 0 is the same file as 1", minimum=0, maximum=100),
+            Parameter("quality", "libjpeg quality; 0 produces the same file as 1", minimum=0, maximum=100),
             Parameter(
                 "chroma_subsampling",
                 "chroma samples kept: all, half, a quarter",
@@ -142,13 +142,15 @@ ENCODER = Encoder(
         ),
         extra_parameters=(
             Parameter("progressive", "progressive scans", choices=(True, False), default=False),
-            Parameter("optimize", "Huffman tables made for the image", choices=(True, False), default=False),
+            Parameter(
+                "optimize", "Huffman tables optimized for the image", choices=(True, False), default=False
+            ),
         ),
         mime="image/jpeg",
         browsers="every browser",
         all_browsers=True,
         browsers_checked="2026-11-24",
-        # JPEG, which the others are compared with, has the colour of text.
+        # JPEG, the usual baseline, has the colour of text.
         colour=("#33383f", "#d7dce3"),
         marker="circle",
     ),

@@ -24,14 +24,23 @@ from codecstudy.types import (
 )
 
 _DEFAULT_EFFORT = 7
-"""libjxl's own default; imagecodecs' would be 5."""
+"""libjxl's own default; that of imagecodecs is 5."""
 
 
 def distance_from_quality(quality: float) -> float:
-    """Butteraugli distance of a JPEG-like quality, 0 (25.0) to 100 (0.0, which is lossless).
+    """Butteraugli distance that corresponds to a JPEG-like quality.
 
     Linear from 100 to 30, quadratic below; quality 90 is distance 1.0. The constants are those of
     ``JxlEncoderDistanceFromQuality`` in libjxl's lib/jxl/encode.cc, commit aea3a06e.
+
+    Args:
+        quality: 0 to 100.
+
+    Returns:
+        The distance, 25.0 to 0.0, where 0.0 is lossless.
+
+    Raises:
+        ValueError: ``quality`` is out of range.
     """
     if not 0 <= quality <= 100:
         raise ValueError(f"quality must be 0 to 100, not {quality}")
@@ -51,7 +60,7 @@ def _check(setting: Setting) -> str | None:
     if setting.quality is None and distance is None:
         return "jxl needs quality, 0 to 100, or distance, 0 to 25, in extra_args"
     if setting.quality is not None and distance is not None:
-        return "jxl takes quality or distance, not both: quality is only another way to write a distance"
+        return "jxl accepts quality or distance, not both: quality is only another way to write a distance"
     return None
 
 
@@ -70,7 +79,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
             f"a codec takes uint8 pixels of shape (height, width, 3), not {pixels.dtype} {pixels.shape}"
         )
     distance = _distance(setting)
-    # A distance of zero must also be said to be lossless, as cjxl does: alone it still means the lossy colour
+    # A distance of zero must also be marked as lossless, as cjxl does: by itself it still implies the lossy colour
     # transform.
     try:
         return bytes(
@@ -169,23 +178,25 @@ ENCODER = Encoder(
                 minimum=0,
                 maximum=100,
             ),
-            Parameter("effort", "1 fast, 10 small", minimum=1, maximum=10, default=_DEFAULT_EFFORT),
+            Parameter("effort", "1 is fast, 10 is small", minimum=1, maximum=10, default=_DEFAULT_EFFORT),
         ),
         extra_parameters=(
             Parameter(
                 "distance",
-                "Butteraugli distance in place of quality; 0 is lossless, 1 visually lossless",
+                "Butteraugli distance instead of quality; 0 is lossless, 1 visually lossless",
                 minimum=0,
                 maximum=25,
                 integer=False,
             ),
-            Parameter("decodingspeed", "0 small files, 4 fast decoding", minimum=0, maximum=4, default=0),
+            Parameter(
+                "decodingspeed", "0 favours small files, 4 fast decoding", minimum=0, maximum=4, default=0
+            ),
         ),
         rates=(QUALITY, RateParameter("distance", finer_is_higher=False, step=0.05, extra=True)),
         mime="image/jxl",
         browsers="not all browsers",
         all_browsers=False,
-        # Not Edge and Samsung Internet: caniuse-lite 1.0.30001827, data/features/jpegxl.js
+        # All but Edge and Samsung Internet: caniuse-lite 1.0.30001827, data/features/jpegxl.js
         browsers_checked="2026-11-24",
         colour=("#c2255c", "#ec5b93"),
         marker="diamond",

@@ -1,7 +1,7 @@
-"""Canonical pixels to Pillow and back, for the codecs whose libraries come inside Pillow's wheel.
+"""Canonical pixels to Pillow and back, for the codecs whose libraries are part of Pillow's wheel.
 
-Files are opened through a plugin's own class, not ``PIL.Image.open``: that one guesses among all formats
-and warns or refuses by a process-wide pixel limit, which is the caller's to decide, not ours.
+Files are opened through a plugin's own class instead of ``PIL.Image.open``, which tries all formats, and warns or
+refuses by a process-wide pixel limit that is the caller's to set.
 """
 
 from __future__ import annotations
@@ -16,14 +16,21 @@ from codecstudy.errors import CodecError
 from codecstudy.types import Pixels
 
 WRITERS = (AvifImagePlugin, JpegImagePlugin, WebPImagePlugin)
-"""Imported so that they are registered: the first save would load all of Pillow's plugins otherwise, within
-the time that is measured."""
+"""Imported so that they are registered: otherwise the first save would load all of Pillow's plugins within the time
+that is measured."""
 
 
 def save(pixels: Pixels, pillow_format: str, title: str, **options: Any) -> bytes:
-    """Encode uint8, height x width x 3, with Pillow's writer of ``pillow_format``, in memory.
+    """Encode an image in memory with one of Pillow's writers.
 
-    Raises :class:`CodecError` naming ``title`` and the image's size when the library refuses.
+    Args:
+        pixels: uint8, height x width x 3.
+        pillow_format: Pillow's name of the format.
+        title: Name of the format for messages.
+        **options: Options of the writer.
+
+    Raises:
+        CodecError: The library refuses; the message contains ``title`` and the image's size.
     """
     image = to_image(pixels)
     buffer = io.BytesIO()
@@ -35,7 +42,14 @@ def save(pixels: Pixels, pillow_format: str, title: str, **options: Any) -> byte
 
 
 def to_image(pixels: Pixels) -> Image.Image:
-    """A Pillow image in mode RGB; ``ValueError`` for anything but uint8, height x width x 3."""
+    """Convert to a Pillow image in mode RGB.
+
+    Args:
+        pixels: uint8, height x width x 3.
+
+    Raises:
+        ValueError: ``pixels`` has another dtype or shape.
+    """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise ValueError(
             f"a codec takes uint8 pixels of shape (height, width, 3), not {pixels.dtype} {pixels.shape}"
@@ -44,5 +58,5 @@ def to_image(pixels: Pixels) -> Image.Image:
 
 
 def to_pixels(image: Image.Image) -> Pixels:
-    """uint8, height x width x 3, C-contiguous and writable; grey is expanded to three equal channels."""
+    """Convert to uint8, height x width x 3, C-contiguous and writable; grey becomes three equal channels."""
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))

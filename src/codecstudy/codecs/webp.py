@@ -1,7 +1,7 @@
-"""WebP with libwebp, through Pillow; decoded through imagecodecs, without the detour over an animated canvas.
+"""WebP with libwebp, through Pillow; decoded through imagecodecs, which does not use an animation canvas.
 
-Lossy WebP is always 4:2:0, so there is no chroma subsampling to choose. In lossless files ``quality`` is
-libwebp's measure of effort (0 fast and large, 100 slow and small), not of quality, and may be left out.
+Lossy WebP is always 4:2:0, so there is no chroma subsampling to choose. For lossless files, ``quality`` is
+libwebp's measure of effort (0 is fast and large, 100 is slow and small), not of quality, and is optional.
 
 Commands: cwebp (libwebp, man/cwebp.1, 3757b8af), Pillow (src/PIL/WebPImagePlugin.py, 4e5f09f5), sharp
 (lib/output.mjs, ea5bef24) over libvips (libvips/foreign/webpsave.c, 29fd1202).
@@ -21,7 +21,7 @@ from codecstudy.types import EncoderFacts, Parameter, Pixels, Scalar, Setting, T
 
 _DEFAULT_METHOD = 4
 _DEFAULT_LOSSLESS_EFFORT = 75
-"""``WebPConfigInit``'s quality, which cwebp -lossless uses too."""
+"""Quality set by ``WebPConfigInit``, which cwebp -lossless uses too."""
 
 
 def _version() -> str:
@@ -78,7 +78,7 @@ def _cwebp(setting: Setting) -> ToolCommand:
 
 
 def _options(setting: Setting, method: str) -> dict[str, Scalar]:
-    # Of a lossless file without a quality (of effort): these tools' own default is another one than 75.
+    # For a lossless file without a quality (effort): the default of these tools is not 75.
     quality = _DEFAULT_LOSSLESS_EFFORT if setting.quality is None else setting.quality
     options: dict[str, Scalar] = {"quality": quality, method: setting.get("method", _DEFAULT_METHOD)}
     return options | ({"lossless": True} if setting.extra("lossless") is True else {})
@@ -87,7 +87,7 @@ def _options(setting: Setting, method: str) -> dict[str, Scalar]:
 def _sharp(setting: Setting) -> ToolCommand:
     if setting.quality == 0:
         return ToolCommand("sharp", None, "sharp's lowest quality is 1")
-    # libvips hands effort to libwebp as its method: the same scale.
+    # libvips passes effort to libwebp as its method: the scale is the same.
     return sharp("webp", ".webp", _options(setting, "effort"))
 
 
@@ -98,8 +98,8 @@ ENCODER = Encoder(
         title="WebP",
         extension=".webp",
         parameters=(
-            Parameter("quality", "libwebp quality; of a lossless file its effort", minimum=0, maximum=100),
-            Parameter("method", "0 fast, 6 small", minimum=0, maximum=6, default=_DEFAULT_METHOD),
+            Parameter("quality", "libwebp quality; for lossless files, the effort", minimum=0, maximum=100),
+            Parameter("method", "0 is fast, 6 is small", minimum=0, maximum=6, default=_DEFAULT_METHOD),
         ),
         extra_parameters=(
             Parameter("lossless", "keep every pixel as it is", choices=(True, False), default=False),

@@ -1,4 +1,4 @@
-"""Which images: a local folder, the bundled sample, or a dataset of a registry, downloaded and verified."""
+"""Source images: a local folder, the bundled sample, or a registry's dataset, downloaded and verified."""
 
 from __future__ import annotations
 

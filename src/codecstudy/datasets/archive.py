@@ -1,7 +1,7 @@
 """Unpack an archive that may be damaged or hostile.
 
-``tarfile.data_filter`` judges every entry, those of a zip too; the limits here come on top of it. Only folders
-and regular files are ever created, and by this module: no link exists that could be written through, and no
+``tarfile.data_filter`` checks every entry, those of zip archives too; the limits here are additional. Only
+folders and regular files are created, and only by this module: there is never a link to write through, and no
 owners, permissions or times are taken from the archive.
 """
 
@@ -26,7 +26,7 @@ from codecstudy.errors import DatasetError
 
 ArchiveType = Literal["zip", "tar", "tar.gz", "tgz"]
 _Entry = tuple[tarfile.TarInfo, IO[bytes] | None]
-"""An entry, and its content where it is a regular file."""
+"""An entry, and its content if it is a regular file."""
 
 _NAME_BYTES = 255
 _PATH_BYTES = 512
@@ -36,7 +36,7 @@ _HEADER_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class UnpackLimits:
-    """How much an archive may hold.
+    """How much an archive may contain.
 
     Attributes:
         total_bytes: Bytes of all entries, unpacked.
@@ -48,10 +48,10 @@ class UnpackLimits:
 
     @classmethod
     def for_archive(cls, archive_bytes: int) -> UnpackLimits:
-        """The default: 20 times the archive's size, at least 1 GiB, at most 64 GiB.
+        """The default limits: 20 times the archive's size, at least 1 GiB, at most 64 GiB.
 
-        Archives of compressed images hardly shrink; uncompressed ones shrink to a tenth at best. The largest
-        dataset in use (CID22 with all its distorted versions) has 7 GB.
+        Archives of compressed images hardly shrink; uncompressed images shrink to a tenth at best. The largest
+        dataset in use (CID22 with all its distorted versions) is 7 GB.
         """
         return cls(total_bytes=min(64 << 30, max(1 << 30, 20 * archive_bytes)))
 
@@ -59,23 +59,23 @@ class UnpackLimits:
 def unpack(archive: Path, target: Path, archive_type: ArchiveType, limits: UnpackLimits) -> int:
     """Unpack an archive into a new folder.
 
-    Hidden files and macOS's ``__MACOSX`` are left out: a dataset never shows them. So are links: one that
-    stays inside the archive names a file that is there anyway.
+    Hidden files and macOS's ``__MACOSX`` are left out, because a dataset never shows them. So are links: the
+    target of a link inside the archive is unpacked anyway.
 
     Args:
         archive: The archive.
-        target: The folder, which must not exist. After an error it holds what was unpacked until then, for
-            the caller to remove.
+        target: The folder, which must not exist. After an error it contains what was unpacked so far; the
+            caller removes it.
         archive_type: How the archive is packed.
-        limits: How much it may hold.
+        limits: How much it may contain.
 
     Returns:
         The number of files.
 
     Raises:
-        DatasetError: The archive is damaged or of another type, exceeds the limits, or holds a path or a link
-            that leads out of it, a device, a path that is too long, or two names that differ in case only.
-        OSError: ``target`` cannot be written, which is not the archive's fault.
+        DatasetError: The archive is damaged or of another type, exceeds the limits, or contains a path or a link
+            that leads out of it, a device, a path that is too long, or two names that differ only in case.
+        OSError: ``target`` cannot be written, which is not a problem of the archive.
     """
     target.mkdir(parents=True)
     members = _zip_members(archive) if archive_type == "zip" else _tar_members(archive, archive_type)
@@ -87,15 +87,15 @@ def unpack(archive: Path, target: Path, archive_type: ArchiveType, limits: Unpac
                 name = _checked_name(member, target)
                 total += member.size
                 if count > limits.entries:
-                    raise DatasetError(f"it holds more than {limits.entries} entries")
+                    raise DatasetError(f"it contains more than {limits.entries} entries")
                 if total > limits.total_bytes:
                     raise DatasetError(f"it unpacks to more than {limits.total_bytes / 1e6:.0f} MB")
                 if content is None or _is_hidden(name):
                     continue
-                # Some file systems take these for one name.
+                # Some file systems treat these as the same name.
                 folded = unicodedata.normalize("NFC", name).casefold()
                 if folded in names:
-                    raise DatasetError(f"it holds the name {name!r} twice (case does not count)")
+                    raise DatasetError(f"it contains the name {name!r} twice (case is ignored)")
                 names.add(folded)
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
                 with (target / name).open("xb") as out:
@@ -104,7 +104,9 @@ def unpack(archive: Path, target: Path, archive_type: ArchiveType, limits: Unpac
         raise DatasetError(f"The archive was not unpacked: {error}.") from error
     except (FileExistsError, NotADirectoryError) as error:
         path = os.path.relpath(error.filename, target)
-        raise DatasetError(f"The archive was not unpacked: {path!r} is a file and a folder in it.") from error
+        raise DatasetError(
+            f"The archive was not unpacked: {path!r} is both a file and a folder in it."
+        ) from error
     except (
         zipfile.BadZipFile,
         tarfile.TarError,
@@ -122,14 +124,14 @@ def unpack(archive: Path, target: Path, archive_type: ArchiveType, limits: Unpac
 def _zip_members(archive: Path) -> Generator[_Entry]:
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
-            # Some writers use Windows's separator although the format forbids it.
+            # Some writers use the Windows separator although the format forbids it.
             member = tarfile.TarInfo(info.filename.replace("\\", "/"))
             member.size = info.file_size
             if info.header_offset < 0:  # zipfile would seek there
-                raise zipfile.BadZipFile("an entry begins before the file does")
+                raise zipfile.BadZipFile("an entry begins before the start of the file")
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                # zipfile unpacks a chunk of the other methods into memory whole, which may be gigabytes.
-                raise DatasetError(f"it holds {member.name!r}, which is not packed with DEFLATE")
+                # zipfile unpacks a chunk of the other methods into memory whole, which may take gigabytes.
+                raise DatasetError(f"it contains {member.name!r}, which is not packed with DEFLATE")
             kind = stat.S_IFMT(info.external_attr >> 16)
             if member.name.endswith("/"):
                 member.type = tarfile.DIRTYPE
@@ -157,7 +159,7 @@ def _tar_members(archive: Path, archive_type: ArchiveType) -> Generator[_Entry]:
 
 
 class _Limited(io.RawIOBase):
-    """A stream that refuses to give more than ``left`` bytes."""
+    """A stream that refuses to return more than ``left`` bytes."""
 
     def __init__(self, raw: IO[bytes] | gzip.GzipFile) -> None:
         self._raw = raw
@@ -167,7 +169,7 @@ class _Limited(io.RawIOBase):
         data = self._raw.read(size)
         self.left -= len(data)
         if self.left < 0:
-            raise DatasetError(f"it holds a header of more than {_HEADER_BYTES} bytes")
+            raise DatasetError(f"it contains a header of more than {_HEADER_BYTES} bytes")
         return data
 
 
@@ -175,11 +177,11 @@ def _checked_name(member: tarfile.TarInfo, target: Path) -> str:
     """The entry's path below ``target``; raises DatasetError or tarfile's FilterError for a hostile entry."""
     name = member.name
     if name.startswith("/"):
-        raise DatasetError(f"it holds {name[:60]!r}, an absolute path")
+        raise DatasetError(f"it contains {name[:60]!r}, an absolute path")
     if "\0" in name or any(len(os.fsencode(part)) > _NAME_BYTES for part in name.split("/")):
-        raise DatasetError(f"it holds {name[:60]!r}..., which cannot be a file's name")
+        raise DatasetError(f"it contains {name[:60]!r}..., which is not a possible file name")
     if len(os.fsencode(name)) > _PATH_BYTES:
-        raise DatasetError(f"it holds {name[:60]!r}..., a path of more than {_PATH_BYTES} bytes")
+        raise DatasetError(f"it contains {name[:60]!r}..., a path of more than {_PATH_BYTES} bytes")
     return os.path.normpath(tarfile.data_filter(member, str(target)).name)
 
 
@@ -188,7 +190,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _web_page(archive: Path) -> str:
-    """What to add to the message where a server has answered with a web page instead of the file."""
+    """What to add to the message if a server has sent a web page instead of the file."""
     with archive.open("rb") as stream:
         start = stream.read(64).lstrip().lower()
     return " It is a web page: the file may have moved." if start.startswith((b"<!doctype", b"<html")) else ""

@@ -1,4 +1,4 @@
-"""All datasets that a project can use, whichever registry names them."""
+"""All datasets that a project can use, from every registry."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from codecstudy.errors import DatasetError, DatasetMissingError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """What can be said of a dataset without opening an image.
+    """What is known about a dataset without opening an image.
 
     Attributes:
-        id: Its id, by which studies name it.
-        name: Its name, for people.
+        id: The id that studies use.
+        name: The display name.
         description: One or two sentences.
-        image_count: Number of images: counted where the dataset is downloaded, else as the registry states it.
-        size_bytes: Bytes of all images where the dataset is downloaded, else of the download.
+        image_count: Number of images: counted if the dataset is downloaded, else taken from the registry.
+        size_bytes: Bytes of all images if the dataset is downloaded, else of the download.
         downloaded: Whether its images are on this machine.
         can_fetch: Whether there is an address to download it from.
         verified: Whether the registry has the download's SHA-256.
-        license: The licence of the images, in words.
+        license: The licence of the images, as text.
         source: The dataset's web page.
     """
 
@@ -45,12 +45,12 @@ class DatasetStatus:
 
 
 def open_dataset(project_root: Path, dataset_id: str) -> Dataset:
-    """Open a dataset of the project's registry, or else of the built-in one.
+    """Open a dataset of the project's registry, or of the built-in one.
 
     Raises:
-        DatasetError: No registry has the id; the message names the nearest one. It is a ValueError.
-        DatasetMissingError: The dataset is not downloaded or holds no images; the message names the command
-            to run. It is a FileNotFoundError.
+        DatasetError: No registry has the id; the message names the nearest one. DatasetError is a ValueError.
+        DatasetMissingError: The dataset is not downloaded or contains no images; the message names the command
+            to run. DatasetMissingError is a FileNotFoundError.
     """
     entry = find_entry(project_root, dataset_id)
     if _is_sample(entry):
@@ -79,7 +79,7 @@ def find_entry(project_root: Path, dataset_id: str) -> DatasetEntry:
 
 
 def list_datasets(project_root: Path) -> list[DatasetStatus]:
-    """The status of every dataset that the project can use, its own ones first.
+    """The status of every dataset that the project can use, its own first.
 
     Raises:
         DatasetError: A registry cannot be read.
@@ -90,8 +90,8 @@ def list_datasets(project_root: Path) -> list[DatasetStatus]:
 def add_folder(project_root: Path, folder: Path, dataset_id: str) -> Dataset:
     """Register a local folder in the project's ``config/datasets.json``.
 
-    A folder inside the project is stored relative to it, so that the project can be moved. The id of a
-    built-in dataset may be taken, for a copy that is already on this machine, but not ``sample``.
+    A folder inside the project is stored relative to it, so that the project can be moved. The id may be that of
+    a built-in dataset, for a copy that is already on this machine, except for ``sample``.
 
     Args:
         project_root: The project's folder.
@@ -103,7 +103,7 @@ def add_folder(project_root: Path, folder: Path, dataset_id: str) -> Dataset:
 
     Raises:
         DatasetError: The id is invalid or taken, or the registry cannot be written.
-        DatasetMissingError: The folder does not exist, or holds no images.
+        DatasetMissingError: The folder does not exist, or contains no images.
     """
     if dataset_id == SAMPLE_ID:
         raise DatasetError(f"The id {SAMPLE_ID!r} is taken by the bundled photographs. Choose another one.")
@@ -119,7 +119,7 @@ def add_folder(project_root: Path, folder: Path, dataset_id: str) -> Dataset:
         )
     except ValidationError as error:
         raise DatasetError(
-            f"{dataset_id!r} cannot be a dataset's id. Use lower-case letters, digits, _ and -, "
+            f"{dataset_id!r} is not a valid dataset id. Use lower-case letters, digits, _ and -, "
             "and begin with a letter or a digit."
         ) from error
     registry.add_to_project(project_root, entry)
@@ -136,8 +136,8 @@ def _is_sample(entry: DatasetEntry) -> bool:
 
 
 def _how_to_get(entry: DatasetEntry, folder: Path) -> str:
-    state = "holds no images" if folder.is_dir() else "does not exist"
-    start = f"The dataset {entry.id!r} is not there: its folder {folder} {state}."
+    state = "contains no images" if folder.is_dir() else "does not exist"
+    start = f"The dataset {entry.id!r} is missing: its folder {folder} {state}."
     if entry.type == "folder":
         return f"{start} Put the images there, or correct its path in {registry.PROJECT_REGISTRY}."
     return f"{start} Run: codecstudy datasets fetch {entry.id}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import httpx
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes downloaded so far and their final number (``None``: the server does not say)."""
+"""Called with the bytes downloaded so far and the total (``None``: the server does not say)."""
 
 _TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -26,12 +26,12 @@ class DownloadPolicy:
     """When a download gives up.
 
     Attributes:
-        attempts: Failures in a row without a new byte.
+        attempts: Consecutive failures without a new byte after which it gives up.
         backoff: Pause after the first failure, in seconds; doubled after each further one.
-        connect_timeout: Seconds until there is a connection.
-        read_timeout: Seconds without a new byte. A slow server is fine, a silent one is not.
-        max_bytes: Largest size of a file.
-        sleep: How to pause.
+        connect_timeout: Seconds to wait for a connection.
+        read_timeout: Seconds to wait for the next byte. A slow server is tolerated, a silent one is not.
+        max_bytes: Largest allowed file size, in bytes.
+        sleep: Function that pauses for a number of seconds.
     """
 
     attempts: int = 5
@@ -44,7 +44,7 @@ class DownloadPolicy:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of the file at the server; kept beside a partial file, so that a later run can resume it.
+    """What is known about the file on the server; saved next to a partial file so that a later run can resume.
 
     ``validator`` is the ETag or the date by which the server can tell whether its file has changed since.
     """
@@ -61,9 +61,9 @@ class _TryAgainError(Exception):
 def download(url: str, file: Path, policy: DownloadPolicy, on_progress: Progress | None = None) -> None:
     """Download ``url`` into ``file``, resuming a partial file.
 
-    The rest of a file is requested only where the server can tell that its file is still the same
-    (``If-Range``, RFC 9110, section 13.1.5). Where that is so, a failure leaves the partial file, with what is
-    known of it beside it (suffix ``.json``).
+    The rest of a file is requested only if the server can confirm that its file is unchanged (``If-Range``,
+    RFC 9110, section 13.1.5). In that case a failure leaves the partial file, with what is known about it next
+    to it (suffix ``.json``).
 
     Args:
         url: An http or https address. Redirects are followed, but never from https to http, nor to any other
@@ -88,7 +88,7 @@ def download(url: str, file: Path, policy: DownloadPolicy, on_progress: Progress
 
 
 def discard(file: Path) -> None:
-    """Remove a downloaded file, whole or partial, and what is known of it."""
+    """Remove a downloaded file, whole or partial, and the notes about it."""
     file.unlink(missing_ok=True)
     _notes(file).unlink(missing_ok=True)
 
@@ -126,12 +126,12 @@ def _try_until_done(file: Path, known: _Known, policy: DownloadPolicy, on_progre
                         kept = f"; {size / 1e6:.1f} MB are kept" if known.validator and size else ""
                         raise DatasetError(
                             f"Could not download {known.url}: {_reason(error)}. Gave up after {failures} "
-                            f"attempts without a new byte{kept}. Run the command again later."
+                            f"consecutive attempts without new data{kept}. Run the command again later."
                         ) from error
                     policy.sleep(policy.backoff * 2 ** max(failures - 1, 0))
     except (httpx.RequestError, httpx.InvalidURL) as error:
         raise DatasetError(f"Could not download {known.url}: {_reason(error)}.") from error
-    except OSError as error:  # this machine's fault: for the network's httpx has errors of its own
+    except OSError as error:  # a local error: httpx reports those of the network with its own exceptions
         raise DatasetError(
             f"Could not download {known.url} to {file}: {error}. Fix that and run the command again."
         ) from error
@@ -142,7 +142,7 @@ def _client(policy: DownloadPolicy) -> httpx.Client:
 
     try:
         return httpx.Client(
-            # Bytes as they are in the file: lengths and ranges mean nothing otherwise.
+            # Bytes as they are in the file: otherwise lengths and ranges would not apply.
             headers={"Accept-Encoding": "identity"},
             timeout=httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout),
             follow_redirects=True,
@@ -150,7 +150,7 @@ def _client(policy: DownloadPolicy) -> httpx.Client:
         )
     except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
         raise DatasetError(
-            f"Cannot use the proxy or the certificates that the environment names (HTTPS_PROXY, ALL_PROXY, "
+            f"Cannot use the proxy or the certificates given by the environment (HTTPS_PROXY, ALL_PROXY, "
             f"SSL_CERT_FILE, ...): {_reason(error)}."
         ) from error
 
@@ -174,7 +174,7 @@ def _reason(error: Exception) -> str:
 def _transfer(
     client: httpx.Client, file: Path, known: _Known, max_bytes: int, on_progress: Progress | None
 ) -> None:
-    """Request what ``file`` lacks, once, and append it."""
+    """Request the missing rest of ``file``, once, and append it."""
     if known.validator is None:
         file.unlink(missing_ok=True)
     done = _size(file)
@@ -191,11 +191,13 @@ def _transfer(
             raise _TryAgainError(f"the server answered {status}")
         elif response.status_code not in (206, 416):
             raise DatasetError(
-                f"Could not download {known.url}: the server answered {status}, not with a file."
+                f"Could not download {known.url}: the server answered {status} instead of sending a file."
             )
         elif response.status_code == 416 or not _continues(response.headers, done, known.total):
             file.unlink(missing_ok=True)
-            raise _TryAgainError(f"the server answered {status}: its file is not the one that was begun")
+            raise _TryAgainError(
+                f"the server answered {status}: its file has changed since the download began"
+            )
         with file.open("ab") as out:
             if on_progress is not None:
                 on_progress(done, known.total)
@@ -224,5 +226,5 @@ def _continues(headers: httpx.Headers, done: int, total: int | None) -> bool:
 def _validator(headers: httpx.Headers) -> str | None:
     etag: str = headers.get("ETag", "")
     date: str | None = headers.get("Last-Modified")
-    # A weak tag (W/"...") says that the content means the same, not that the bytes are the same.
+    # A weak tag (W/"...") says that the content is equivalent, not that the bytes are the same.
     return etag if etag.startswith('"') else date

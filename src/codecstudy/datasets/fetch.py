@@ -1,4 +1,4 @@
-"""Download a registry's dataset, verify it, unpack it, and put it in place in one step."""
+"""Download a registry's dataset, verify it, unpack it, and move it into place in one step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from codecstudy.errors import DatasetError
 from codecstudy.files import sha256_of
 
 _ASIDE = "replaced"
-"""Where in the work folder the old dataset is kept while the new one takes its place."""
+"""The folder in the work folder that keeps the old dataset while the new one replaces it."""
 
 
 def fetch(
@@ -33,26 +33,25 @@ def fetch(
 ) -> Dataset:
     """Download a dataset of a registry into ``data/datasets/`` under the project root.
 
-    A dataset that is already there is returned as it is, without any request to the network or call of
-    ``on_progress``. All the work is done in the hidden folder ``data/datasets/.fetch-<name>``, so that a
-    dataset is whole or not there at all. A failure or an interruption leaves at most a partial archive there,
-    which the next call resumes.
+    A dataset that is already there is returned unchanged, without network requests or calls of ``on_progress``.
+    All work is done in the hidden folder ``data/datasets/.fetch-<name>``, so that a dataset is either complete
+    or absent. A failure or an interruption leaves at most a partial archive there, which the next call resumes.
 
     Args:
         project_root: The project's folder.
         dataset_id: An id of ``config/datasets.json`` or of the built-in registry.
-        on_progress: Called with the bytes downloaded so far and their final number (or ``None``).
+        on_progress: Called with the bytes downloaded so far and the total (or ``None``).
         force: Download again, and replace what is there.
         unverified: Allow a download for which the registry has no SHA-256.
         policy: When the download gives up.
-        limits: How much the archive may hold; ``UnpackLimits.for_archive`` by default.
+        limits: How much the archive may contain; ``UnpackLimits.for_archive`` by default.
 
     Returns:
         The dataset.
 
     Raises:
-        DatasetError: The id is unknown, there is nothing to download, the download cannot be verified, or it
-            failed, or its SHA-256 is not the registry's, or the archive was refused.
+        DatasetError: The id is unknown, there is nothing to download, the download fails or cannot be verified,
+            its SHA-256 differs from the registry's, or the archive is refused.
         DatasetMissingError: The dataset is a local folder or the sample, and is missing.
     """
     entry = find_entry(project_root, dataset_id)
@@ -64,16 +63,18 @@ def fetch(
             return open_dataset(project_root, dataset_id)
         if target.exists() and any(target.iterdir()):
             raise DatasetError(
-                f"{target} exists and holds no images. Move it away, or fetch {entry.id!r} with force."
+                f"{target} exists but contains no images. Move it away, or fetch {entry.id!r} with force."
             )
     if target.is_symlink():
-        raise DatasetError(f"{target} is a link. Remove it to have {entry.id!r} downloaded in its place.")
+        raise DatasetError(
+            f"{target} is a link. Remove it, so that {entry.id!r} can be downloaded to that place."
+        )
     if entry.url is None:
         raise DatasetError(_by_hand(entry, target))
     if entry.sha256 is None and not unverified:
         raise DatasetError(
-            f"The registry has no SHA-256 for {entry.id!r}, so nobody can tell whether {entry.url} still sends "
-            f"the dataset. To use whatever it sends, run: codecstudy datasets fetch {entry.id} --unverified"
+            f"The registry has no SHA-256 for {entry.id!r}, so it cannot be verified that {entry.url} still sends "
+            f"the dataset. To use the download anyway, run: codecstudy datasets fetch {entry.id} --unverified"
         )
     with _work_folder(target) as work:
         archive = work / "archive.part"
@@ -82,7 +83,7 @@ def fetch(
         images = _images_folder(work / "unpacked", entry.extracted_folder)
         if not find_images(images):
             discard(archive)
-            raise DatasetError(f"The archive from {entry.url} holds no images.")
+            raise DatasetError(f"The archive from {entry.url} contains no images.")
         _put_in_place(images, target, work / _ASIDE)
         shutil.rmtree(work)
     return open_dataset(project_root, dataset_id)
@@ -92,15 +93,15 @@ def _by_hand(entry: DatasetEntry, target: Path) -> str:
     where = f"See {entry.source}. " if entry.source else ""
     return (
         f"There is no archive of {entry.id!r} to download. {entry.description} {where}"
-        f"Put the images into {target}, or register the folder where they are: "
+        f"Put the images into {target}, or register the folder that contains them: "
         f"codecstudy datasets add FOLDER --id {entry.id}"
     )
 
 
 @contextlib.contextmanager
 def _work_folder(target: Path) -> Iterator[Path]:
-    """The hidden folder beside the target, locked for this process; at the end at most a partial archive stays."""
-    import fcntl  # on POSIX systems only, which running a study does not need
+    """The hidden folder next to the target, locked for this process; at most a partial archive remains in it."""
+    import fcntl  # only on POSIX systems; not needed to run a study
 
     work = target.parent / f".fetch-{target.name}"
     try:
@@ -113,7 +114,7 @@ def _work_folder(target: Path) -> Iterator[Path]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DatasetError(
-                f"Another process is fetching {target.name!r} already. Wait for it."
+                f"Another process is already fetching {target.name!r}. Wait for it to finish."
             ) from error
         if not work.exists():
             raise DatasetError(f"Another process has just fetched {target.name!r}. Run the command again.")
@@ -130,7 +131,7 @@ def _work_folder(target: Path) -> Iterator[Path]:
 
 
 def _tidy(work: Path, target: Path) -> None:
-    """Undo what this run, or one that was killed, did not finish."""
+    """Undo what this run, or an earlier one that was killed, left unfinished."""
     shutil.rmtree(work / "unpacked", ignore_errors=True)
     aside = work / _ASIDE
     if aside.exists() and not target.exists():
@@ -152,8 +153,8 @@ def _download(
     if found != entry.sha256:
         discard(archive)
         raise DatasetError(
-            f"{url} is not the file that the registry knows: its SHA-256 is {found}, not {entry.sha256}. "
-            "Nothing was unpacked. Run the command again. If that fails too, the file at the server has "
+            f"{url} is not the file that the registry describes: its SHA-256 is {found}, not {entry.sha256}. "
+            "Nothing was unpacked. Run the command again. If that fails too, the file on the server has "
             f"changed; if you trust it, correct the entry {entry.id!r}."
         )
 
@@ -165,16 +166,16 @@ def _unpack(entry: DatasetEntry, archive: Path, unpacked: Path, limits: UnpackLi
     except DatasetError as error:
         discard(archive)
         raise DatasetError(f"{error} It came from {entry.url}.") from error
-    except OSError as error:  # such as a full disk: the archive is good, and is kept for the next time
+    except OSError as error:  # such as a full disk: the archive is good, and is kept for the next run
         raise DatasetError(
-            f"Cannot unpack into {unpacked}: {error.strerror}. Fix that and run again."
+            f"Cannot unpack into {unpacked}: {error.strerror}. Fix that and run the command again."
         ) from error
 
 
 def _images_folder(unpacked: Path, extracted_folder: str | None) -> Path:
-    """``extracted_folder`` at the archive's top, or the only folder deeper inside whose path ends with it.
+    """``extracted_folder`` at the top of the archive, or the only deeper folder whose path ends with it.
 
-    Many archives wrap everything in one more folder, whose name changes with the version.
+    Many archives have one extra top-level folder, whose name changes with the version.
     """
     if extracted_folder is None:
         return unpacked
@@ -193,7 +194,7 @@ def _images_folder(unpacked: Path, extracted_folder: str | None) -> Path:
 
 
 def _put_in_place(images: Path, target: Path, aside: Path) -> None:
-    """Rename the new folder into place; what was there before comes back (``_tidy``) if that fails."""
+    """Rename the new folder into place; if that fails, ``_tidy`` restores the previous one."""
     try:
         if target.exists():
             target.rename(aside)

@@ -1,4 +1,4 @@
-"""A folder of images as a dataset: which files count."""
+"""A folder of images as a dataset, and which of its files count as images."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Dataset:
     """A named folder of source images.
 
     Attributes:
-        id: Its id, by which studies name it.
-        name: Its name, for people.
-        folder: Where the images are, absolute.
-        images: At least one path relative to ``folder``, sorted, with ``/`` between its parts on any platform.
+        id: The id that studies use.
+        name: The display name.
+        folder: The folder of the images, as an absolute path.
+        images: At least one path relative to ``folder``, sorted, with ``/`` as the separator on every platform.
     """
 
     id: str
@@ -35,7 +35,7 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
     """Take every image in a local folder, and in the folders inside it, as a dataset.
 
     Hidden files and folders (a leading dot) are left out. Links are followed wherever they lead, because
-    people put datasets together from links; a folder that was already seen, as in a loop of links, is not
+    datasets are often put together from links; a folder that was already visited, as in a loop of links, is not
     entered again.
 
     Args:
@@ -43,17 +43,21 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
         dataset_id: The dataset's id; the folder's own name by default.
 
     Raises:
-        DatasetMissingError: The folder does not exist, or holds no images.
+        DatasetMissingError: The folder does not exist, or contains no images.
     """
     folder = path.expanduser().absolute()
     if not folder.exists():
-        raise DatasetMissingError(f"There is no folder {path}. Give the path of a folder that holds images.")
+        raise DatasetMissingError(
+            f"There is no folder {path}. Give the path of a folder that contains images."
+        )
     if not folder.is_dir():
-        raise DatasetMissingError(f"{path} is a file, not a folder. Give the folder that holds the images.")
+        raise DatasetMissingError(
+            f"{path} is a file, not a folder. Give the folder that contains the images."
+        )
     images = find_images(folder)
     if not images:
         raise DatasetMissingError(
-            f"The folder {path} holds no images. Put some into it, or give another one; "
+            f"The folder {path} contains no images. Add some, or give another folder; "
             f"these count as images: {', '.join(sorted(SUFFIXES))}."
         )
     name = folder.resolve().name or "images"
@@ -61,7 +65,7 @@ def open_folder(path: Path, dataset_id: str | None = None) -> Dataset:
 
 
 def find_images(folder: Path) -> tuple[str, ...]:
-    """Relative paths of all images under ``folder``, sorted; none where it does not exist.
+    """Relative paths of all images under ``folder``, sorted; none if it does not exist.
 
     Raises:
         DatasetError: A folder cannot be read. Images left out for that reason would bias a study.
@@ -74,13 +78,13 @@ def find_images(folder: Path) -> tuple[str, ...]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        # Sorted, so that of two links to one folder it is always the same that counts.
+        # Sorted, so that of two links to one folder the same one is always used.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = Path(parent).relative_to(folder)
         for name in files:
             if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES:  # noqa: PTH122
                 continue
-            if os.path.isfile(os.path.join(parent, name)):  # noqa: PTH113, PTH118 - thousands of files: no Path each
+            if os.path.isfile(os.path.join(parent, name)):  # noqa: PTH113, PTH118 - Path is slow
                 found.append((below / name).as_posix())
     return tuple(sorted(found))
 

@@ -1,6 +1,6 @@
-"""The dataset registry: which datasets there are and where they come from, as a JSON file.
+"""The dataset registry: a JSON file that says which datasets exist and where they come from.
 
-Two registries are read: ``config/datasets.json`` under the project root, and the built-in one beside this
+Two registries are read: ``config/datasets.json`` under the project root, and the built-in one next to this
 module.
 """
 
@@ -51,19 +51,19 @@ class DatasetEntry(BaseModel):
     """One dataset of a registry.
 
     Attributes:
-        id: Its id, by which studies name it.
-        name: Its name, for people.
+        id: The id that studies use.
+        name: The display name.
         description: One or two sentences.
-        type: How its archive is packed, or ``folder`` for a folder on this machine.
-        url: Where its archive is downloaded from; without it, the images must be put in place by hand.
-        path: For the type ``folder`` only: where it is, absolute or relative to the project root.
+        type: The archive's type, or ``folder`` for a folder on this machine.
+        url: Address of the archive; without it, the images must be put in place by hand.
+        path: For the type ``folder`` only: its path, absolute or relative to the project root.
         size_mb: Size of the download, in millions of bytes.
         image_count: Number of images.
-        resolution: Size of the images, in words.
-        format: Format of the images, in words.
+        resolution: Size of the images, as text.
+        format: Format of the images, as text.
         extracted_folder: The folder of the archive that becomes the dataset; the whole archive by default.
         rename_to: Name of its folder under ``data/datasets``; the id by default.
-        license: The licence of the images, in words.
+        license: The licence of the images, as text.
         source: The dataset's web page.
         sha256: SHA-256 of the archive. Without it, a download cannot be verified.
     """
@@ -89,13 +89,13 @@ class DatasetEntry(BaseModel):
     @model_validator(mode="after")
     def _path_is_for_folders(self) -> Self:
         if self.path is not None and self.type != "folder":
-            raise ValueError(f"path is for the type folder; the type {self.type} has url")
+            raise ValueError(f"path is for the type folder; for the type {self.type}, use url")
         return self
 
     def folder(self, project_root: Path) -> Path:
-        """Where its images are, or would be once it is downloaded."""
+        """The folder of the images, whether or not it exists yet."""
         if self.path is not None:
-            # An absolute path replaces the root it is joined to.
+            # Joining an absolute path replaces the root.
             return project_root / Path(self.path).expanduser()
         return project_root / DATASETS_FOLDER / (self.rename_to or self.id)
 
@@ -107,7 +107,7 @@ def built_in() -> dict[str, DatasetEntry]:
 
 
 def of_project(project_root: Path) -> dict[str, DatasetEntry]:
-    """The entries of ``config/datasets.json``, by id; none where the file does not exist.
+    """The entries of ``config/datasets.json``, by id; empty if the file does not exist.
 
     Raises:
         DatasetError: The file cannot be read, or is not a registry.
@@ -133,7 +133,7 @@ def parse(text: str, where: str) -> dict[str, DatasetEntry]:
         Its entries, by id.
 
     Raises:
-        DatasetError: The message names the file, the entry and the key, and says what is allowed there.
+        DatasetError: The message names the file, the entry and the key, and says what is allowed.
     """
     try:
         content = json.loads(text)
@@ -170,10 +170,10 @@ def _unknown_key(key: str, known: Iterable[str]) -> str:
 
 
 def add_to_project(project_root: Path, entry: DatasetEntry) -> None:
-    """Append an entry to ``config/datasets.json``, which is created where it is missing.
+    """Append an entry to ``config/datasets.json``, creating the file if it is missing.
 
     Raises:
-        DatasetError: The file cannot be read or written, or has the id already.
+        DatasetError: The file cannot be read or written, or already has the id.
     """
     file = project_root / PROJECT_REGISTRY
     if entry.id in of_project(project_root):

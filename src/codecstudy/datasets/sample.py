@@ -1,6 +1,6 @@
-"""The dataset ``sample``: photographs and screen-like images that come inside scikit-image's wheel.
+"""The dataset ``sample``: photographs and screen-like images that are included in scikit-image's wheel.
 
-Nothing is copied and nothing is downloaded: the dataset points at the files where pip put them.
+Nothing is copied or downloaded: the dataset refers to the files where pip installed them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SAMPLE_ID = "sample"
 _INSTALL = "pip install 'codecstudy[sample]'"
 
 # Facts from the docstrings of skimage/data/_fetchers.py, scikit-image 0.26. PNG files only: an image that was
-# a JPEG has lost something already.
+# once a JPEG has already lost detail.
 SAMPLE_IMAGES = (
     # Portrait of Eileen Collins, 512 x 512. No known copyright restrictions, released into the public domain;
     # NASA Great Images database, https://flic.kr/p/r9qvLn
@@ -35,9 +35,9 @@ SAMPLE_IMAGES = (
 
 
 def sample_folder() -> Path | None:
-    """Where scikit-image keeps its images, or ``None`` where it is not installed.
+    """The folder of scikit-image's images, or ``None`` if it is not installed.
 
-    scikit-image itself is not imported: that takes a second, and only its files are needed.
+    scikit-image itself is not imported, because that takes a second and only its files are needed.
     """
     spec = importlib.util.find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
@@ -54,12 +54,12 @@ def open_sample() -> Dataset:
     folder = sample_folder()
     if folder is None:
         raise DatasetMissingError(
-            f"The dataset 'sample' needs the photographs that come with scikit-image. Run: {_INSTALL}"
+            f"The dataset 'sample' needs the photographs included in scikit-image. Run: {_INSTALL}"
         )
     missing = [image for image in SAMPLE_IMAGES if not (folder / image).is_file()]
     if missing:
         raise DatasetMissingError(
-            f"The dataset 'sample' needs {', '.join(missing)} in {folder}, which this scikit-image lacks. "
-            f"Run: {_INSTALL} --force-reinstall"
+            f"The dataset 'sample' needs {', '.join(missing)} in {folder}, which this version of "
+            f"scikit-image lacks. Run: {_INSTALL} --force-reinstall"
         )
     return Dataset(SAMPLE_ID, "Sample photographs", folder, SAMPLE_IMAGES)

@@ -1,4 +1,4 @@
-"""Executors: what runs the tasks that the schedule hands out.
+"""Executors: they run the tasks that the schedule hands out.
 
 ``executor.Executor`` is the protocol. ``local`` runs tasks in processes of this machine, ``inline`` in this one.
 """

@@ -1,4 +1,4 @@
-"""What an executor reports."""
+"""The events that an executor reports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class HandlerError:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker has made its handler and takes tasks."""
+    """A worker has created its handler and accepts tasks."""
 
     worker: int
     startup_seconds: float
@@ -29,42 +29,42 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A task has ended and its worker lives."""
+    """A task has ended and its worker is still alive."""
 
     worker: int
     task: Hashable
     value: object
     wall_seconds: float
     peak_rss: int | None
-    """Peak resident bytes of the worker process, without its children, during the task (Linux) or its whole
-    life (elsewhere); None where it is not known."""
+    """Peak resident bytes of the worker process, without its children, during the task (Linux) or since its start
+    (elsewhere); None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A worker is gone, with its process tree and all its tasks; ``replace`` starts another."""
+    """A worker is gone, along with its process tree and all its tasks; ``replace`` starts another."""
 
     worker: int
     running: Hashable | None
-    """The task that it had started and not ended."""
+    """The task that it had started but not ended."""
     queued: tuple[Hashable, ...]
     """Tasks that it had not started."""
     reason: DeathReason
     """``timeout``: the executor ended it because a deadline had passed. ``memory``: it was killed by SIGKILL and
     the cgroup counts an out-of-memory kill, or it reported on standard error that it could not allocate memory.
-    Else ``crash``; also if memory was the cause and nothing indicates it, as with a null pointer that a library
-    did not check."""
+    ``crash``: anything else, including a lack of memory without such evidence, as when a library dereferences a
+    null pointer that it did not check."""
     signal_name: str | None
     exit_code: int | None
     """None if a signal ended the process, and for workers that are not processes."""
     detail: str
-    """What the executor saw, if anything, and the end of standard error since the task's start; or the traceback
-    of a handler that could not be made."""
+    """What the executor noticed, if anything, and the end of standard error since the task's start; or the
+    traceback of a handler that could not be created."""
     was_ready: bool = True
-    """False: it died while starting. Workers that keep doing so have a broken handler."""
+    """False if it died while starting. Workers that keep doing so have a broken handler."""
 
     def how(self) -> str:
-        """How it ended, in words that are the same each time: they go into records."""
+        """How it ended, as text that is the same each time, because it goes into records."""
         if self.reason == "timeout":
             return "ran over its deadline and was ended"
         if self.signal_name is not None:

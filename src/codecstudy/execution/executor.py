@@ -1,9 +1,9 @@
-"""What the pipeline knows of an executor: workers that run tasks and report events.
+"""The executor protocol: workers that run tasks and report events.
 
-An executor runs a *handler*, named as ``"package.module:factory"``: ``factory(config)`` gives a callable that
-turns the payload of a task into its value. Workers are numbered from 0. A worker takes its tasks in the order in
-which they were submitted. Everything that happens to a task is an event: ``Done`` with its value or the error that
-it raised, or ``Died`` with the worker that had it.
+An executor runs a *handler*, named as ``"package.module:factory"``: ``factory(config)`` returns a callable that
+takes the payload of a task and returns its value. Workers are numbered from 0. A worker takes its tasks in the
+order in which they were submitted. Everything that happens to a task is an event: ``Done`` with its value or the
+error that it raised, or ``Died`` with the worker that had it.
 
 Every executor passes ``tests/execution/test_conformance.py``.
 """
@@ -18,7 +18,7 @@ from codecstudy.execution.events import Event
 
 
 class Executor(Protocol):
-    """Runs tasks on workers. One thread uses an executor, and nothing is reported but by :meth:`poll`."""
+    """Runs tasks on workers. An executor is used by one thread, and reports only through :meth:`poll`."""
 
     @property
     def capacity(self) -> int:
@@ -27,11 +27,11 @@ class Executor(Protocol):
 
     @property
     def ends_tasks(self) -> bool:
-        """Whether it can end a running task: at its deadline, and on :meth:`stop`."""
+        """Whether it can end a running task, at its deadline and on :meth:`stop`."""
         ...
 
     def start(self, handler: str, config: object) -> None:
-        """Start all workers. A ``Ready`` event tells when each one takes tasks; they may be submitted before.
+        """Start all workers. A ``Ready`` event reports each one; tasks may be submitted before.
 
         Args:
             handler: ``"package.module:factory"``; importable where the workers run.
@@ -39,19 +39,19 @@ class Executor(Protocol):
 
         Raises:
             ValueError: ``handler`` does not have that form.
-            RuntimeError: The executor is running already.
-            OSError: No worker can be started.
+            RuntimeError: The executor is already running.
+            OSError: The workers cannot be started.
         """
         ...
 
     def submit(self, worker: int, task: Hashable, payload: object, deadline: float) -> None:
-        """Queue a task at a worker. Never waits.
+        """Queue a task for a worker, without blocking.
 
         Args:
             worker: Number of the worker.
-            task: Any name; events carry it.
+            task: Any name; it is part of the task's events.
             payload: Argument of the handler; must be picklable.
-            deadline: Seconds that the task may run, counted from its own start; ``math.inf`` for no limit.
+            deadline: Seconds that the task may run, counted from its start; ``math.inf`` for no limit.
 
         Raises:
             RuntimeError: The worker is not running: it was not started, or has died.
@@ -60,10 +60,13 @@ class Executor(Protocol):
         ...
 
     def poll(self, timeout: float) -> list[Event]:
-        """What has happened, each worker's events in order; waits up to ``timeout`` seconds for the first one.
+        """Return what has happened, each worker's events in order.
 
         A death never comes with other events of the same worker, so that each event may be answered by a
         :meth:`submit`.
+
+        Args:
+            timeout: Seconds to wait for the first event.
 
         Raises:
             RuntimeError: The executor is not running.
@@ -71,7 +74,7 @@ class Executor(Protocol):
         ...
 
     def replace(self, worker: int) -> None:
-        """Start a new worker under the number of one that has died; ``Ready`` tells when it takes tasks.
+        """Start a new worker under the number of one that has died; ``Ready`` reports when it takes tasks.
 
         Raises:
             RuntimeError: That worker has not died.
@@ -79,7 +82,7 @@ class Executor(Protocol):
         ...
 
     def stop(self, now: bool = False) -> None:
-        """End all workers and wait until they are gone; tasks that are not done are dropped.
+        """End all workers and wait until they are gone; unfinished tasks are dropped.
 
         Does nothing if the executor is not running. It can be started again afterwards.
 
@@ -91,7 +94,7 @@ class Executor(Protocol):
 
 @contextmanager
 def running(executor: Executor, handler: str, config: object) -> Iterator[None]:
-    """Start ``executor``, and stop it at the end of the block: at once if that is an error."""
+    """Start ``executor``, and stop it at the end of the block, without delay if the block raises."""
     try:
         executor.start(handler, config)
         yield
@@ -102,12 +105,20 @@ def running(executor: Executor, handler: str, config: object) -> Iterator[None]:
 
 
 def check_handler(handler: str) -> None:
-    """Raise ``ValueError`` unless ``handler`` has the form ``package.module:factory``."""
+    """Check the form of a handler's name.
+
+    Raises:
+        ValueError: It is not ``package.module:factory``.
+    """
     if not all(handler.partition(":")):
         raise ValueError(f"The handler {handler!r} is not of the form 'package.module:factory'.")
 
 
 def check_deadline(task: Hashable, deadline: float) -> None:
-    """Raise ``ValueError`` unless ``deadline`` is positive."""
+    """Check the deadline of a task.
+
+    Raises:
+        ValueError: It is not positive.
+    """
     if not deadline > 0:
-        raise ValueError(f"The deadline of task {task!r} is {deadline} s: give more than 0.")
+        raise ValueError(f"The deadline of task {task!r} is {deadline} s; it must be more than 0.")

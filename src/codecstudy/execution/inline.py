@@ -1,7 +1,7 @@
 """The executor that runs tasks in this process, one after the other, whenever it is polled.
 
-For debugging, notebooks, and platforms without the local executor. It isolates nothing: a task that crashes takes
-this process with it, a task that hangs is not ended, and no memory limit is enforced.
+For debugging, notebooks, and platforms without the local executor. It provides no isolation: a task that crashes
+ends this process too, a task that hangs is not ended, and no memory limit is enforced.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class InlineExecutor:
         self._tasks: deque[tuple[Hashable, object]] = deque()
 
     def start(self, handler: str, config: object) -> None:
-        """Remember the handler; it is made by the next :meth:`poll`."""
+        """Store the handler; the next :meth:`poll` creates it."""
         check_handler(handler)
         if self._make is not None:
-            raise RuntimeError("The executor is running already: stop() it first.")
+            raise RuntimeError("The executor is already running: stop() it first.")
 
         def make() -> Callable[[object], object]:
             module, _, factory = handler.partition(":")
@@ -45,14 +45,14 @@ class InlineExecutor:
         self._alive = True
 
     def submit(self, worker: int, task: Hashable, payload: object, deadline: float) -> None:
-        """Queue a task. Its deadline is checked for being positive, and not enforced."""
+        """Queue a task. Its deadline must be positive, but is not enforced."""
         check_deadline(task, deadline)
         if worker != _WORKER or not self._alive:
             raise RuntimeError(f"Worker {worker} is not running: start() or replace() it first.")
         self._tasks.append((task, payload))
 
     def poll(self, timeout: float) -> list[Event]:
-        """Make the handler, or run the next task; sleeps for ``timeout`` seconds if there is nothing to do."""
+        """Create the handler, or run the next task; sleep for ``timeout`` seconds if there is nothing to do."""
         if self._make is None:
             raise RuntimeError("The executor is not running: start() it first.")
         if self._alive and self._handler is None:
@@ -63,7 +63,7 @@ class InlineExecutor:
         return []
 
     def replace(self, worker: int) -> None:
-        """Make the handler again, after it could not be made."""
+        """Create the handler again, after creating it has failed."""
         if worker != _WORKER or self._alive or self._make is None:
             raise RuntimeError(f"Worker {worker} cannot be replaced: it has not died.")
         self._alive = True

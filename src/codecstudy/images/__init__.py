@@ -1,4 +1,4 @@
-"""Any image file to one canonical array: 8-bit sRGB, with a note on everything that was converted."""
+"""Any image file to one canonical array: 8-bit sRGB, with a note on every conversion."""
 
 from __future__ import annotations
 
@@ -41,19 +41,28 @@ class Source:
     pixels: Pixels
     """uint8, height x width x 3, sRGB, C-contiguous."""
     format: str
-    """Of the file, by its content: ``PNG``."""
+    """The file's format by its content: ``PNG``."""
     notes: tuple[str, ...] = ()
-    """What was converted on the way: ``alpha flattened on white``, ``16 bit rounded to 8``."""
+    """The conversions applied: ``alpha flattened on white``, ``16 bit rounded to 8``."""
 
 
 def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
-    """Read the file at ``path``; its content, not its name, says what it is.
+    """Read an image file as canonical pixels.
 
-    ICC profiles and colour stated by number are converted to sRGB, 16-bit samples rounded, EXIF orientation
-    applied, grey, palette and CMYK expanded, alpha flattened on white; of several frames the first is taken.
-    Warnings of the decoders become notes. Raises :class:`ImageError`, which names the file and the reason,
-    for everything that is no image, is damaged or holds more than ``max_pixels`` pixels. The first bytes and the
-    size of the file decide whether the rest of it is read, the size in its header whether it is decoded.
+    The format is recognised by the file's content, not by its name. ICC profiles and colours given by code
+    points or chromaticities are converted to sRGB, 16-bit samples are rounded, the EXIF orientation is applied,
+    grey, palette and CMYK are expanded, and alpha is flattened on white. Of several frames the first is taken.
+    Decoder warnings become notes.
+
+    The size of the file is checked before it is read, and the size in its header before it is decoded.
+
+    Args:
+        path: The file.
+        max_pixels: Larger images are refused.
+
+    Raises:
+        ImageError: The file is not an image, is damaged or has more than ``max_pixels`` pixels. The message
+            names the file and the reason.
     """
     with _explained(path) as caught:
         with open_regular(path) as file:
@@ -68,11 +77,11 @@ def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[list[warnings.WarningMessage]]:
-    """Turn whatever reading ``path`` raises into :class:`ImageError`, and collect warnings."""
+    """Turn every exception raised while reading ``path`` into :class:`ImageError`, and collect warnings."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            # Sizes are checked against the caller's limit, not Pillow's.
+            # Sizes are checked against the caller's limit instead of Pillow's.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield caught
     except ImageError as error:
@@ -82,7 +91,7 @@ def _explained(path: Path) -> Iterator[list[warnings.WarningMessage]]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
-        # On damaged data decoders raise anything, and each of it means the same.
+        # Decoders raise all kinds of exceptions on damaged data; they all mean the same.
         raise ImageError(f"{path}: cannot be decoded, it is damaged or unusual: {_reason(error)}") from error
 
 

@@ -1,8 +1,8 @@
-"""ISO base media boxes, as far as AVIF and JPEG XL files need them to say how their samples are meant.
+"""ISO base media boxes, as far as they describe the samples of AVIF and JPEG XL files.
 
-Pillow hands out neither the bit depth nor the code points for colour of an AVIF file. Both stand in properties
-of the ``meta`` box (ISO/IEC 23008-12), and in the sample descriptions of an image sequence's tracks
-(ISO/IEC 14496-12; AV1-ISOBMFF section 2.3).
+Pillow reports neither the bit depth nor the colour code points of an AVIF file. Both are in properties of the
+``meta`` box (ISO/IEC 23008-12), and in the sample descriptions of an image sequence's tracks (ISO/IEC 14496-12;
+AV1-ISOBMFF section 2.3).
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple
 
 @dataclass(frozen=True, slots=True)
 class AvifFacts:
-    """What an AVIF file says of its samples."""
+    """What an AVIF file states about its samples."""
 
     bits: int = 8
-    """Of the deepest item: alpha or a gain map may have fewer."""
+    """Bits per sample of the deepest item; alpha or a gain map may have fewer."""
     cicp: tuple[int, int] | None = None
-    """Colour primaries and transfer characteristics of a ``colr`` box of type ``nclx``, the first one."""
+    """Colour primaries and transfer characteristics from the first ``colr`` box of type ``nclx``."""
     sequence: bool = False
-    """Whether the file has tracks (a ``moov`` box), so that a decoder may find more than one frame."""
+    """Whether the file has tracks (a ``moov`` box), in which case it may contain more than one frame."""
 
 
 def avif_facts(data: bytes) -> AvifFacts:
@@ -65,11 +65,11 @@ _CONTAINERS = {
     b"stsd": 8,  # version, flags and the number of entries
     b"av01": 78,  # the fields of VisualSampleEntry
 }
-"""Boxes on the way to properties: bytes before the boxes that they contain."""
+"""Boxes on the path to properties, each with the number of bytes that precede its child boxes."""
 
 
 def _properties(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
-    """Boxes inside ``ipco`` and ``av01`` at any depth of :data:`_CONTAINERS`, and others beside those."""
+    """Boxes inside ``ipco`` and ``av01`` at any depth of :data:`_CONTAINERS`, and those next to them."""
     for kind, first, last in boxes(data, start, end):
         if kind in _CONTAINERS:
             yield from _properties(data, first + _CONTAINERS[kind], last)

@@ -1,9 +1,9 @@
 """Any colour space to sRGB, with LittleCMS.
 
-Colour that a file states by numbers (PNG gAMA and cHRM, CICP code points) is written as an ICC profile first,
-so that there is one way of conversion: relative colorimetric with black point compensation, without
-LittleCMS' shortcuts, whose 16-bit one is wrong by several 8-bit steps. A profile that changes no colour by
-more than one 8-bit step is sRGB under another name: pixels stay as they are.
+Colours that a file describes by numbers (PNG gAMA and cHRM, CICP code points) are first written as an ICC
+profile, so that there is a single conversion: relative colorimetric with black point compensation, without
+LittleCMS' optimizations, of which the 16-bit one is wrong by several 8-bit steps. A profile that changes no
+colour by more than one 8-bit step is treated as sRGB: the pixels are left unchanged.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ PRIMARIES: dict[int, tuple[str, tuple[float, ...], tuple[float, float]]] = {
 """ITU-T H.273 colour primaries: name, xy of red, green and blue, xy of white."""
 
 _GAMMA = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
-"""H.273 transfer characteristics that are a pure power: decoding exponent."""
+"""H.273 transfer characteristics that are pure power functions: decoding exponent."""
 
 _LIKE_SRGB = (1, 2, 6, 13, 14, 15)
-"""sRGB, unspecified, and the camera curves of BT.709 and its kin, which viewers show like sRGB."""
+"""sRGB, unspecified, and the camera curves of BT.709 and similar, which viewers display like sRGB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,17 @@ class Encoding:
 
 
 def from_cicp(primaries: int, transfer: int) -> tuple[Encoding | None, str | None]:
-    """The encoding of two H.273 code points (None: sRGB), and a note where it had to be guessed.
+    """The encoding given by two H.273 code points.
 
-    Raises :class:`ImageError` for PQ and HLG: high dynamic range has no one rendering in sRGB.
+    Args:
+        primaries: Colour primaries.
+        transfer: Transfer characteristics.
+
+    Returns:
+        The encoding (None: sRGB), and a note if it had to be guessed.
+
+    Raises:
+        ImageError: PQ or HLG: there is no unique rendering of high dynamic range in sRGB.
     """
     if transfer in (16, 18):
         raise ImageError(
@@ -82,10 +90,19 @@ def from_cicp(primaries: int, transfer: int) -> tuple[Encoding | None, str | Non
 def to_srgb(
     samples: Samples, space: Space, icc: bytes | None, encoding: Encoding | None
 ) -> tuple[Samples, str | None]:
-    """Samples (height x width x channels of ``space``) in sRGB, with a note if they were converted.
+    """Convert samples to sRGB.
 
-    RGB comes back with three channels; grey that needs no conversion with one. A profile that is broken or
-    made for another colour space is not applied, as browsers do, and the note says so.
+    A profile that is broken or made for another colour space is not applied, as in browsers.
+
+    Args:
+        samples: uint8 or uint16, height x width x channels of ``space``.
+        space: The colour space of ``samples``.
+        icc: ICC profile of the file, if any; it takes precedence over ``encoding``.
+        encoding: Colour given by numbers, if any.
+
+    Returns:
+        The samples, RGB with three channels and grey that needs no conversion with one; and a note if they were
+        converted or if the profile was ignored.
     """
     if icc:
         if space == "GRAY" and icc[16:20] == b"RGB ":
@@ -121,13 +138,13 @@ def _transform(samples: Samples, space: Space, icc: bytes) -> Samples:
         intent=CMS.INTENT.RELATIVE_COLORIMETRIC,
         flags=CMS.FLAGS.BLACKPOINTCOMPENSATION | CMS.FLAGS.NOOPTIMIZE,
     )
-    # Grey comes back with an axis too many.
+    # Grey is returned with one axis too many.
     return np.asarray(converted).reshape(*samples.shape[:2], 3)
 
 
 @functools.lru_cache(maxsize=32)
 def _is_srgb(icc: bytes, space: Space) -> bool:
-    """Whether no colour of a grid over the whole cube moves by more than one 8-bit step."""
+    """Whether no colour on a grid over the whole cube changes by more than one 8-bit step."""
     steps = np.linspace(0, 65535, 18 if space == "RGB" else 256).astype(np.uint16)
     if space == "RGB":
         grid = np.array(list(itertools.product(steps, repeat=3)), dtype=np.uint16)[:, np.newaxis, :]
@@ -157,7 +174,7 @@ def _srgb_profile() -> bytes:
 
 
 def _plain_cmyk(samples: Samples) -> Samples:
-    """Ink to light with (1 - ink)(1 - black), which needs no profile."""
+    """Ink to light by (1 - ink)(1 - black), which needs no profile."""
     full = int(np.iinfo(samples.dtype).max)
     light = full - samples.astype(np.uint32)
     return ((light[:, :, :3] * light[:, :, 3:] + full // 2) // full).astype(samples.dtype)

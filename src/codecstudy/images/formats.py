@@ -1,6 +1,7 @@
-"""The image formats that can be read, one row each, and how the format of a file is recognised.
+"""The readable image formats, one row each, and how a file's format is recognised.
 
-The content of a file decides, not its name: the suffixes only say which files of a folder to look at.
+The format is decided by a file's content, not by its name: the suffixes only select the files of a folder that
+are worth opening.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from codecstudy.images import boxes, jxl_header, readers, webp
 from codecstudy.images.raster import Raster
 
 HEAD_BYTES = 4096
-"""Bytes from the beginning of a file that are enough to recognise its format."""
+"""Number of bytes at the beginning of a file that suffice to recognise its format."""
 _HEADER_BYTES = 1 << 20
-"""Bytes that contain the header of any image that is not made to be unusual."""
+"""Number of bytes that contain the header of any ordinary image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +36,28 @@ class ImageFormat:
     """One format of image files."""
 
     name: str
-    """As notes and results name it: ``PNM``."""
+    """The name in notes and results: ``PNM``."""
     suffixes: tuple[str, ...]
-    """Ends of names, in small letters, of files that are worth opening."""
+    """File name suffixes, in lower case, of files that are worth opening."""
     magic: Callable[[bytes], bool]
     """Whether a file that begins with these bytes has this format."""
     size: Callable[[BinaryIO], tuple[int, int]]
-    """Width and height in pixels as stored, from the header of an open file. Raises whatever its parser does."""
+    """Width and height in pixels as stored, from the header of an open file. May raise any parser error."""
     read: Callable[[bytes, int], Raster]
-    """Samples of the first image in a file's bytes, unless it has more pixels than allowed.
+    """Samples of the first image in a file's bytes, given the largest allowed number of pixels.
 
-    Raises :class:`ImageError`, or whatever a decoder raises on damaged data.
+    Raises:
+        ImageError: The image cannot be read. On damaged data, decoders may raise other exceptions.
     """
     title: str | None = None
-    """As people name it, where that is not the name."""
+    """The name in sentences, if it differs from ``name``."""
 
 
 def recognise(head: bytes) -> ImageFormat:
     """The format of a file that begins with ``head``.
 
     Raises:
-        ImageError: No format in the table; says what the bytes look like instead.
+        ImageError: The format is not in the table; the message says what the bytes look like.
     """
     if not head:
         raise ImageError("is empty (0 bytes); fetch or export it again")
@@ -90,7 +92,7 @@ def _is_avif(head: bytes) -> bool:
 def _pillow_size(
     open_file: Callable[[BinaryIO], ImageFile.ImageFile],
 ) -> Callable[[BinaryIO], tuple[int, int]]:
-    # The plug-in itself, not Image.open: its limit on pixels is the caller's global setting.
+    # The plugin itself instead of Image.open, whose pixel limit is the caller's global setting.
     def size(file: BinaryIO) -> tuple[int, int]:
         with open_file(file) as image:
             return image.width, image.height
@@ -99,7 +101,7 @@ def _pillow_size(
 
 
 def _avif_size(file: BinaryIO) -> tuple[int, int]:
-    # Pillow reads all of an AVIF file to open it.
+    # Pillow reads the whole AVIF file to open it.
     readers.check_bytes(os.fstat(file.fileno()).st_size, readers.MAX_PIXELS)
     return _pillow_size(AvifImagePlugin.AvifImageFile)(file)
 
@@ -162,10 +164,10 @@ FORMATS = (
         title="JPEG XL",
     ),
 )
-"""Every format that can be read. A format is added here, and nowhere else."""
+"""Every format that can be read. This is the only place to add one."""
 
 SUFFIXES = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
-"""Ends of names, in small letters, of files that are worth opening as images."""
+"""File name suffixes, in lower case, of files that are worth opening as images."""
 
 
 _FOREIGN = (
@@ -178,7 +180,7 @@ _FOREIGN = (
     (b"\x1f\x8b", "a gzip file"),
     (b"\x76\x2f\x31\x01", "an OpenEXR image"),
 )
-"""Formats that are recognised in order to say that they cannot be read."""
+"""Formats that are recognised only in order to name them in the error message."""
 
 
 def _impression(data: bytes) -> str:
@@ -188,13 +190,13 @@ def _impression(data: bytes) -> str:
     if data[4:8] == b"ftyp":
         return f"is {_media(data)} file"
     if data[1:4].upper() == b"PNG" or data[:1] + data[4:5] == b"\x89\r":
-        return "begins with a damaged PNG signature, perhaps by a transfer as text: fetch it again"
+        return "begins with a damaged PNG signature, perhaps after a transfer as text: fetch it again"
     head = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head[:14].lower() == b"<!doctype html" or head[:5].lower() == b"<html":
-        return "is a web page, perhaps saved in place of the image"
+        return "is a web page, perhaps saved instead of the image"
     if head and all(byte >= 32 or byte in b"\t\r\n\f" for byte in head) and _decodes(data[:256]):
-        return "holds text, not an image"
-    return f"is no image in a known format (it begins with the bytes {data[:8].hex(' ')})"
+        return "contains text, not an image"
+    return f"is not an image in a known format (it begins with the bytes {data[:8].hex(' ')})"
 
 
 def _decodes(data: bytes) -> bool:

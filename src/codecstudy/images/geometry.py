@@ -1,4 +1,4 @@
-"""Smaller versions of an image, never larger ones."""
+"""Downscaling; images are never enlarged."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from codecstudy.types import Pixels
 
 
 def fitted_size(width: int, height: int, longest_edge: int) -> tuple[int, int] | None:
-    """Width and height with the longer one ``longest_edge`` and the aspect ratio kept, or None if smaller.
+    """Size of an image after scaling its longer edge down to ``longest_edge``, keeping the aspect ratio.
 
-    The shorter edge is rounded half up and is at least one pixel.
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        longest_edge: Length of the longer edge in pixels, at least 1.
+
+    Returns:
+        Width and height, or None if the image is smaller than that. The shorter edge is rounded half up and is
+        at least one pixel.
+
+    Raises:
+        ValueError: ``longest_edge`` is less than 1.
     """
     if longest_edge < 1:
         raise ValueError(f"longest_edge must be at least 1 pixel, not {longest_edge}")
@@ -26,10 +36,16 @@ def _scaled(edge: int, numerator: int, denominator: int) -> int:
 
 
 def resize(pixels: Pixels, longest_edge: int) -> Pixels | None:
-    """``pixels`` (uint8, height x width x 3) scaled down so that the longest edge is ``longest_edge`` pixels.
+    """Scale an image down with a three-lobed Lanczos filter.
 
-    Lanczos with three lobes, on the sRGB-coded values as image viewers and web services do it. An image that
-    has that size already comes back as it is. None for a smaller one: images are never enlarged.
+    The filter works on the sRGB-coded values, as image viewers and web services do.
+
+    Args:
+        pixels: uint8, height x width x 3.
+        longest_edge: Length of the longer edge in pixels.
+
+    Returns:
+        The scaled image; ``pixels`` itself if it has that size already; None if it is smaller.
     """
     height, width = pixels.shape[:2]
     size = fitted_size(width, height, longest_edge)

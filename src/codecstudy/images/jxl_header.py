@@ -1,6 +1,6 @@
 """The image header of a JPEG XL codestream: size, depth, orientation, colour.
 
-imagecodecs decodes pixels but says nothing about their colour, nor their size before it decodes them. The
+imagecodecs decodes pixels but reports neither their colour space nor, before decoding, their size. The
 layout of the fields is ISO/IEC 18181-1 annex D and E, checked against libjxl commit aea3a06e
 (lib/jxl/headers.cc, image_metadata.cc, color_encoding_internal.cc).
 """
@@ -21,7 +21,7 @@ _SRGB_TRANSFER = 13
 
 @dataclass(slots=True)
 class JxlHeader:
-    """What the header says. Sizes are as coded, before the orientation is applied."""
+    """The fields of the header. Sizes are as coded, before the orientation is applied."""
 
     width: int
     height: int
@@ -31,11 +31,11 @@ class JxlHeader:
     grey: bool = False
     embedded_icc: bool = False
     primaries: int = 1
-    """H.273 code point; 2 for chromaticities of its own, which are in ``custom``."""
+    """H.273 code point; 2 for custom chromaticities, which are in ``custom``."""
     white: int = 1
     transfer: int = _SRGB_TRANSFER
     gamma: float | None = None
-    """Decoding exponent, where the transfer function is a power."""
+    """Decoding exponent, if the transfer function is a power."""
     custom_white: tuple[float, float] | None = None
     custom_primaries: tuple[float, ...] | None = None
     extra_channels: int = 0
@@ -47,7 +47,7 @@ class _Bits:
     """Bits of a codestream, least significant first."""
 
     def __init__(self, data: bytes) -> None:
-        # No header without an ICC profile comes near this; names of extra channels may.
+        # A header without an ICC profile is much shorter, except for long names of extra channels.
         self._value = int.from_bytes(data[:4096], "little")
         self._left = 8 * min(len(data), 4096)
 
@@ -63,7 +63,7 @@ class _Bits:
         return bool(self.take(1))
 
     def u32(self, choices: tuple[tuple[int, int], ...]) -> int:
-        """One of four (bits, offset) pairs, chosen by two bits."""
+        """Read one of four (bits, offset) entries, selected by two bits."""
         count, offset = choices[self.take(2)]
         return offset + self.take(count)
 
@@ -73,7 +73,11 @@ class _Bits:
 
 
 def read(codestream: bytes) -> JxlHeader:
-    """Read the header; ``ValueError`` where it is cut off or is none."""
+    """Read the header.
+
+    Raises:
+        ValueError: It is cut off, or the data is not a JPEG XL codestream.
+    """
     if codestream[:2] != b"\xff\x0a":
         raise ValueError("the JPEG XL codestream does not begin with its signature")
     bits = _Bits(codestream[2:])

@@ -1,4 +1,4 @@
-"""What stands in a PNG's chunks: whether they are whole, and how colours are meant."""
+"""The chunks of a PNG file: whether they are intact, and how colours are encoded."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from codecstudy.images import colour
 from codecstudy.images.colour import Encoding
 
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-"""Bit depths of each colour type."""
+"""Valid bit depths of each colour type."""
 
 _SRGB_GAMMA = 0.45455
 
 
 @dataclass(frozen=True, slots=True)
 class PngFacts:
-    """Of the header and of chunk cICP, which Pillow does not hand out."""
+    """Facts from the header and from chunk cICP, which Pillow does not report."""
 
     width: int
     height: int
@@ -32,10 +32,11 @@ class PngFacts:
 
 
 def facts(data: bytes) -> PngFacts:
-    """Read the header and walk the chunks.
+    """Read the header and check the chunks.
 
-    Raises :class:`ImageError` where one that matters for the pixels is cut off, damaged or missing: decoders
-    overlook some of that and hand out wrong pixels.
+    Raises:
+        ImageError: A chunk that affects the pixels is cut off, damaged or missing. Decoders overlook some of
+            these errors and return wrong pixels.
     """
     header, cicp, image_data = b"", None, False
     for kind, content, start in _chunks(data):
@@ -60,13 +61,13 @@ def facts(data: bytes) -> PngFacts:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, int]]:
-    """Type, content and start of each chunk up to IEND; :class:`ImageError` where one does not fit."""
+    """Type, content and start of each chunk up to IEND; :class:`ImageError` if one does not fit."""
     view, position = memoryview(data), 8
     while position < len(data):
         length, kind = _u32(data, position), data[position + 4 : position + 8]
         end = position + 12 + length
         if end > len(data):
-            raise ImageError(f"is truncated: it ends after {len(data)} bytes and needs {end} at least")
+            raise ImageError(f"is truncated: it ends after {len(data)} bytes and needs at least {end}")
         yield kind, view[position + 8 : end - 4], position
         if kind == b"IEND":
             return
@@ -82,10 +83,17 @@ def _name(kind: bytes) -> str:
 
 
 def encoding(png: PngFacts, info: dict[Any, Any]) -> tuple[Encoding | None, str | None]:
-    """Colour by the chunks cICP, sRGB, gAMA and cHRM, in the order that PNG's third edition gives them.
+    """Colour by the chunks cICP, sRGB, gAMA and cHRM, in the order of precedence of PNG's third edition.
 
-    ``info`` is Pillow's. gAMA of 1/2.2 is what writers put beside sRGB, so that it means the sRGB curve here;
-    cHRM counts only beside gAMA, as in browsers. A note says what had to be guessed.
+    A gAMA of 1/2.2, which encoders write along with sRGB, is taken as the sRGB curve. As in browsers, cHRM is
+    used only together with gAMA.
+
+    Args:
+        png: Facts of the file.
+        info: Pillow's ``info`` of the image.
+
+    Returns:
+        The encoding (None: sRGB), and a note if it had to be guessed.
     """
     if png.cicp is not None:
         return colour.from_cicp(png.cicp[0], png.cicp[1])
@@ -102,10 +110,10 @@ def encoding(png: PngFacts, info: dict[Any, Any]) -> tuple[Encoding | None, str 
 
 @contextmanager
 def libpng_warnings() -> Iterator[None]:
-    """Turn what imagecodecs logs for libpng into Python warnings, which :func:`load` makes notes of.
+    """Turn what imagecodecs logs for libpng into Python warnings, which :func:`load` turns into notes.
 
-    Two kinds are left out: a false alarm that comes with every interlaced file, and remarks on ICC profiles,
-    which are judged here.
+    Two kinds are left out: a false alarm about every interlaced file, and remarks on ICC profiles, which are
+    checked elsewhere.
     """
     logger = logging.getLogger("imagecodecs")
     logger.addFilter(_warn)

@@ -1,6 +1,6 @@
-"""PBM, PGM and PPM, plain and raw, 1 to 16 bits a sample.
+"""PBM, PGM and PPM, plain and raw, 1 to 16 bits per sample.
 
-Pillow has them too, but goes through samples of more than 8 bits one by one in Python.
+Pillow reads them too, but processes samples of more than 8 bits one by one in Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COMMENT = re.compile(rb"#[^\r\n]*")
 
 @dataclass(frozen=True, slots=True)
 class PnmHeader:
-    """Kind (``P1`` to ``P6``), size in pixels, largest sample value, and where the samples begin."""
+    """Kind (``P1`` to ``P6``), size in pixels, largest sample value, and offset of the samples."""
 
     kind: str
     width: int
@@ -34,7 +34,11 @@ class PnmHeader:
 
 
 def read_header(data: bytes) -> PnmHeader:
-    """Read the header; :class:`ImageError` where it is cut off or a number is out of range."""
+    """Read the header.
+
+    Raises:
+        ImageError: It is cut off, or a number is out of range.
+    """
     kind = data[:2].decode("ascii")
     numbers = []
     position = 2
@@ -51,11 +55,17 @@ def read_header(data: bytes) -> PnmHeader:
 
 
 def read_samples(data: bytes, header: PnmHeader) -> Samples:
-    """Samples, height x width x channels; full is 255, or 65535 where the file has more than 8 bits."""
+    """Samples, height x width x channels; full scale is 255, or 65535 if the file has more than 8 bits.
+
+    Raises:
+        ImageError: Samples are missing or out of range.
+    """
     raw = _plain(data, header) if header.kind in ("P1", "P2", "P3") else _raw(data, header)
     full = 255 if header.maximum < 256 else 65535
     if int(raw.max()) > header.maximum:
-        raise ImageError(f"holds a sample above the largest value {header.maximum} that its header states")
+        raise ImageError(
+            f"contains a sample above {header.maximum}, the largest value that its header states"
+        )
     shape = (header.height, header.width, header.channels)
     if header.maximum == full:
         return raw.reshape(shape)
@@ -78,23 +88,23 @@ def _raw(data: bytes, header: PnmHeader) -> Samples:
 
 def _exactly(data: bytes, start: int, count: int) -> memoryview:
     if len(data) - start < count:
-        raise ImageError(f"is truncated: {len(data) - start} of {count} bytes of samples are there")
+        raise ImageError(f"is truncated: it has only {len(data) - start} of {count} bytes of samples")
     return memoryview(data)[start : start + count]
 
 
 def _plain(data: bytes, header: PnmHeader) -> Samples:
     text = _COMMENT.sub(b" ", data[header.start - 1 :])
-    # Digits of a plain PBM need no space between them.
+    # Digits of a plain PBM need no spaces between them.
     words = list(b"".join(text.split()).decode("latin-1")) if header.kind == "P1" else text.split()
     count = header.width * header.height * header.channels
     if len(words) < count:
-        raise ImageError(f"is truncated: {len(words)} of {count} samples are there")
+        raise ImageError(f"is truncated: it has only {len(words)} of {count} samples")
     try:
         values = np.array(words[:count], dtype=np.int64)
     except (ValueError, OverflowError) as error:
-        raise ImageError(f"holds something that is not a sample: {error}") from error
+        raise ImageError(f"contains something that is not a sample: {error}") from error
     if values.min() < 0 or values.max() > header.maximum:
-        raise ImageError(f"holds a sample outside 0 to {header.maximum}, the largest that its header states")
+        raise ImageError(f"contains a sample outside 0 to {header.maximum}, the range that its header states")
     samples: Samples = values.astype(np.uint16)
     if header.maximum == 1 and header.kind == "P1":
         return (1 - samples).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Decoded samples on their way to canonical pixels: what a file held, before anything was converted."""
+"""Decoded samples as the file stores them, and their conversion to canonical pixels."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _TO_8_BIT = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(
 
 @dataclass(slots=True)
 class Raster:
-    """Samples of one image as its file has them."""
+    """Samples of one image as its file stores them."""
 
     samples: Samples
-    """Height x width x channels; channels are the colour space's, then alpha."""
+    """Height x width x channels: the channels of the colour space, then alpha."""
     space: Space
     has_alpha: bool = False
     premultiplied: bool = False
-    """Whether the colour was multiplied by alpha already."""
+    """Whether the colour is already multiplied by alpha."""
     maximum: int = 255
-    """The sample value that means full: 255 in uint8; 65535 or less (1023 for 10 bits) in uint16."""
+    """The full-scale sample value: 255 in uint8; 65535 or less (1023 for 10 bits) in uint16."""
     icc: bytes | None = None
     encoding: Encoding | None = None
-    """Colour as the file states it by number, where it has no ICC profile; None is sRGB."""
+    """Colour that the file states by number, if it has no ICC profile; None is sRGB."""
     orientation: int = 1
     """EXIF orientation that still has to be applied, 1 to 8."""
     notes: list[str] = field(default_factory=list)
 
 
 def to_canonical(raster: Raster) -> tuple[Pixels, tuple[str, ...]]:
-    """uint8, height x width x 3, sRGB, C-contiguous and writable, with a note on everything that was changed."""
+    """Convert to uint8, height x width x 3, sRGB, C-contiguous and writable; with a note on every change."""
     notes = list(raster.notes)
     samples = _full_range(raster.samples, raster.maximum)
     alpha = samples[:, :, -1] if raster.has_alpha else None
@@ -61,12 +61,12 @@ def to_canonical(raster: Raster) -> tuple[Pixels, tuple[str, ...]]:
         samples = oriented(samples, raster.orientation)
         notes.append(f"EXIF orientation {raster.orientation} applied")
     pixels = np.ascontiguousarray(samples, dtype=np.uint8)
-    # Some decoders hand out views of memory that is theirs, which a kernel cannot take.
+    # Some decoders return views of memory that they own, which a kernel cannot take.
     return pixels if pixels.flags.writeable else pixels.copy(), tuple(notes)
 
 
 def oriented(samples: Samples, orientation: int) -> Samples:
-    """Samples turned and mirrored as EXIF orientation 1 to 8 says they are to be shown."""
+    """Samples rotated and mirrored for display as EXIF orientation 1 to 8 says."""
     if orientation >= 5:
         samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -77,7 +77,7 @@ def oriented(samples: Samples, orientation: int) -> Samples:
 
 
 def _full_range(samples: Samples, maximum: int) -> Samples:
-    """Samples of odd depths (10 or 12 bits) stretched to 16 bits; others as they are."""
+    """Samples of 10 or 12 bits stretched to 16; others unchanged."""
     if maximum == np.iinfo(samples.dtype).max:
         return samples
     table = (np.arange(maximum + 1, dtype=np.uint64) * 65535 + maximum // 2) // maximum
@@ -85,7 +85,7 @@ def _full_range(samples: Samples, maximum: int) -> Samples:
 
 
 def _divided(samples: Samples, alpha: Samples) -> Samples:
-    """Colour without the alpha that it was multiplied by, rounded to nearest; nothing under alpha 0."""
+    """Colour divided by the alpha that it was multiplied by, rounded to nearest; 0 where alpha is 0."""
     full = int(np.iinfo(samples.dtype).max)
     over = np.maximum(alpha, 1)[:, :, np.newaxis].astype(np.uint64)
     divided: Samples = np.minimum((samples * np.uint64(full) + over // 2) // over, full).astype(samples.dtype)
@@ -94,7 +94,7 @@ def _divided(samples: Samples, alpha: Samples) -> Samples:
 
 def _flatten(samples: Samples, alpha: Samples, full: int) -> Samples:
     """Composite over white: colour x alpha + white x (1 - alpha), rounded to nearest."""
-    # The largest sum is full * full + full // 2, which fits twice the bits.
+    # The largest sum is full * full + full // 2, which fits in twice the bits.
     wide = np.dtype(np.uint16 if full == 255 else np.uint32)
     one = wide.type(full)
     over = alpha.astype(wide)

@@ -1,7 +1,7 @@
-"""One reader for each file format: bytes to samples as the file has them.
+"""One reader for each file format: from bytes to samples as the file stores them.
 
-Pillow decodes what it can without loss. What it would cut to 8 bits, or can't read, goes through imagecodecs.
-Sizes are checked before any pixel is decoded.
+Pillow decodes what it can without loss. What it would reduce to 8 bits, or cannot read, goes through
+imagecodecs. Sizes are checked before any pixel is decoded.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from codecstudy.images.colour import Encoding, Samples, Space
 from codecstudy.images.raster import Raster
 
 MAX_PIXELS = 500_000_000
-"""Larger images are refused before a pixel is decoded, unless a caller allows more."""
+"""Larger images are refused before decoding, unless the caller allows more."""
 
 _TAG_BITS, _TAG_PHOTOMETRIC, _TAG_ORIENTATION = 258, 262, 274
 _TAG_PLANAR, _TAG_EXTRA, _TAG_SAMPLE_FORMAT = 284, 338, 339
 
 _BYTES_PER_PIXEL = 8
-"""Of the largest samples that are read: four channels of 16 bits."""
+"""Bytes per pixel of the largest samples that are read: four channels of 16 bits."""
 _BYTES_BESIDE_PIXELS = 1 << 28
-"""Room for profiles, metadata and previews in a file."""
+"""Allowance for profiles, metadata and previews in a file."""
 
 _SIMPLER = {"1": "L", "P": "RGB", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
-"""Modes of Pillow that only code the same samples in another way."""
+"""Pillow modes that only store the same samples in another way."""
 
 _SPACES: dict[str, Space] = {
     "L": "GRAY",
@@ -53,28 +53,43 @@ _SPACES: dict[str, Space] = {
 
 
 def check_bytes(size: int, max_pixels: int) -> None:
-    """Raise :class:`ImageError` for a file too large to be read: ``size`` in bytes."""
+    """Check the size of a file before it is read.
+
+    Args:
+        size: Size of the file in bytes.
+        max_pixels: Largest allowed number of pixels.
+
+    Raises:
+        ImageError: The file is larger than any such image, or does not fit into memory.
+    """
     limit = _BYTES_PER_PIXEL * max_pixels + _BYTES_BESIDE_PIXELS
     if size > limit:
         raise ImageError(
-            f"is a file of {_gigabytes(size)}, more than an image of {max_pixels / 1e6:g} megapixels takes "
-            f"without any compression ({_gigabytes(limit)}); export it anew"
+            f"is a file of {_gigabytes(size)}, more than an uncompressed image of "
+            f"{max_pixels / 1e6:g} megapixels needs ({_gigabytes(limit)}); export it again"
         )
     _check_memory(size, f"to read a file of {_gigabytes(size)}")
 
 
 def check_size(width: int, height: int, max_pixels: int, bytes_per_pixel: int = 3) -> None:
-    """Raise :class:`ImageError` for an image that is not to be decoded.
+    """Check the size of an image before it is decoded.
 
-    That is one of no size, of more pixels than allowed, or of more than fit into the memory that this process
-    may use. ``bytes_per_pixel`` is what decoding takes at least: the canonical array, and copies on the way.
+    Args:
+        width: Width in pixels.
+        height: Height in pixels.
+        max_pixels: Largest allowed number of pixels.
+        bytes_per_pixel: Least memory that decoding needs: the canonical array, and intermediate copies.
+
+    Raises:
+        ImageError: The image is empty, has too many pixels, or does not fit into the memory that this process
+            may use.
     """
     if width < 1 or height < 1:
         raise ImageError(f"states a size of {width}x{height} pixels")
     if width * height > max_pixels:
         raise ImageError(
-            f"holds {width}x{height} = {width * height / 1e6:.0f} megapixels, more than the limit of "
-            f"{max_pixels / 1e6:g}: a decompression bomb, or an image to be scaled down first"
+            f"has {width}x{height} = {width * height / 1e6:.0f} megapixels, more than the limit of "
+            f"{max_pixels / 1e6:g}: it is a decompression bomb, or must be scaled down first"
         )
     _check_memory(width * height * bytes_per_pixel, f"to decode {width}x{height} pixels")
 
@@ -93,7 +108,7 @@ def _gigabytes(size: int) -> str:
 
 
 def _opened(image: ImageFile.ImageFile, max_pixels: int) -> Raster:
-    """Decode an image that Pillow has opened, after a look at its size."""
+    """Decode an image that Pillow has opened, after checking its size."""
     bands = len(image.getbands())
     # Pillow's own storage, the copy as an array, and the canonical array.
     check_size(image.width, image.height, max_pixels, (1 if bands == 1 else 4) + bands + 3)
@@ -109,7 +124,7 @@ def _from_mode(image: Image.Image) -> Raster:
     if simpler := _SIMPLER.get(image.mode):
         image = image.convert(simpler)
     if image.mode not in _SPACES:
-        raise ImageError(f"holds samples of kind {image.mode!r}; convert it to 8 or 16 bit RGB or grey")
+        raise ImageError(f"has samples of kind {image.mode!r}; convert it to 8 or 16 bit RGB or grey")
     samples = np.asarray(image)
     if samples.ndim == 2:
         samples = samples[:, :, np.newaxis]
@@ -121,7 +136,7 @@ def _valid_orientation(value: object) -> int:
 
 
 def read_jpeg(data: bytes, max_pixels: int) -> Raster:
-    """JPEG; of a multi-picture file the first image."""
+    """JPEG; the first image of a multi-picture file."""
     with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as image:
         raster = _opened(image, max_pixels)
         _orient(raster, image.getexif)
@@ -131,7 +146,7 @@ def read_jpeg(data: bytes, max_pixels: int) -> Raster:
 def _orient(raster: Raster, get_exif: Callable[[], Image.Exif]) -> None:
     try:
         raster.orientation = _valid_orientation(get_exif().get(ExifTags.Base.Orientation, 1))
-    except Exception as error:  # damaged EXIF makes Pillow raise anything; the pixels are good without it
+    except Exception as error:  # damaged EXIF makes Pillow raise anything; the pixels are valid without it
         raster.notes.append(f"EXIF not readable ({error}), orientation not applied")
 
 
@@ -162,7 +177,7 @@ def read_bmp(data: bytes, max_pixels: int) -> Raster:
 
 
 def _bmp_profile(data: bytes) -> bytes | None:
-    """The ICC profile that a BITMAPV5HEADER may embed, which Pillow overlooks."""
+    """The ICC profile that a BITMAPV5HEADER may embed, which Pillow ignores."""
     size, start, length = (int.from_bytes(data[i : i + 4], "little") for i in (14, 126, 130))
     if size < 124 or data[70:74] != b"DEBM":  # 'MBED', little-endian
         return None
@@ -173,7 +188,7 @@ def read_png(data: bytes, max_pixels: int) -> Raster:
     """PNG and APNG."""
     facts = png.facts(data)
     check_size(facts.width, facts.height, max_pixels)
-    # Pillow would cut 16 bits to 8 and mistake the transparent grey of 2 and 4 bits; it only opens the file.
+    # Pillow would reduce 16 bits to 8 and misread the transparent grey of 2 and 4 bits; it only opens the file.
     with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
         with png.libpng_warnings():
             raster = _rows(png_decode(data), 65535 if facts.bits == 16 else 255)
@@ -212,7 +227,7 @@ def read_tiff(data: bytes, max_pixels: int) -> Raster:
         if "unknown pixel mode" not in str(error):
             raise
         raise ImageError(
-            "holds samples of an unusual kind (floating point, or odd channels or bits); convert it to 8 or "
+            "has samples of an unusual kind (floating point, or odd channels or bits); convert it to 8 or "
             "16 bit RGB or grey"
         ) from error
     with opened as image:
@@ -221,14 +236,14 @@ def read_tiff(data: bytes, max_pixels: int) -> Raster:
         bits = max(tags.get(_TAG_BITS, (1,)))
         check_size(image.width, image.height, max_pixels)
         if set(tags.get(_TAG_SAMPLE_FORMAT, (1,))) - {1} or bits > 16:
-            raise ImageError("holds signed, floating-point or 32 bit samples; convert it to 8 or 16 bit")
+            raise ImageError("has signed, floating-point or 32 bit samples; convert it to 8 or 16 bit")
         if bits >= 8 and tags.get(_TAG_PHOTOMETRIC) in (0, 1, 2):
             raster = _tiff_plain(data, tags, bits)
             raster.icc = image.info.get("icc_profile")
             raster.orientation = orientation
             _first_of(raster, image.n_frames)
             return raster
-        # Palette, CMYK, YCbCr and single bits. Pillow applies the orientation of a TIFF itself.
+        # Palette, CMYK, YCbCr and single bits. Pillow itself applies the orientation of a TIFF.
         raster = _opened(image, max_pixels)
     raster.notes += [f"{bits} bit cut to 8 by the decoder"] if bits > 8 else []
     raster.notes += [f"EXIF orientation {orientation} applied"] if orientation != 1 else []
@@ -236,7 +251,7 @@ def read_tiff(data: bytes, max_pixels: int) -> Raster:
 
 
 def _tiff_plain(data: bytes, tags: dict[int, Any], bits: int) -> Raster:
-    """Grey or RGB of 8 to 16 bits, which Pillow would cut to 8 and limit in size."""
+    """Grey or RGB of 8 to 16 bits, which Pillow would reduce to 8 and limit in size."""
     samples = tiff_decode(data)
     if samples.ndim == 3 and tags.get(_TAG_PLANAR) == 2:
         samples = np.moveaxis(samples, 0, 2)
@@ -245,12 +260,12 @@ def _tiff_plain(data: bytes, tags: dict[int, Any], bits: int) -> Raster:
     colours = 3 if tags[_TAG_PHOTOMETRIC] == 2 else 1
     if samples.dtype not in (np.uint8, np.uint16) or samples.ndim != 3 or samples.shape[2] < colours:
         raise ImageError(
-            f"holds {samples.dtype} samples of shape {samples.shape}; convert it to 8 or 16 bit RGB"
+            f"has {samples.dtype} samples of shape {samples.shape}; convert it to 8 or 16 bit RGB"
         )
     maximum = (1 << bits) - 1
     if tags[_TAG_PHOTOMETRIC] == 0:
         samples[:, :, 0] = maximum - samples[:, :, 0]
-    # 1 is alpha that the colours were multiplied by, 2 alpha that they were not, 0 some other channel.
+    # 1: the colours are multiplied by this alpha; 2: they are not; 0: some other channel.
     extra = (*tags.get(_TAG_EXTRA, ()), 0)[0]
     channels = colours + (extra in (1, 2))
     raster = _rows(samples[:, :, :channels], maximum)
@@ -267,14 +282,14 @@ def read_pnm(data: bytes, max_pixels: int) -> Raster:
 
 
 def read_avif(data: bytes, max_pixels: int) -> Raster:
-    """AVIF; of a sequence the first frame."""
+    """AVIF; the first frame of a sequence."""
     facts = boxes.avif_facts(data)
     with AvifImagePlugin.AvifImageFile(io.BytesIO(data)) as image:
         check_size(image.width, image.height, max_pixels)
         if facts.sequence or image.n_frames > 1:
             raster = _first_avif_frame(image, facts.bits)
         else:
-            # Pillow would decode 10 bits to 8, and on every CPU; it only opens the file here.
+            # Pillow would decode 10 bits to 8, on every CPU; it only opens the file here.
             samples = avif_decode(data, index=0, numthreads=1)
             raster = _rows(samples, 255 if samples.dtype == np.uint8 else (1 << facts.bits) - 1)
         raster.icc = image.info.get("icc_profile")
@@ -288,8 +303,8 @@ def read_avif(data: bytes, max_pixels: int) -> Raster:
 def _first_avif_frame(image: AvifImagePlugin.AvifImageFile, bits: int) -> Raster:
     """The first frame of an image sequence, at 8 bits.
 
-    imagecodecs (2026.3.6) must not see a sequence: ``avif_decode(data, index=0)`` allocates one frame and
-    writes all of them, beyond its end.
+    imagecodecs (2026.3.6) must not be given a sequence: ``avif_decode(data, index=0)`` allocates one frame and
+    writes all of them, past its end.
     """
     image.load()
     raster = _from_mode(image)
@@ -306,15 +321,15 @@ def read_jxl(data: bytes, max_pixels: int) -> Raster:
             "is a JPEG XL file with an embedded ICC profile, which cannot be read; convert it to PNG"
         )
     if header.floating or header.bits > 16:
-        raise ImageError("holds floating-point or 32 bit samples; convert it to 8 or 16 bit")
+        raise ImageError("has floating-point or 32 bit samples; convert it to 8 or 16 bit")
     try:
         samples = jpegxl_decode(data, index=0, numthreads=1)
     except JpegxlError as error:
         if "NEED_MORE_INPUT" in str(error):
-            raise ImageError(f"is truncated: it ends after {len(data)} bytes, which is too early") from error
+            raise ImageError(f"is truncated: it ends after {len(data)} bytes, which is too soon") from error
         raise
     if header.extra_channels and header.grey and not header.has_alpha:
-        samples = samples[0]  # imagecodecs puts the other channels of a grey image behind it, as planes
+        samples = samples[0]  # imagecodecs appends the other channels of a grey image as planes
     raster = _rows(samples, (1 << header.bits) - 1)
     raster.premultiplied = header.premultiplied
     raster.notes += ["first frame used"] if header.animated else []
@@ -323,7 +338,7 @@ def read_jxl(data: bytes, max_pixels: int) -> Raster:
 
 
 def jxl_encoding(header: jxl_header.JxlHeader) -> tuple[Encoding | None, str | None]:
-    """The colour of a JPEG XL image, and a note where it had to be guessed."""
+    """The colour of a JPEG XL image, and a note if it had to be guessed."""
     code = {11: 12}.get(header.primaries, header.primaries)
     encoding, note = colour.from_cicp(code, header.transfer)
     white = {10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}.get(header.white, header.custom_white)

@@ -1,6 +1,6 @@
-"""What stands in a WebP's chunks: size, number of frames, ICC profile and EXIF.
+"""The chunks of a WebP file: size, number of frames, ICC profile and EXIF.
 
-Pillow would allocate the whole canvas before it tells the size, and refuses sizes by a limit of its own.
+Pillow would allocate the whole canvas before reporting the size, and applies a size limit of its own.
 Layout: RFC 9649.
 """
 
@@ -13,7 +13,7 @@ from codecstudy.errors import ImageError
 
 @dataclass(slots=True)
 class WebpFacts:
-    """Of the container and the first bitstream header."""
+    """Facts from the container and the first bitstream header."""
 
     width: int = 0
     height: int = 0
@@ -23,9 +23,14 @@ class WebpFacts:
 
 
 def facts(data: bytes, whole: bool = True) -> WebpFacts:
-    """Walk the chunks; with ``whole`` false ``data`` may be the beginning of a file.
+    """Read the chunks.
 
-    Raises :class:`ImageError` where the file is cut off or states no size.
+    Args:
+        data: The file.
+        whole: If false, ``data`` may be just the beginning of a file.
+
+    Raises:
+        ImageError: The file is cut off or states no size.
     """
     found = WebpFacts()
     end = 8 + int.from_bytes(data[4:8], "little")

@@ -1,1 +1,1 @@
-"""One task to one outcome: prepare a source, encode it, decode it, score it."""
+"""From one task to one outcome: prepare a source, encode it, decode it, score it."""

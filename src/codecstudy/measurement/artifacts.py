@@ -1,4 +1,4 @@
-"""Encoded files that a run keeps: where they lie, what they are called, and how they are written."""
+"""Encoded files that a run keeps: their folders, names, and how they are written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from codecstudy.types import SHORT_NAMES, Scalar, Setting
 
 
 def suffixes(settings: Sequence[Setting]) -> list[str]:
-    """For each setting the part of a file name that tells it apart: ``_q60_444_s6``.
+    """The part of a file name that distinguishes each setting, such as ``_q60_444_s6``.
 
-    Only parameters that vary among the settings of one format are named; quality always is. The resolution is
-    not: it has a folder of its own.
+    Only parameters that vary among the settings of one format are included, and quality always is. The resolution
+    is not, because it has a folder of its own.
+
+    Args:
+        settings: All settings of a study.
+
+    Returns:
+        One suffix for each setting, in the same order.
     """
     varying: dict[str, set[str]] = {}
     for fmt in {s.format for s in settings}:
@@ -23,7 +29,7 @@ def suffixes(settings: Sequence[Setting]) -> list[str]:
         every = {name for values in mine for name in values}
         varying[fmt] = {n for n in every if len({values.get(n) for values in mine}) > 1} | {"quality"}
     names = [_suffix(setting, varying[setting.format]) for setting in settings]
-    # Values that differ in characters alone that file names cannot hold would share a name.
+    # Values that differ only in characters that are replaced in file names would share a name.
     taken = Counter((s.format, s.resolution, name) for s, name in zip(settings, names, strict=True))
     return [
         f"{name}_{n}" if taken[s.format, s.resolution, name] > 1 else name
@@ -35,7 +41,7 @@ _SHORT_NAMES = {"encoder": "", **SHORT_NAMES, "crop": "c"}
 
 
 def _values(setting: Setting) -> dict[str, Scalar]:
-    """What a file name may have to tell apart, in its order there."""
+    """The values that a file name may contain, in their order there."""
     encoder = {} if setting.encoder == setting.format else {"encoder": setting.encoder}
     crop = {} if setting.crop is None else {"crop": setting.crop}
     parameters = dict(setting.parameters)
@@ -56,14 +62,21 @@ def _suffix(setting: Setting, varying: set[str]) -> str:
 
 
 def stems(images: Sequence[str]) -> dict[str, str]:
-    """For each image of a dataset the name that its encoded files begin with; no two are alike.
+    """The beginning of the names of each image's encoded files; no two are alike.
 
-    Its relative path without the suffix; with it where two images would share a name (``a.png``, ``a.jpg``).
+    It is the relative path of the image, without its suffix unless two images would share a name (``a.png``,
+    ``a.jpg``).
+
+    Args:
+        images: Paths relative to the dataset's folder.
+
+    Returns:
+        The beginning of the names by image.
     """
     names = {image: str(PurePosixPath(image).with_suffix("")) for image in images}
-    # Some file systems take small and capital letters for the same.
+    # Some file systems do not distinguish case.
     while clashes := {name for name, n in Counter(map(str.casefold, names.values())).items() if n > 1}:
-        # Again and again, because a whole name may clash with a bare one: a.png, a.jpg and a.png.webp.
+        # Repeated, because a name with its suffix may clash with one without: a.png, a.jpg and a.png.webp.
         whole = {image: image for image, name in names.items() if name.casefold() in clashes}
         if whole.items() <= names.items():
             break
@@ -78,5 +91,5 @@ def location(setting: Setting, stem: str, suffix: str, extension: str) -> PurePo
 
 
 def keep(path: Path, data: bytes) -> None:
-    """Write an encoded file. It is not flushed: a file lost in a power failure is encoded again."""
+    """Write an encoded file. It is not flushed: a file that is lost in a power failure is encoded again."""
     write_atomically(path, data, fsync=False)

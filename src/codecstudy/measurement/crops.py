@@ -1,8 +1,8 @@
-"""Crop sweeps: how much does the surrounding of a region change what an encoder makes of that region?
+"""Crop sweeps: how much does the surrounding of a region influence how an encoder compresses that region?
 
 All crops of an image share one *fragment*, the square in its middle. A crop is a window around it whose longest
-edge is the given one; the window is encoded, and the scores are taken on the fragment alone, so that every crop
-level is judged on the same pixels. See ``docs/decisions/0005-crops-share-the-middle-fragment.md``.
+edge has the given length; the window is encoded, and the scores are computed on the fragment alone, so that every
+crop level is scored on the same pixels. See ``docs/decisions/0005-crops-share-the-middle-fragment.md``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 from codecstudy.types import Box
 
 DEFAULT_FRAGMENT = 200
-"""Side of the fragment in pixels where a study gives none."""
+"""Side of the fragment in pixels if a study gives none."""
 
 TooSmall = Literal["skip_image", "skip_measurement", "adjust_aspect_ratio"]
 
@@ -28,18 +28,27 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class CropPlan:
-    """All crop levels of a study, and what happens where the fragment does not fit one of them."""
+    """All crop levels of a study, and what happens if the fragment does not fit into one of them."""
 
     levels: tuple[int, ...]
     """Longest edges in pixels."""
     fragment: int = DEFAULT_FRAGMENT
-    """Side of the scored square in pixels; an image that is smaller is scored on what it has."""
+    """Side of the scored square in pixels; a smaller image is scored on all of its pixels."""
     too_small: TooSmall = "skip_image"
-    """``skip_image``: no crop of an image is measured where the fragment does not fit them all;
-    ``skip_measurement``: just that crop is skipped; ``adjust_aspect_ratio``: the window grows to hold it."""
+    """``skip_image``: no crop of an image is measured unless the fragment fits into all of them;
+    ``skip_measurement``: only that crop is skipped; ``adjust_aspect_ratio``: the window is enlarged."""
 
     def cut(self, width: int, height: int, level: int) -> Cut | str:
-        """The window of one level in an image of this size, or in words why there is none."""
+        """Find the window of one level.
+
+        Args:
+            width: Width of the image in pixels.
+            height: Height of the image in pixels.
+            level: Longest edge of the window in pixels.
+
+        Returns:
+            The window, or the reason why there is none, as text.
+        """
         if level > max(width, height):
             return (
                 f"the image is {width} x {height}: smaller than crop {level}, and images are never enlarged"
@@ -52,7 +61,7 @@ class CropPlan:
             return self._misfit(width, height, level)
         fragment_width, fragment_height = self._fragment(width, height)
         window_width, window_height = _scaled(width, height, level)
-        # Where the fragment fits, this changes nothing; adjust_aspect_ratio asks for it where not.
+        # If the fragment fits, this changes nothing; adjust_aspect_ratio asks for it otherwise.
         window_width, window_height = max(window_width, fragment_width), max(window_height, fragment_height)
         return Cut(
             Box((width - window_width) // 2, (height - window_height) // 2, window_width, window_height),

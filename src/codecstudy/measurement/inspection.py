@@ -1,7 +1,7 @@
-"""A look into files that are already there: originals, encoded files, distance maps and scores.
+"""Inspection of existing files: originals, encoded files, distance maps and scores.
 
-Files that came from elsewhere may crash their decoder or damage the memory of its process. So commands look into
-them through :class:`InspectionProcess`, which has an :class:`Inspector` in a worker process.
+Files from elsewhere may crash their decoder or corrupt the memory of its process. So commands inspect them through
+:class:`InspectionProcess`, which has an :class:`Inspector` in a worker process.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ if TYPE_CHECKING:
     from codecstudy.types import Pixels
 
 DEADLINE_SECONDS = 1800.0
-"""How long one step may take: many times what the largest image that is read needs on a slow machine."""
+"""Time limit of one step in seconds: many times what the largest allowed image needs on a slow machine."""
 
 
 class Inspector:
     """Opens originals and encoded files, and compares them, in this process.
 
-    ``fragment`` is the side in pixels of the square that all crops of an image share. What was prepared last for
-    an original is kept, because one original after the other is compared with many files.
+    What was last prepared for an original is kept, because usually many files are compared with one original before
+    the next one.
+
+    Args:
+        fragment: Side in pixels of the square that all crops of an image share.
     """
 
     def __init__(self, fragment: int = DEFAULT_FRAGMENT) -> None:
@@ -46,9 +49,18 @@ class Inspector:
         self._scoring: Reference | None = None
 
     def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
-        """The source at ``path``, resized and cropped as a setting says.
+        """Load an original, resized and cropped.
 
-        Raises :class:`codecstudy.errors.ImageError` where it cannot be read or is smaller than that.
+        Args:
+            path: The source.
+            resolution: Longest edge in pixels to which it is resized, or None.
+            crop: Longest edge in pixels of the crop, or None.
+
+        Returns:
+            uint8, height x width x 3, sRGB.
+
+        Raises:
+            ImageError: The file cannot be read, or is smaller than that.
         """
         pixels: Pixels | None = images.load(path).pixels
         if pixels is not None and resolution is not None:
@@ -67,7 +79,7 @@ class Inspector:
         return is_installed(encoder)
 
     def decode(self, encoder: str, data: bytes) -> Pixels:
-        """Decode a file that ``encoder`` made."""
+        """Decode a file that was made by ``encoder``."""
         return codecs.get(encoder).decode(data)
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
@@ -88,10 +100,19 @@ class Inspector:
             self._scored = reference, names
 
     def scores(self, reference: Path, distorted: Path, names: tuple[str, ...]) -> dict[str, float]:
-        """Scores of ``distorted`` against ``reference`` by the metrics ``names``, by column name.
+        """Score one file against another.
 
-        Raises :class:`codecstudy.errors.ImageError` for a file that is no image, and ``ValueError`` where the
-        sizes differ.
+        Args:
+            reference: The original.
+            distorted: The file to score.
+            names: Metrics.
+
+        Returns:
+            Scores by column name.
+
+        Raises:
+            ImageError: A file is not an image.
+            ValueError: The sizes differ.
         """
         self.prepare(reference, names)
         assert self._scoring is not None
@@ -99,7 +120,7 @@ class Inspector:
 
 
 def is_installed(encoder: str) -> bool:
-    """Whether there is an encoder of this id, and it can be loaded."""
+    """Whether there is an encoder with this id and it can be loaded."""
     try:
         codecs.get(encoder)
     except CodecError:
@@ -116,13 +137,13 @@ class _Config:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """What an error that is raised on purpose says."""
+    """The type and message of an error that was raised on purpose."""
 
     message: str
 
 
 def make_handler(config: _Config) -> Callable[[tuple[str, tuple[Any, ...]]], object]:
-    """What the worker process runs: methods of an :class:`Inspector` by name."""
+    """The handler of the worker process: calls methods of an :class:`Inspector` by name."""
     for reference in config.plugins:
         codecs.register(reference)
     for reference in config.metric_plugins:
@@ -142,13 +163,13 @@ def make_handler(config: _Config) -> Callable[[tuple[str, tuple[Any, ...]]], obj
 class InspectionProcess:
     """An :class:`Inspector` in a worker process, with the same methods, a deadline and a memory limit.
 
-    Whatever goes wrong with a file, its process's death included, is a :class:`codecstudy.errors.ImageError`;
-    the next file gets a new process. Use it in a ``with`` block.
+    Any problem with a file, including the death of the process, is an :class:`ImageError`; the next file gets a new
+    process. Use it in a ``with`` block.
 
     Args:
         fragment: As for :class:`Inspector`.
-        compile_kernels: Called with the names of the metrics that the first call for maps or scores needs, before
-            it is made, so that kernels are compiled here, with progress, and not within a deadline.
+        compile_kernels: Called with the names of the metrics that a call for maps or scores needs, before the call
+            is made, so that kernels are compiled in this process, with progress and without a deadline.
     """
 
     def __init__(

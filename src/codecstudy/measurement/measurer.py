@@ -1,8 +1,8 @@
-"""One task to one outcome: encode, decode once, score everything.
+"""From one task to one outcome: encode, decode once, compute all scores.
 
-A :class:`Measurer` lives in a worker process. It keeps the source that it has open (decoded once), the size that
-is in work (resized or cropped once) and the metrics' reference sides (prepared once), so that tasks that come
-in the study's order pay for their own encode, decode and scores alone.
+A :class:`Measurer` runs in a worker process. It keeps the current source open (decoded once), the current size
+(resized or cropped once) and the metrics' reference sides (prepared once), so that tasks in the study's order take
+only the time of their own encode, decode and scores.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class MeasurerConfig:
-    """What all tasks of a run share; crosses the process boundary once per worker."""
+    """What all tasks of a run share; sent to each worker once."""
 
     folder: str
     """The dataset's folder."""
@@ -54,12 +54,12 @@ class MeasurerConfig:
     """References of registered metrics, as :func:`codecstudy.metrics.register` takes them."""
     max_pixels: int = images.MAX_PIXELS
     crops: CropPlan | None = None
-    """Where crops are cut and which part of them is scored; None where no setting has a crop."""
+    """How crops are cut and which part of them is scored; None if no setting has a crop."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureRequest:
-    """One task, as an executor sends it to a worker."""
+    """One task in the form in which an executor sends it to a worker."""
 
     image: str
     """Path of the source, relative to the dataset's folder."""
@@ -68,17 +68,17 @@ class MeasureRequest:
     artifact: str | None = None
     """Where to keep the encoded file, or None."""
     sha256: str | None = None
-    """Of the source's content, which is what its measurements are remembered by; None where it is not known."""
+    """SHA-256 of the source's content, which identifies its measurements in the store; None if unknown."""
     known: Measurement | None = None
-    """What is known of this task already. Only the scores that it lacks are computed, and its size and times stay
-    as they are, as long as its bytes do."""
+    """The known part of this task's measurement. Only the missing scores are computed; its size and times are kept
+    as long as the encoded bytes are the same."""
     saved: str | None = None
-    """An encoded file that may be scored in place of encoding again, if its content has the hash of ``known``."""
+    """An encoded file that is scored instead of encoding again, if its content has the hash of ``known``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What it cost to open the source for this task, if it was not open already."""
+    """The cost of opening the source for this task, if it was not open already."""
 
     seconds: float
     cpu_seconds: float
@@ -91,21 +91,21 @@ class Report:
     outcome: Outcome
     opening: Opening | None = None
     cpu_seconds: float = 0.0
-    """CPU time of the task itself, without opening the source."""
+    """CPU seconds of the task itself, without opening the source."""
 
 
 @dataclass(slots=True)
 class _Stage:
-    """A source at one size, with the metrics' reference sides."""
+    """A source at one size, with the reference sides of the metrics."""
 
     size: tuple[int | None, int | None]
     pixels: Pixels
     scored: Box | None
     """The part of ``pixels`` that is scored; None for all of it."""
     reference: Pixels
-    """That part."""
+    """The pixels of that part."""
     prepared: dict[str, Prepared]
-    """By metric, of those that were needed so far."""
+    """Prepared references by metric, for the metrics needed so far."""
 
 
 class _FailedError(Exception):
@@ -115,7 +115,7 @@ class _FailedError(Exception):
 
 
 class Measurer:
-    """Takes requests one after the other and returns a report for each; no request makes it raise."""
+    """Takes requests one after the other and returns a report for each; never raises because of a request."""
 
     def __init__(self, config: MeasurerConfig) -> None:
         for reference in config.plugins:
@@ -131,7 +131,7 @@ class Measurer:
         self._stage: _Stage | None = None
 
     def warm(self) -> None:
-        """Put each metric and each encoder to work once, so that no measurement pays for loading it."""
+        """Run each metric and each encoder once, so that no measurement includes the time to load it."""
         selftest.check_metrics(self._config.metrics)
         selftest.check_chain(self._encoders)
 
@@ -168,15 +168,15 @@ class Measurer:
             path = Path(self._config.folder, request.image)
             try:
                 source = _attempt("source", images.load, path, self._config.max_pixels)
-                # Read after the pixels, so that a change at any time in between is noticed.
+                # Read after the pixels, so that a change at any time in between is detected.
                 if request.sha256 not in (None, _attempt("source", images.content_hash, path)):
-                    raise _FailedError("source", "the file has changed while the run went on; run again")
+                    raise _FailedError("source", "the file changed during the run; run again")
                 self._source = source
             except _FailedError as refusal:
-                # The record names the image already; without its path, equal reasons are equal texts.
+                # The record already names the image; without its path, equal reasons are equal texts.
                 self._refusal = _FailedError(refusal.kind, str(refusal).removeprefix(f"{path}: "))
         if self._source is None:
-            # The other tasks of a source that cannot be read get the same answer without another try.
+            # The other tasks of a source that cannot be read get the same answer without another attempt.
             assert self._refusal is not None
             raise self._refusal
         pixels, scored = self._source.pixels, None
@@ -196,7 +196,7 @@ class Measurer:
         return self._stage
 
     def _prepare(self, stage: _Stage, names: Iterable[str]) -> None:
-        """Prepare the reference side of those of these metrics that are not prepared yet."""
+        """Prepare the reference sides of those of these metrics that are not prepared yet."""
         for name in names:
             if name not in stage.prepared:
                 stage.prepared[name] = _attempt("metric", self._metrics[name].prepare, stage.reference)
@@ -217,7 +217,7 @@ class Measurer:
         encoding_time, encoding_cpu_time = time.perf_counter() - wall, time.process_time() - cpu
         if not isinstance(encoded, bytes) or not encoded:
             what = "no bytes" if isinstance(encoded, bytes) else type(encoded).__name__
-            raise _FailedError("encode", f"the encoder gave {what} in place of a file")
+            raise _FailedError("encode", f"the encoder returned {what} instead of a file")
         sha256 = hashlib.sha256(encoded).hexdigest()
         if known is not None and known.has_bytes(len(encoded), sha256):
             outcome = dataclasses.replace(known, sha256=sha256)
@@ -227,7 +227,7 @@ class Measurer:
                     outcome, scores=known.scores | self._scores(stage, decoded, wanted)
                 )
         else:
-            # Where something is known, it is of other bytes: it says nothing about these.
+            # The known part belongs to other bytes, so it does not apply to these.
             decoded, decoding_time, decoding_cpu_time = self._decode(encoder, encoded, stage.pixels)
             outcome = Measurement(
                 file_size=len(encoded),
@@ -283,20 +283,20 @@ def _saved(path: str | None, known: Measurement) -> bytes | None:
 
 
 def _checked(facts: MetricFacts, given: dict[str, float]) -> dict[str, float]:
-    """Scores as records can hold them: those that the facts promise, and finite where they should be."""
+    """Validated scores: exactly those that the facts name, and finite unless infinity is allowed."""
     columns = {column.name: column for column in facts.columns}
     if given.keys() != columns.keys():
-        raise MetricError(f"{facts.name} gave scores {sorted(given)}; its facts name {sorted(columns)}")
+        raise MetricError(f"{facts.name} returned scores {sorted(given)}; its facts name {sorted(columns)}")
     scores = {name: float(given[name]) for name in columns}
     for name, score in scores.items():
-        # Only an identical image has a reason to score infinitely.
+        # Only for an identical image can a score be infinite.
         if not math.isfinite(score) and score != columns[name].identical:
-            raise MetricError(f"{facts.name} gave {score} as {name}")
+            raise MetricError(f"{facts.name} returned {score} as {name}")
     return scores
 
 
 def make_measurer(config: MeasurerConfig) -> Measurer:
-    """A measurer that is ready: the handler that executors run."""
+    """Create a measurer that is ready; the handler factory of executors."""
     measurer = Measurer(config)
     measurer.warm()
     return measurer
@@ -312,7 +312,7 @@ def _too_small(pixels: Pixels, edge: int) -> str:
 
 
 def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T:
-    """Call ``step``; whatever it raises becomes a failure of this kind."""
+    """Call ``step``; any exception becomes a failure of this kind."""
     try:
         return step(*arguments)
     except MemoryError:
@@ -324,7 +324,7 @@ def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T
 
 
 def _message(error: Exception) -> str:
-    # An exception's own __str__ may fail, too; a failure must still end as a record.
+    # An exception's own __str__ may fail; a failure must still become a record.
     try:
         return " ".join(str(error).split())[:500]
     except Exception:

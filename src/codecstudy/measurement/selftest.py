@@ -1,7 +1,7 @@
-"""The self-test: a study does not run where colours, alpha, 16 bits, a round trip or a score come out wrong.
+"""The self-test: a study does not run if colours, alpha, 16 bits, a round trip or a score are wrong.
 
-It takes a few milliseconds and guards against a library that was built or updated badly, and against damaged
-machine code of a metric: faults that would otherwise make every number of a study wrong without one error.
+It takes a few milliseconds and protects against a library that was built or updated badly, and against damaged
+machine code of a metric: faults that would otherwise falsify all numbers of a study without any error.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _COLOURS = (
 
 
 def check_chain(encoders: Iterable[str]) -> None:
-    """Try conversion and those of ``encoders`` that have a self-test.
+    """Test the image conversion, and those of ``encoders`` that have a self-test.
 
     Raises:
-        CodecstudyError: where something comes out wrong; the message names it.
+        CodecstudyError: A result is wrong; the message names it.
     """
     faults = [fault for encoder in encoders if (fault := _encoder_fault(encoder))]
     faults += _image_faults()
@@ -40,9 +40,15 @@ def check_chain(encoders: Iterable[str]) -> None:
 
 
 def check_metrics(names: Iterable[str]) -> None:
-    """Raise :class:`codecstudy.errors.CodecstudyError`, naming what is wrong, unless these metrics work.
+    """Test that each metric can tell identical images from noisy ones.
 
-    Each scores two images, which loads all its machine code, or compiles it where it is not on disk.
+    Each metric scores two images, which loads all its machine code, or compiles it if it is not on disk.
+
+    Args:
+        names: The metrics.
+
+    Raises:
+        CodecstudyError: A metric does not work; the message names it.
     """
     _raise_for([fault for name in names if (fault := _metric_fault(name))])
 
@@ -50,14 +56,14 @@ def check_metrics(names: Iterable[str]) -> None:
 def _raise_for(faults: list[str]) -> None:
     if faults:
         raise CodecstudyError(
-            f"The self-test failed: {'; '.join(faults)}. Numbers from this installation would be wrong: install "
-            "codecstudy and its dependencies afresh, and report it if that does not help."
+            f"The self-test failed: {'; '.join(faults)}. Numbers from this installation would be wrong: reinstall "
+            "codecstudy and its dependencies, and report the problem if that does not help."
         )
 
 
 def _metric_fault(name: str) -> str | None:
-    """What is wrong with a metric that does not find an image more like itself than like a noisy copy."""
-    # Noise everywhere, so that no metric can pool it away; 64 pixels leave several scales to all of them.
+    """The fault of a metric that does not score an image better against itself than against a noisy copy."""
+    # Noise everywhere, so that no metric can ignore it; with 64 pixels all metrics have several scales.
     random = np.random.default_rng(0)
     picture = random.integers(64, 192, (64, 64, 3), np.uint8)
     noisy = picture + random.integers(0, 64, picture.shape, np.uint8)
@@ -87,11 +93,15 @@ def _encoder_fault(name: str) -> str | None:
     if back.shape != picture.shape or back.dtype != np.uint8:
         return f"{name}: a {picture.shape} image came back as {back.dtype} {back.shape}"
     off = int(np.abs(back.astype(np.int16) - picture).max())
-    return f"{name}: colours come back {off} of 255 off" if off > encoder.self_test.tolerance else None
+    return (
+        f"{name}: colours are off by {off} of 255 after a round trip"
+        if off > encoder.self_test.tolerance
+        else None
+    )
 
 
 def _flat_colours() -> Pixels:
-    # Flat 16 x 16 blocks: no chroma subsampling and no transform can excuse a wrong colour in their middle.
+    # Flat 16 x 16 blocks: neither chroma subsampling nor a transform can explain a wrong colour in their middle.
     rows = [np.broadcast_to(np.array(colour, np.uint8), (16, 16, 3)) for colour in _COLOURS]
     return np.ascontiguousarray(np.concatenate(rows, axis=1))
 

@@ -14,16 +14,16 @@ from codecstudy.types import MetricFacts, Pixels
 class Prepared(Protocol):
     """A metric with everything that depends on the reference alone already computed.
 
-    Not safe for two threads at once: the workspaces are reused between calls. Each thread prepares its own.
+    Not for use by two threads at once, because workspaces are reused between calls. Each thread prepares its own.
     """
 
     def scores(self, distorted: Pixels) -> dict[str, float]:
-        """Score one distorted image of the reference's size, keyed by the metric's columns."""
+        """Score one distorted image of the reference's size; returns scores by column."""
         ...
 
 
 def _nothing_to_compile() -> None:
-    """What a metric without kernels compiles."""
+    """The ``compile`` of a metric without kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,20 @@ class Metric:
 
     facts: MetricFacts
     prepare: Callable[[Pixels], Prepared]
-    """Do everything that depends on the reference image alone."""
+    """Compute everything that depends on the reference image alone."""
     compile: Callable[[], None] = _nothing_to_compile
     """Compile, or load from the cache, every kernel that the metric uses."""
 
 
 def check_image(pixels: Any, name: str) -> Pixels:
-    """Return ``pixels`` as a canonical image, C-contiguous; any memory layout is accepted.
+    """Return ``pixels`` as a canonical image, C-contiguous.
 
-    Raises ``ValueError`` naming ``name`` for another dtype, another shape or an empty array.
+    Args:
+        pixels: uint8, height x width x 3, in any memory layout.
+        name: Name of the image for messages.
+
+    Raises:
+        ValueError: The array has another dtype or shape, or is empty.
     """
     array = np.asarray(pixels)
     if array.dtype != np.uint8:
@@ -55,7 +60,8 @@ def check_image(pixels: Any, name: str) -> Pixels:
 def check_pair(reference_shape: tuple[int, ...], distorted: Any) -> Pixels:
     """Return ``distorted`` as a canonical image of the reference's shape.
 
-    Raises ``ValueError`` that names both shapes where they differ.
+    Raises:
+        ValueError: The shapes differ (the message contains both), or the dtype is not uint8.
     """
     array = np.asarray(distorted)
     if array.ndim == 3 and array.shape != reference_shape:

@@ -1,32 +1,32 @@
 """Where the machine code of metric kernels is kept, and which folders are trusted to keep it.
 
-numba's cache is a set of pickles: whoever can write to its folder can execute code in every process that
-reads it. So a folder is used only where these rules hold; no other folder is read, and none is created inside
-one that fails:
+numba's cache is a set of pickles: anyone who can write to its folder can execute code in every process that reads
+it. So a folder is used only if these rules are met; no other folder is read, and none is created inside one that
+fails:
 
-- The folder belongs to this process's effective user (root's are trusted, but cannot be written to). Neither
-  its group nor others can write to it.
-- Every folder on the way to it, from the root, belongs to this user, to root or to the owner of ``/`` (who
-  controls the interpreter anyway; in a user namespace root's folders show another owner). Neither its group
-  nor others can write to it, unless it is sticky, as ``/tmp`` is: there nobody can replace what belongs to
-  another user. Symbolic links are followed: the folders on both sides are checked, and each link's owner.
-- Everything in the folder belongs to this user or to root, and is no symbolic link.
+- The folder belongs to this process's effective user (root's are trusted, but cannot be written to). Neither its
+  group nor others can write to it.
+- Every folder on the path to it, from the root, belongs to this user, to root or to the owner of ``/`` (who
+  controls the interpreter anyway; in a user namespace root's folders have another owner). Neither its group nor
+  others can write to it, unless it is sticky, like ``/tmp``, where nobody can replace files of another user.
+  Symbolic links are followed: the folders on both sides are checked, and each link's owner.
+- Everything in the folder belongs to this user or to root, and is not a symbolic link.
 
-Folders are created with mode 0700, and a trusted folder is set to that mode, so nobody else can reach the
-files in it, whatever the umask. Root running with the HOME of another user therefore leaves that user's cache
-alone. The candidates, in this order:
+Folders are created with mode 0700, and a trusted folder is set to that mode, so nobody else can access the files
+in it, regardless of the umask. Therefore root running with another user's HOME does not use that user's cache. The
+candidates, in this order:
 
-1. the folder that the environment variable ``CODECSTUDY_KERNEL_CACHE`` names: a run tells its workers and the
-   processes that compile for it which folder it has chosen, as their HOME or TMPDIR may differ;
-2. ``__pycache__/kernels`` in this package, which goes when the package goes;
+1. the folder named by the environment variable ``CODECSTUDY_KERNEL_CACHE``: a run passes its choice to its workers
+   and to the processes that compile for it, because their HOME or TMPDIR may differ;
+2. ``__pycache__/kernels`` in this package, which is removed along with the package;
 3. the user's cache folder;
 4. ``codecstudy-kernels-<uid>`` among the temporary files, which later runs find again;
-5. a new temporary folder, removed when the process that made it exits.
+5. a new temporary folder, removed when the process that created it exits.
 
-A candidate that fails is passed over, and :func:`cache_note` says why.
+A candidate that fails is skipped, and :func:`cache_note` says why.
 
-numba itself recognises another CPU, another numba and a changed file; that a kernel's *other* files have
-changed it does not see. Hence one subfolder per metric and state of its sources.
+numba itself detects another CPU, another numba version and a changed file, but not that *other* files of a kernel
+have changed. Therefore each metric has one subfolder for each state of its sources.
 """
 
 from __future__ import annotations
@@ -59,15 +59,15 @@ _SHARED = ("kernels", "srgb", "vector")
 """Modules that the kernels of several metrics use."""
 _STALE_SECONDS = 24 * 3600
 _MAX_LINKS = 40
-"""Symbolic links in one path, as Linux has it (path_resolution(7))."""
+"""Largest number of symbolic links in one path, as in Linux (path_resolution(7))."""
 
 
 class _UntrustedError(Exception):
-    """A folder that somebody else may have put code into; the message says why."""
+    """Another user may have put code into a folder; the message says how."""
 
 
 def cache_folder() -> Path:
-    """The folder that holds the compiled kernels on this machine.
+    """The folder of the compiled kernels on this machine.
 
     Raises:
         CodecstudyError: No folder can be trusted.
@@ -76,7 +76,7 @@ def cache_folder() -> Path:
 
 
 def cache_note() -> str | None:
-    """Why the kernels are not kept where they should be, as a sentence for the user, or None."""
+    """Why the kernels are not kept in a permanent place, as a sentence for the user, or None."""
     return _cache()[1]
 
 
@@ -88,7 +88,7 @@ def cache_environment() -> dict[str, str]:
 @cache
 def _cache() -> tuple[Path, str | None]:
     """The first candidate that is trusted and can be written to, and the note."""
-    # Absolute, as other processes are told which it is.
+    # Absolute, because other processes are given this path.
     named = [Path.cwd() / name for name in [os.environ.get(FOLDER_VARIABLE)] if name]
     lasting = [
         *named,
@@ -120,17 +120,17 @@ def _cache() -> tuple[Path, str | None]:
 
 
 def _temporary_folder() -> Iterator[Path]:
-    """The one that later runs find again; a generator, since looking for a place fails where there is none."""
+    """The one that later runs find again; a generator, because ``gettempdir`` fails if there is none."""
     yield Path(tempfile.gettempdir()) / f"codecstudy-kernels-{os.geteuid()}"
 
 
 def _new_temporary_folder(passed_over: list[str]) -> Path:
-    """A private folder for this process and the processes that it starts."""
+    """A private folder for this process and its child processes."""
     folder = Path(tempfile.mkdtemp(prefix="codecstudy-kernels-"))
     maker = os.getpid()
 
     def remove() -> None:
-        if os.getpid() == maker:  # a forked process has this function, too
+        if os.getpid() == maker:  # forked processes have this function as well
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(remove)
@@ -146,7 +146,7 @@ def _new_temporary_folder(passed_over: list[str]) -> Path:
 
 
 def _open(folder: Path) -> None:
-    """Create ``folder`` where it is missing, and make sure that it is trusted and can be written to.
+    """Create ``folder`` if it is missing, and make sure that it is trusted and can be written to.
 
     Raises:
         _UntrustedError: Somebody else may have written, or may yet write, to it.
@@ -172,7 +172,7 @@ def _open(folder: Path) -> None:
             continue
         if stat.S_ISLNK(facts.st_mode):
             raise _UntrustedError(f"{entry} is a symbolic link")
-        # Behind a closed door, permissions of the files themselves mean nothing.
+        # If the folder is closed to others, the permissions of the files in it do not matter.
         mode = facts.st_mode & ~0o022 if closed else facts.st_mode
         _trust(entry, distrust(mode, facts.st_uid, {user, 0}))
         if stat.S_ISDIR(facts.st_mode) and not os.access(entry, os.W_OK | os.X_OK):
@@ -188,9 +188,9 @@ def _no_permission(path: Path) -> OSError:
 
 
 def _way_to(path: Path) -> Iterator[Path]:
-    """Every folder and symbolic link that the system passes to reach ``path``, from the root, and its end.
+    """Every folder and symbolic link that the system resolves to reach ``path``, from the root, and its end.
 
-    A step is yielded before it is looked at, so the caller may create it.
+    A step is yielded before it is examined, so the caller may create it.
     """
     here = Path("/")
     yield here
@@ -222,10 +222,10 @@ def _contents(folder: Path) -> Iterator[Path]:
 
 
 def distrust(mode: int, owner: int, trusted: set[int], *, parent: bool = False) -> str | None:
-    """Why what has this mode and owner may be another user's work, or None.
+    """Why a file with this mode and owner may be another user's work, or None.
 
     Args:
-        mode: As ``os.lstat`` gives it.
+        mode: As returned by ``os.lstat``.
         owner: User id.
         trusted: User ids of possible owners.
         parent: Whether it is a folder above the cache's, which may be sticky.
@@ -248,7 +248,7 @@ def _trust(path: Path, reason: str | None) -> None:
 
 
 def sources(module: str) -> list[Path]:
-    """The source files of a metric, or of a module that metrics share; of a plugin those of its whole package."""
+    """The source files of a metric, or of a module that metrics share; for a plugin, those of its whole package."""
     own = METRICS / f"{module}.py"
     if own.exists() or (METRICS / module).is_dir():
         return [own] if own.exists() else sorted((METRICS / module).glob("*.py"))
@@ -260,7 +260,7 @@ def sources(module: str) -> list[Path]:
 
 @cache
 def sources_folder(metric: str) -> Path:
-    """Where the kernels of ``metric`` (or of a shared module) are: one folder per state of their sources."""
+    """Folder of the kernels of ``metric`` (or of a shared module): one per state of their sources."""
     digest = hashlib.sha256()
     for file in itertools.chain.from_iterable(map(sources, (*_SHARED, metric))):
         digest.update(file.read_bytes())
@@ -269,7 +269,7 @@ def sources_folder(metric: str) -> Path:
 
 @cache
 def _platform() -> str:
-    """What machine code depends on, beside its sources."""
+    """Everything besides the sources that machine code depends on."""
     from llvmlite import binding
 
     facts = (
@@ -284,12 +284,12 @@ def _platform() -> str:
 
 
 def marker(metric: str) -> Path:
-    """The file that says: everything of ``metric`` is compiled for this kind of machine."""
+    """The file whose existence means that all of ``metric`` is compiled for this kind of machine."""
     return sources_folder(metric) / f"{_platform()}.compiled"
 
 
 def remove_stale_folders(metrics: Iterable[str]) -> None:
-    """Remove machine code of earlier states of the sources, where no other installation can be using it."""
+    """Remove machine code of earlier states of the sources, unless another installation may be using it."""
     if not cache_folder().is_relative_to(METRICS):
         return
     for metric in metrics:

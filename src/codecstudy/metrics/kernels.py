@@ -1,8 +1,8 @@
-"""How metric kernels are compiled, once per machine.
+"""Compilation of metric kernels, once per machine.
 
-Metrics are written in Python and compiled by numba, which keeps on disk (:mod:`.cache`) what it compiled.
-Compiling all of them takes seconds, so a run does it beforehand, in fresh processes side by side
-(:func:`compile_all`), and every process after that loads the machine code in a fraction of a second.
+Metrics are written in Python and compiled by numba, which keeps its output on disk (:mod:`.cache`). Compiling all
+of them takes seconds, so a run does it beforehand, in parallel in fresh processes (:func:`compile_all`); every
+process after that loads the machine code in a fraction of a second.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class KernelError(CodecstudyError):
 # --- decorators ------------------------------------------------------------------------------------------
 
 
-# No reference counts: numba keeps one for every array that is passed or stored, at the price of an atomic
+# No reference counting: numba would keep a count for every array that is passed or stored, which takes an atomic
 # operation each time. Kernels allocate nothing, and their caller keeps their arrays alive.
 _OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
@@ -70,14 +70,14 @@ def kernel(signature: Any) -> Callable[[Callable[..., Any]], Kernel]:
 
 
 def stage(function: Callable[..., Any]) -> Any:
-    """Decorate a function that only kernels call: inlined in them, so not cached by itself."""
+    """Decorate a function that only kernels call; it is inlined and therefore not cached by itself."""
     return _jit(function, forceinline=True)
 
 
 def routine(function: Callable[..., Any]) -> Any:
-    """Decorate a function that kernels call for a row of pixels or more: not inlined, so compiled only once.
+    """Decorate a function that kernels call for a row of pixels or more; it is compiled once instead of inlined.
 
-    Not cached by itself either: it is kept with each kernel that calls it.
+    It is not cached by itself either, but with each kernel that calls it.
     """
     return _jit(function)
 
@@ -85,7 +85,7 @@ def routine(function: Callable[..., Any]) -> Any:
 def _jit(function: Callable[..., Any], *signature: Any, **options: Any) -> Any:
     import numba
 
-    njit: Any = numba.njit  # its annotations do not know all options
+    njit: Any = numba.njit  # its annotations lack some options
     return njit(*signature, **_OPTIONS, **options)(function)
 
 
@@ -117,8 +117,8 @@ class Kernel:
             except NumbaError:  # of the source, not of the cache
                 raise
             except Exception:
-                # Most likely a file of the cache was cut short or damaged: unpickling raises almost anything.
-                # Of all processes that find it, one compiles, and the others load what it has made.
+                # Most likely a file of the cache was truncated or damaged: unpickling raises almost anything.
+                # Of all processes that notice it, one compiles, and the others load the result.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with _lock(folder / "repairing.lock"):
                     try:
@@ -131,7 +131,7 @@ class Kernel:
         return _jit(self._function, self._signature, cache=True)
 
     def _remove_cached(self, folder: Path) -> None:
-        """Remove this kernel's index and machine code; files that another process is writing stay."""
+        """Remove this kernel's index and machine code; files that another process is writing are kept."""
         name = self._function.__qualname__.replace("<", "").replace(">", "")  # as numba spells it
         for suffix in (".nbi", ".nbc"):
             for file in folder.glob(f"*/*.{name}-*{suffix}"):
@@ -140,13 +140,13 @@ class Kernel:
 
 _settings_lock = threading.Lock()
 _LOCATOR = "UserProvidedCacheLocator"
-"""numba keeps its files in ``CACHE_DIR`` or fails; by default it would try other folders, which nobody has
+"""numba keeps its files in ``CACHE_DIR`` or fails; by default it would try other folders, which have not been
 checked."""
 
 
 @contextmanager
 def _numba_settings(**values: str) -> Iterator[None]:
-    """Set numba's global settings, which belong to the user's own functions, for a while."""
+    """Set numba's global settings, which also affect the user's own functions, temporarily."""
     import numba
 
     settings: Any = numba.config
@@ -165,16 +165,16 @@ def _numba_settings(**values: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far compilation is."""
+    """Progress of compilation."""
 
     metric: str | None
-    """The metric that has just been compiled; None where time has passed and nothing else."""
+    """The metric that has just been compiled; None for a periodic update."""
     done: int
-    """Metrics that are compiled."""
+    """Number of compiled metrics."""
     total: int
-    """Metrics that were asked for."""
+    """Number of requested metrics."""
     elapsed: float
-    """Seconds since the call."""
+    """Seconds since the start."""
 
 
 def is_compiled(metrics: Iterable[str]) -> bool:
@@ -187,14 +187,19 @@ def compile_all(
     on_progress: Callable[[Progress], None] | None = None,
     processes: int | None = None,
 ) -> None:
-    """Compile the kernels of ``metrics`` that are not on disk yet, side by side, each in a fresh process.
+    """Compile the kernels of ``metrics`` that are not on disk yet, in parallel, each in a fresh process.
 
-    Concurrent callers, in this process or another, wait for the one that compiles. ``on_progress`` is called
-    at once, after each metric and several times a second. ``processes`` is the number that may run at once,
-    as many as the CPUs that this process may use by default. Raises :class:`KernelError` with the output of
-    the process that failed.
+    Concurrent callers, in this process or another, wait for the one that compiles.
+
+    Args:
+        metrics: Names of metrics.
+        on_progress: Called at once, after each metric and several times a second.
+        processes: Number of processes that may run at once; by default, the CPUs that this process may use.
+
+    Raises:
+        KernelError: A process failed; the message contains its output.
     """
-    from codecstudy import host  # brings psutil, which loading kernels need not wait for
+    from codecstudy import host  # imports psutil, which is not needed to load kernels
 
     wanted = list(dict.fromkeys(metrics))
     started = time.monotonic()
@@ -213,8 +218,8 @@ def compile_all(
 
 @contextmanager
 def _lock(path: Path, while_waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold the lock on file ``path``; the system releases it should this process die."""
-    import fcntl  # not on Windows, which nothing else here needs to know
+    """Hold the lock on file ``path``; the system releases it if this process dies."""
+    import fcntl  # not available on Windows
 
     with path.open("w") as file:
         while True:
@@ -228,7 +233,7 @@ def _lock(path: Path, while_waiting: Callable[[], None] = lambda: None) -> Itera
 
 
 def _compile_side_by_side(metrics: list[str], processes: int, report: Callable[[str | None], None]) -> None:
-    # The one with the most source takes longest: begin with it.
+    # The metric with the most source code takes longest, so it is started first.
     waiting = sorted(metrics, key=lambda metric: sum(file.stat().st_size for file in sources(metric)))
     running: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
     try:
@@ -251,7 +256,7 @@ def _compile_side_by_side(metrics: list[str], processes: int, report: Callable[[
 
 
 def _start_compiling(metric: str) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """A fresh interpreter that finds this very package and never imports the caller's main module."""
+    """A fresh interpreter that uses this package and never imports the caller's main module."""
     output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _finish_compiling or _compile_side_by_side
     paths = [str(METRICS.parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(

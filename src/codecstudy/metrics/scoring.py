@@ -1,4 +1,4 @@
-"""Nothing but the metrics: score one image against another, from arrays or files."""
+"""The metrics alone: score one image against another, from arrays or files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Image = str | Path | NDArray[np.uint8]
 
 
 class Reference:
-    """An original with everything that depends on it alone already computed: score many images against it.
+    """An original with everything that depends on it alone already computed, for scoring many images against it.
 
-    Not safe for two threads at once.
+    Not for use by two threads at once.
 
     Args:
         reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.
@@ -48,11 +48,10 @@ class Reference:
 def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = None) -> dict[str, float]:
     """Score ``distorted`` against ``reference``.
 
-    For many images against one original use :class:`codecstudy.Reference`, which prepares the original's side
-    once.
+    For many images and one original use :class:`codecstudy.Reference`, which prepares the original's side once.
 
-    Files are decoded in the caller's process: one that is made to crash its decoder ends that process too. For
-    files from elsewhere ``codecstudy measure`` has a process of its own.
+    Files are decoded in the caller's process: a file that is made to crash its decoder ends that process too. For
+    files from elsewhere, ``codecstudy measure`` uses a separate process.
 
     Args:
         reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.
@@ -62,7 +61,7 @@ def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = 
     Returns:
         Scores by column: ``ssimulacra2`` (100 is identical, higher is better), ``butteraugli`` and
         ``butteraugli_3norm`` (0 is identical, lower is better), ``psnr`` (dB, infinite for identical images) and
-        ``ssim`` (at most 1); for a plugin's metric the columns that its facts name.
+        ``ssim`` (at most 1); for a plugin's metric, the columns in its facts.
 
     Raises:
         ImageError: A file is not an image.

@@ -1,4 +1,4 @@
-"""8-bit sRGB to linear light as libjxl computes it, for kernels that must agree with its tools.
+"""8-bit sRGB to linear light as computed by libjxl, for kernels that must agree with its tools.
 
 Source of the polynomial: libjxl ``lib/jxl/cms/transfer_functions-inl.h`` (``TF_SRGB``) and
 ``lib/jxl/base/rational_polynomial-inl.h`` at commit aea3a06e.
@@ -16,8 +16,8 @@ from codecstudy.metrics.vector import fma, load_rgb, select, to_float
 def linear_from_srgb(x: Any) -> Any:
     """Linear light of the encoded value ``x``, both f32x16 in 0 to 1.
 
-    x / 12.92 up to 0.04045, above that a rational polynomial (4, 4) in place of ((x + 0.055) / 1.055) ^ 2.4,
-    with the fused operations of libjxl, so that the result is bit for bit that of its SIMD code.
+    x / 12.92 up to 0.04045, above that a rational polynomial (4, 4) instead of ((x + 0.055) / 1.055) ^ 2.4, with
+    the fused operations of libjxl, so that the result is bit for bit that of its SIMD code.
     """
     p = fma(8.210152774e-01, x, 7.961564959e-01)
     p = fma(p, x, 1.624820318e-01)

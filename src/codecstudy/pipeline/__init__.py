@@ -1,4 +1,4 @@
-"""Runs studies: plan, subtract what is known, schedule and measure, save."""
+"""Runs studies: plan the work, skip what is known, schedule and measure the rest, save."""
 
 from codecstudy.pipeline.options import RunOptions
 from codecstudy.pipeline.runner import PipelineRunner

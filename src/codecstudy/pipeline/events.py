@@ -1,4 +1,4 @@
-"""What happens in a run, as values: whoever wants to show a run draws from these alone."""
+"""The events of a run, as values: everything that displays a run uses only these."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Started:
     settings: int
     tasks: int
     known: int
-    """Tasks among them that the store knows already: they are not measured again."""
+    """Tasks that the store already knows: they are not measured again."""
     workers: int
     time_budget: float | None
     megapixels: float
@@ -26,11 +26,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class StoreMigrated:
-    """The measurement store was written by an older codecstudy, and has been brought to the present schema."""
+    """The measurement store was written by an older codecstudy, and has been migrated to the current schema."""
 
     path: str
     backup: str
-    """Where the file as it was is kept."""
+    """Copy of the file from before the migration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +52,13 @@ class Finished:
     setting: Setting
     outcome: Outcome
     seconds: float
-    """Wall seconds that the worker spent on it, opening the source included."""
+    """Wall-clock seconds that the worker spent on it, including opening the source."""
     tasks_done: int
     images_done: int
     megapixels: float
-    """Encoded by this task."""
+    """Megapixels encoded by this task."""
     seconds_left: float
-    """Estimate for the rest of the run."""
+    """Estimated time of the rest of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Helped:
-    """A worker that has nothing of its own takes a task of an image that another one has open."""
+    """A worker without a source of its own takes a task of an image that another worker has open."""
 
     worker: int
     image: str
@@ -82,16 +82,16 @@ class Helped:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReplaced:
-    """A worker process died or was ended, and a new one has taken its place."""
+    """A worker process died or was ended, and a new one has replaced it."""
 
     worker: int
     reason: str
-    """For people: ``killed by SIGKILL``, ``ran over its deadline of 60 s``."""
+    """Reason for display: ``killed by SIGKILL``, ``ran over its deadline of 60 s``."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
-    """No further image starts; what is in flight completes."""
+    """No further image is started; tasks of started images are completed."""
 
     seconds: float
     images_open: int
@@ -100,14 +100,14 @@ class BudgetSpent:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """The user asked to stop. ``at_once``: for the second time, so nothing in flight is waited for."""
+    """The user asked to stop. ``at_once``: for the second time, so running tasks are not awaited."""
 
     at_once: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The results are saved."""
+    """The results have been saved."""
 
     results: QualityResults
     path: str
@@ -117,7 +117,7 @@ class Done:
     """Encode, decode and metric CPU seconds of the tasks that this run measured."""
     workers: int
     open_cpu_seconds: float
-    """CPU seconds that went into decoding sources, resizing, and preparing the metrics' reference sides."""
+    """CPU seconds for decoding sources, resizing, and preparing the metrics' reference sides."""
 
 
 Event = (

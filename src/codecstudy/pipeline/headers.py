@@ -1,8 +1,8 @@
-"""How large the images of a plan are, from their headers, read outside this process.
+"""The sizes of the images of a plan, from their headers, read outside this process.
 
 A header may crash or hang its parser just as the rest of a file may crash its decoder. So one small process reads
-them all, in batches. Where it does not survive a batch, each file of that batch is asked for by itself, so that
-the size of the culprit alone stays unknown; opening it in a worker then says why.
+all headers, in batches. If it does not survive a batch, each file of that batch is read separately, so that only
+the size of the offending file stays unknown; opening it in a worker then reports why.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ Size = tuple[int, int]
 
 
 def read_sizes(paths: Sequence[Path], *, in_this_process: bool = False) -> list[Size | None]:
-    """The size of each image file, None where it is not known; see :func:`codecstudy.images.dimensions`.
+    """The size of each image file; see :func:`codecstudy.images.dimensions`.
 
-    ``in_this_process``: without the protection of another one, as the tasks of the run.
+    Args:
+        paths: The files.
+        in_this_process: Read them without the protection of another process, like the tasks of the run.
+
+    Returns:
+        Sizes in the order of ``paths``; None if unknown.
     """
     if not paths:
         return []
     if in_this_process:
         return make_reader(None)(paths)
-    # Imported here because it works on POSIX systems only.
+    # Imported here because it works only on POSIX systems.
     from codecstudy.execution.local import Caller
 
     sizes: list[Size | None] = []

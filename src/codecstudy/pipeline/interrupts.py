@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a count that a run looks at, in place of an exception anywhere."""
+"""Ctrl-C and SIGTERM as a count that a run checks, instead of an exception at any point."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Interrupts:
     """Counts the requests to stop that arrive while the ``with`` block runs.
 
-    Until :meth:`defer` nothing is in flight that would be worth completing, and a signal raises
-    ``KeyboardInterrupt`` wherever the program is; from then on signals only count. Signal handlers belong to the
-    main thread: in another thread only :meth:`request` counts, and signals do what they did before. A signal
-    that is ignored (as the shell has it for jobs in the background) stays ignored. The handlers that were there
-    come back at the end.
+    Until :meth:`defer` is called, no work is in progress that would be worth completing, and a signal raises
+    ``KeyboardInterrupt``; from then on signals are only counted. Only the main thread can have signal handlers: in
+    another thread, only :meth:`request` counts, and signals keep their effect. A signal that is ignored (as by
+    the shell for background jobs) stays ignored. The previous handlers are restored at the end.
     """
 
     def __init__(self) -> None:
@@ -29,16 +28,16 @@ class Interrupts:
         self._before: dict[signal.Signals, Any] = {}
 
     def request(self) -> None:
-        """Ask to stop; the second time, at once."""
+        """Ask to stop; called a second time, to stop at once."""
         self.count += 1
 
     def defer(self) -> None:
-        """From now on signals raise nothing: whoever runs looks at :attr:`count`."""
+        """Stop raising exceptions for signals: the run checks :attr:`count` from now on."""
         self._deferred = True
 
     @contextmanager
     def raising_second(self) -> Iterator[None]:
-        """Within the block the second signal raises ``KeyboardInterrupt``, also if it has come already."""
+        """Within the block, the second signal raises ``KeyboardInterrupt``, even if it has already arrived."""
         self._raise_second = True
         try:
             if self.count > 1:
@@ -52,7 +51,7 @@ class Interrupts:
             raise KeyboardInterrupt
         self.request()
         if self._raise_second and self.count > 1:
-            self._raise_second = False  # it may come while the block is being left
+            self._raise_second = False  # it may arrive while the block is being left
             raise KeyboardInterrupt
 
     def __enter__(self) -> Self:

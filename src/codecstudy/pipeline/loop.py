@@ -1,4 +1,4 @@
-"""The loop between schedule and executor: hands out tasks, and records what becomes of them."""
+"""The loop between schedule and executor: hands out tasks and records their outcomes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
 log = logging.getLogger(__name__)
 
 QUEUE = 2
-"""Tasks that a worker has: the running one and the next, so that it never waits for this process."""
+"""Tasks that a worker has: the running one and the next one, so that it never waits for this process."""
 POLL_SECONDS = 0.1
 COMMIT_SECONDS = 0.5
 MAX_FAILED_STARTS = 3
-"""Workers in a row that may fail before they are ready. Then the run gives up: the installation is broken."""
+"""Consecutive workers that may fail before they are ready; then the run gives up: the installation is broken."""
 MAX_KILLED_STARTS = 30
-"""The same for workers that are killed from outside, which says nothing about the installation."""
+"""The same for workers that are killed from outside, which does not indicate a broken installation."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """What the tasks of this run cost, in CPU seconds."""
+    """CPU seconds that the tasks of this run took."""
 
     work: float = 0.0
     opening: float = 0.0
@@ -42,7 +42,7 @@ class Totals:
 
 @dataclass(slots=True)
 class Loop:
-    """One run's traffic between the schedule, the executor and the store."""
+    """The communication of one run with the schedule, the executor and the store."""
 
     plan: Plan
     scheduler: Scheduler
@@ -52,9 +52,9 @@ class Loop:
     emit: Callable[[events.Event], None]
     interrupts: Interrupts
     outcomes: dict[tuple[int, int], Outcome]
-    """All outcomes so far by (source, setting) index: those the store knew, and those of this run."""
+    """All outcomes so far by (source, setting) index: those in the store and those of this run."""
     parts: dict[tuple[int, int], Measurement]
-    """What the store knew of tasks that lack scores, or an encoded file."""
+    """The stored parts of tasks that lack scores, or an encoded file."""
     started: float
     task_timeout: float | None = None
     max_memory: int | None = None
@@ -67,7 +67,7 @@ class Loop:
     _committed: float = 0.0
 
     def run(self) -> None:
-        """Until everything that the schedule admits has an outcome, or a second interrupt."""
+        """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
         for s in range(len(self.plan.sources)):
             known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
             self._left[s] = len(self.plan.settings) - known
@@ -83,7 +83,7 @@ class Loop:
     def _poll(self) -> list[Event]:
         if self.executor.ends_tasks:
             return self.executor.poll(POLL_SECONDS)
-        # The running task may hang, and it runs in this process: only the second interrupt can end it.
+        # The running task may hang, and it runs in this process: only a second interrupt can end it.
         try:
             with self.interrupts.raising_second():
                 return self.executor.poll(POLL_SECONDS)
@@ -96,7 +96,7 @@ class Loop:
         return time.monotonic() - self.started
 
     def _stop_at_once(self) -> bool:
-        """Whether a second interrupt has come; the first one stops new images."""
+        """Whether a second interrupt has arrived; the first one stops new images."""
         if self.interrupts.count > self._interrupts_seen:
             self._interrupts_seen = self.interrupts.count
             self.scheduler.stop()
@@ -109,7 +109,7 @@ class Loop:
             self._committed = self._now()
 
     def _feed(self, *workers: int) -> None:
-        """Give these workers, in order, what the schedule has for them."""
+        """Give these workers, in order, the tasks that the schedule has for them."""
         for worker in workers:
             while (given := self.scheduler.next(worker, self._now())) is not None:
                 task = given.task
@@ -132,7 +132,7 @@ class Loop:
         if self.task_timeout is not None:
             return self.task_timeout
         source = self.plan.sources[task.source]
-        # The whole file is decoded, however small the size at which it is measured.
+        # The whole file is decoded, even if it is measured at a small size.
         opening = source.width * source.height / 1e6 if opens else 0.0
         return self.costs.deadline_seconds(task.setting, self._megapixels(task), opening)
 
@@ -149,7 +149,7 @@ class Loop:
                 assert isinstance(task, Task)
                 self._queues[worker].remove(task)
                 self._done(worker, task, value, seconds, peak_rss)
-                # This worker is asked for first, so that it keeps the memory of its source.
+                # The schedule is asked for this worker first, so that it keeps the memory of its source.
                 self._feed(worker)
             case Died():
                 self._died(event)
@@ -164,7 +164,7 @@ class Loop:
             self.totals.opening += opening.cpu_seconds
         if isinstance(outcome, Measurement):
             if opening is not None:
-                # What a source costs that cannot be opened says nothing about the others.
+                # The time for a source that cannot be opened does not indicate the cost of others.
                 self.costs.observe_open(megapixels, opening.seconds)
             if peak_rss is not None:
                 self.costs.observe_memory(task.setting, megapixels, peak_rss)
@@ -216,7 +216,7 @@ class Loop:
         else:
             running = death.running if isinstance(death.running, Task) else None
             given_up = self._release(death, running, queue)
-            # Its replacement has the same name, and is asked for once it is ready.
+            # Its replacement has the same name, and is given tasks once it is ready.
             self.scheduler.add_worker(death.worker)
             if given_up is not None:
                 self._record(death.worker, given_up, Failure(death.reason, reason), 0.0)
@@ -224,16 +224,16 @@ class Loop:
         self.emit(events.WorkerReplaced(death.worker, reason))
 
     def _cannot_start(self, reason: str, said: str) -> str:
-        text = f"Workers end before they are ready: {reason}. "
+        text = f"The worker processes end before they are ready: {reason}. "
         if self.max_memory is not None:
-            text += f"Each may use {self.max_memory / 2**20:,.0f} MiB, as max_memory says; try more. "
+            text += f"Each may use {self.max_memory / 2**20:,.0f} MiB (max_memory); try a larger value. "
         text += "'codecstudy doctor' tests the installation."
         return f"{text} The last one said:\n{said}" if said else text
 
     def _release(self, death: Died, running: Task | None, queue: deque[Task]) -> Task | None:
-        """Give a dead worker's tasks back to the schedule; returns the one not to be tried again, if any."""
+        """Return a dead worker's tasks to the schedule; returns the one that must not be tried again, if any."""
         if running is not None and death.reason == "timeout":
-            # A second try would cost the whole deadline again.
+            # A second attempt would take the whole deadline again.
             self.scheduler.failed(death.worker, running, self._now())
             self.scheduler.remove_worker(death.worker, self._now())
             return running

@@ -1,4 +1,4 @@
-"""How a study is run, beside the study itself."""
+"""Options of a run, in addition to the study itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from codecstudy.pipeline.events import Event
 
 
 def _ignore(event: Event) -> None:
-    """What happens to the events of a run without ``on_event``."""
+    """The default ``on_event``: ignores all events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,21 +22,21 @@ class RunOptions:
     """
 
     images: Path | str | None = None
-    """Folder that takes the place of the study's dataset."""
+    """Folder of images to use instead of the study's dataset."""
     on_event: Callable[[Event], None] = _ignore
     """Called with each event of the run, in order; an error that it raises ends the run."""
     fresh: bool = False
-    """Measure again what the store knows."""
+    """Measure again what the store already knows."""
     task_timeout: float | None = None
-    """Seconds one task may take; None: 20 times its estimate, at least 60. Refused if the executor cannot
+    """Seconds that one task may take; None: 20 times its estimate, at least 60. Refused if the executor cannot
     end a running task."""
     max_memory: int | None = None
-    """Bytes that all workers may use together, and a hard limit for each of them; None: 80 % of what is available,
-    and a hard limit of at least 1 GiB."""
+    """Bytes that all workers together may use, also the hard limit of each of them; None: 80 % of the available
+    memory, and a hard limit of at least 1 GiB."""
     command: str | None = None
-    """Command line, noted in the results."""
+    """Command line, stored in the results."""
     study_file: str | None = None
-    """Where the study came from, noted in the results."""
+    """Path or id of the study, stored in the results."""
 
     def __post_init__(self) -> None:
         check_positive("task_timeout", self.task_timeout)
@@ -44,6 +44,10 @@ class RunOptions:
 
 
 def check_positive(name: str, value: float | None) -> None:
-    """Raise ``ValueError`` for a value that is given and not positive, or so large that it is a mistake."""
+    """Check an optional number.
+
+    Raises:
+        ValueError: ``value`` is given and not positive, or so large that it must be a mistake.
+    """
     if value is not None and not 0 < value < 1e18:
         raise ValueError(f"{name} is {value}; it must be more than 0 and less than 1e18")

@@ -1,4 +1,4 @@
-"""A study's whole work as data: sources times settings, what of it is known, and what becomes of the outcomes."""
+"""The whole work of a study as data: sources times settings, which of it is known, and the records of outcomes."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from codecstudy.types import (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image of the dataset, as the plan knows it without decoding it."""
+    """One image of the dataset, described without decoding it."""
 
     image: str
     """Path relative to the dataset's folder."""
     file_size: int
     sha256: str | None
-    """None where the file cannot be read."""
+    """None if the file cannot be read."""
     width: int
     height: int
-    """Zero where the file's header does not tell; opening it will say why."""
+    """Zero if the file's header does not state it; opening the file then reports why."""
 
     def megapixels(self, setting: Setting) -> float:
-        """Size at which a setting encodes this image, in megapixels; 1 where it is not known."""
+        """Size at which a setting encodes this image, in megapixels; 1 if unknown."""
         if not self.width:
             return 1.0
         longest = max(self.width, self.height)
@@ -56,12 +56,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store has of a plan, by (source, setting) index."""
+    """The outcomes in the store that belong to a plan, by (source, setting) index."""
 
     outcomes: dict[tuple[int, int], Measurement | Skip] = field(default_factory=dict)
-    """Of the tasks with which nothing is left to do."""
+    """Outcomes of tasks that are complete."""
     parts: dict[tuple[int, int], Measurement] = field(default_factory=dict)
-    """Of tasks that lack scores, or an encoded file that is to be kept."""
+    """Measurements that lack scores, or an encoded file that is to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Plan:
     settings: tuple[Setting, ...]
     crops: CropPlan | None
     conditions: tuple[Conditions, ...]
-    """Of each setting: what its measurements are remembered by, beside the source."""
+    """For each setting, the conditions (besides the source) under which its measurements are stored."""
     metrics: tuple[MetricFacts, ...]
     artifact_root: Path
     """``data/encoded/<study_id>``: where encoded files are, or may be from an earlier run."""
@@ -82,7 +82,7 @@ class Plan:
     artifact_names: dict[str, str]
     artifact_suffixes: tuple[str, ...]
     commands: tuple[CommandTemplate, ...]
-    """How to get the settings from other tools."""
+    """Commands for other tools that correspond to the settings."""
 
     @property
     def metric_versions(self) -> dict[str, str]:
@@ -90,7 +90,7 @@ class Plan:
         return {facts.name: facts.version for facts in self.metrics}
 
     def tool_versions(self) -> dict[str, str]:
-        """Version of everything that the numbers depend on, by name."""
+        """Version of all software that affects the numbers, by name."""
         encoders = {s.encoder: c.encoder for s, c in zip(self.settings, self.conditions, strict=True)}
         return {
             "codecstudy": installed("codecstudy"),
@@ -100,10 +100,10 @@ class Plan:
         }
 
     def known(self, store: Store) -> Known:
-        """What the store has.
+        """Look up the tasks in the store.
 
-        A measurement whose encoded file is wanted but is not there, or is not of the size that was measured (a file
-        of the same name that another state of the study has left), is a part only: the file has to be made again.
+        A measurement whose encoded file is wanted but is missing, or has another size than the measured one (a file
+        of the same name that was left by another state of the study), is incomplete: the file must be made again.
         """
         found = Known()
         places: dict[str, list[int]] = {}
@@ -124,7 +124,7 @@ class Plan:
         return not self.save_artifacts or _has_size(self.artifact(source, setting), measured.file_size)
 
     def artifact(self, source: Source, setting: int) -> Path:
-        """Where a task's encoded file is, or would be."""
+        """Path of a task's encoded file, whether or not it exists."""
         chosen = self.settings[setting]
         name, suffix = self.artifact_names[source.image], self.artifact_suffixes[setting]
         return self.artifact_root / artifacts.location(
@@ -132,7 +132,7 @@ class Plan:
         )
 
     def request(self, source: int, setting: int, known: Measurement | None = None) -> MeasureRequest:
-        """One task as a worker gets it; ``known`` is what the store has of it."""
+        """One task in the form that workers get; ``known`` is its measurement in the store, if any."""
         chosen = self.sources[source]
         path = str(self.artifact(chosen, setting))
         return MeasureRequest(
@@ -145,7 +145,7 @@ class Plan:
         )
 
     def records(self, outcomes: Mapping[tuple[int, int], Outcome], root: Path) -> list[QualityRecord]:
-        """The records of all whole images: those with an outcome for every setting."""
+        """The records of all complete images: those with an outcome for every setting."""
         return [
             self._record(source, t, outcomes[s, t], root)
             for s, source in enumerate(self.sources)
@@ -202,9 +202,16 @@ def make_plan(
     save_artifacts: bool = False,
     in_this_process: bool = False,
 ) -> Plan:
-    """Lay out a study's work over a dataset: the sample in its order, without decoding any image.
+    """Plan the work of a study on a dataset, without decoding any image.
 
-    ``in_this_process``: read the headers of the images without a process for it.
+    Args:
+        config: The study.
+        dataset: Its images; the study's sample of them is taken, in the study's order.
+        store: Measurement store, for the hashes of files.
+        host: Text that is equal on machines with comparable timings.
+        artifact_root: Folder of the study's encoded files.
+        save_artifacts: Whether encoded files are kept.
+        in_this_process: Read the headers of the images in this process instead of a separate one.
     """
     names = order_images(dataset.images, config.dataset.order, config.dataset.seed)[
         : config.dataset.max_images
@@ -238,7 +245,7 @@ def _sources(folder: Path, names: Sequence[str], store: Store, in_this_process: 
 
 
 def _size_and_hash(path: Path, store: Store) -> tuple[int, str | None]:
-    """Size of a file in bytes and the hash of its content; (0, None) where it cannot be read."""
+    """Size of a file in bytes and the hash of its content; (0, None) if it cannot be read."""
     try:
         return path.stat().st_size, store.content_hash(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""Runs studies: plan, subtract what is known, schedule and measure, save."""
+"""Runs studies: plan the work, skip what is known, schedule and measure the rest, save."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import dataclasses
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from codecstudy import codecs, host, metrics
-from codecstudy.datasets import Dataset, open_dataset, open_folder
 from codecstudy.execution import Executor, InlineExecutor, running
 from codecstudy.files import write_atomically
 from codecstudy.measurement import selftest
@@ -21,57 +19,26 @@ from codecstudy.metrics import kernels
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Loop
-from codecstudy.pipeline.options import RunOptions, check_positive
-from codecstudy.pipeline.plan import Known, Plan, make_plan
-from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
+from codecstudy.pipeline.options import RunOptions
+from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.prepare import Prepared, Request, prepare
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo, StopReason
-from codecstudy.schedule import CostModel, MemoryLimit, Scheduler, SourceWork, TimeBudget
+from codecstudy.schedule import MemoryLimit, Scheduler, TimeBudget
 from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
-from codecstudy.types import Measurement, Outcome
 
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
-"""What executors run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A run that has not started: what is to be done, what is known, and what is left."""
-
-    plan: Plan
-    outcomes: dict[tuple[int, int], Outcome]
-    """Known outcomes by (source, setting) index; a run adds its own."""
-    parts: dict[tuple[int, int], Measurement]
-    """Known measurements that lack scores, or an encoded file."""
-    work: list[SourceWork]
-    costs: CostModel
-    workers: int
-    budget: float | None
-
-    def started(self) -> events.Started:
-        """The run as its first event describes it."""
-        plan = self.plan
-        return events.Started(
-            study_id=plan.config.id,
-            images=len(plan.sources),
-            settings=len(plan.settings),
-            tasks=sum(len(source.settings) for source in self.work),
-            known=len(self.outcomes),
-            workers=self.workers,
-            time_budget=self.budget,
-            megapixels=sum(source.width * source.height for source in plan.sources) / 1e6,
-            estimated_seconds=estimated_seconds(self.work, self.costs) / self.workers,
-        )
+"""Handler that executors run."""
 
 
 class PipelineRunner:
     """Runs studies in one workspace.
 
     Args:
-        project_root: Folder of the workspace: datasets, results and the measurement store lie below it, as
+        project_root: Folder of the workspace, which contains datasets, results and the measurement store;
             ``docs/reference/workspace.md`` lists them. It is created if it does not exist.
-        executor: What runs the tasks. Default: worker processes on this machine, or this process where
-            ``num_workers`` is 0.
+        executor: Runs the tasks. Default: worker processes on this machine, or this process if ``num_workers`` is
+            0.
     """
 
     def __init__(self, project_root: Path | str, executor: Executor | None = None) -> None:
@@ -79,7 +46,7 @@ class PipelineRunner:
         self._executor = executor
 
     def results_path(self, study_id: str) -> Path:
-        """Where a study's results are written."""
+        """Path of a study's results file."""
         return self.root / "data" / "metrics" / study_id / "quality.json"
 
     def run(
@@ -95,99 +62,62 @@ class PipelineRunner:
         """Measure a study and save its results.
 
         Every image is encoded with every setting, decoded once and scored. After ``time_budget`` seconds no further
-        image starts, and the images that were started complete. What the store knows is not measured again. Ctrl-C
-        or SIGTERM ends a run as a spent budget does, the second one at once; before the first image has started
-        there is nothing to complete, and it is a ``KeyboardInterrupt``.
+        image is started, and started images are completed. What the store already knows is not measured again.
+        Ctrl-C or SIGTERM ends a run like a spent budget does, the second one at once; before the first image has
+        started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
 
-        A task that fails is a record with its reason, and the run goes on. An error that ends the whole run
+        A task that fails becomes a record with the reason, and the run continues. An error that ends the whole run
         (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after the measurements made
-        until then have been saved as incomplete results.
+        so far have been saved as incomplete results.
 
         Args:
             config: The study.
-            time_budget: Wall seconds; None: the study's own, or no limit.
+            time_budget: Wall-clock seconds; None: the study's own, or no limit.
             save_artifacts: Keep the encoded files under ``data/encoded/<study_id>/``.
             num_workers: Number of worker processes; None: the CPUs that this process may use, or the capacity of
-                the given executor. 0: run in this process, where a task that crashes ends the run, and one that
-                hangs is ended by the second Ctrl-C alone.
+                the given executor. 0: run in this process, where a task that crashes ends the run, and a task that
+                hangs is ended only by the second Ctrl-C.
             options: Further options.
             **further: Fields of :class:`RunOptions`, given directly: ``images=folder``.
 
         Returns:
-            All records of whole images.
+            The records of all complete images.
 
         Raises:
             ValueError: The dataset is not configured, or an option is out of range.
-            FileNotFoundError: The dataset is not downloaded or holds no images.
+            FileNotFoundError: The dataset is not downloaded or contains no images.
             codecstudy.errors.StoreError: The store cannot be used.
         """
         started = time.monotonic()
         options = dataclasses.replace(options or RunOptions(), **further)
-        workers = self._workers(num_workers, options.task_timeout)
-        dataset = self._dataset(config, time_budget, options)
-        # Encoders of others run in workers alone, which try them too and where they can do no harm.
+        request = Request(config, time_budget, save_artifacts, num_workers, options, self._executor)
+        request.check()
+        dataset = request.open_dataset(self.root)
+        # Encoders from plugins run only in workers, which test them too and where they can do no harm.
         used = dict.fromkeys(s.encoder for s in config.settings())
         selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
         with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
             if store.backup is not None:
                 options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
-            prepared = self._prepare(
-                config,
-                dataset,
-                store,
-                time_budget,
-                workers,
-                options.fresh,
-                save_artifacts,
-                self._in_this_process(num_workers),
-            )
+            prepared = prepare(request, dataset, store, self._artifact_root(config))
             store.commit()
-            memory = options.max_memory or host.default_memory()
-            worker_limit = options.max_memory or host.worker_limit(memory)
-            executor = self._executor or _default_executor(num_workers, prepared.workers, worker_limit)
             options.on_event(prepared.started())
-            loop = Loop(
-                plan=prepared.plan,
-                scheduler=_scheduler(prepared, memory),
-                costs=prepared.costs,
-                executor=executor,
-                store=store,
-                emit=options.on_event,
-                interrupts=interrupts,
-                outcomes=prepared.outcomes,
-                parts=prepared.parts,
-                started=started,
-                task_timeout=options.task_timeout,
-                max_memory=options.max_memory,
-            )
+            loop = _loop(prepared, store, interrupts, started)
             if prepared.work:
-                try:
-                    _compile_kernels(prepared.plan, options.on_event)
-                except KeyboardInterrupt:
-                    interrupts.request()
-            # From here on there is something to lose: signals wait until it is saved.
+                _compile_kernels(prepared.plan, options.on_event, interrupts)
+            # From here on there is work to lose: signals wait until it is saved.
             interrupts.defer()
             if prepared.work and not interrupts.count:
                 try:
-                    with running(executor, MEASURER, _measurer_config(prepared.plan)):
+                    with running(loop.executor, MEASURER, _measurer_config(prepared.plan)):
                         loop.run()
                 except Exception as error:
-                    # Whatever went wrong with the run as a whole, what it has measured is worth keeping.
+                    # Even if the run as a whole has failed, its measurements are worth saving.
                     if loop.totals.tasks_done:
-                        self._save(prepared, loop, options, error)
+                        self._save(prepared, loop, error)
                     raise
-            results = self._save(prepared, loop, options)
-        options.on_event(
-            events.Done(
-                results=results,
-                path=str(self.results_path(config.id)),
-                failures=sum(record.status == "failed" for record in results.measurements),
-                wall_seconds=results.run.wall_seconds,
-                cpu_seconds=loop.totals.work,
-                workers=prepared.workers,
-                open_cpu_seconds=loop.totals.opening,
-            )
-        )
+            results = self._save(prepared, loop)
+        options.on_event(_done(results, self.results_path(config.id), loop))
         return results
 
     def preview(
@@ -205,84 +135,19 @@ class PipelineRunner:
         Takes the arguments of :meth:`run`, and raises as it does.
         """
         options = dataclasses.replace(options or RunOptions(), **further)
-        workers = self._workers(num_workers, options.task_timeout)
-        dataset = self._dataset(config, time_budget, options)
+        request = Request(config, time_budget, save_artifacts, num_workers, options, self._executor)
+        request.check()
+        dataset = request.open_dataset(self.root)
         path = self.root / "data" / "store.sqlite"
         with Store(path if path.exists() else IN_MEMORY) as store:
-            return self._prepare(
-                config,
-                dataset,
-                store,
-                time_budget,
-                workers,
-                options.fresh,
-                save_artifacts,
-                self._in_this_process(num_workers),
-            ).started()
+            return prepare(request, dataset, store, self._artifact_root(config)).started()
 
-    def _workers(self, num_workers: int | None, task_timeout: float | None) -> int:
-        """Number of workers to plan with, after a check of what depends on the kind of executor."""
-        if num_workers is not None and num_workers < 0:
-            raise ValueError(f"num_workers is {num_workers}; give 1 or more, or 0 to run in this process")
-        ends_tasks = num_workers != 0 if self._executor is None else self._executor.ends_tasks
-        if task_timeout is not None and not ends_tasks:
-            raise ValueError(
-                "task_timeout cannot be enforced, because the executor cannot end a running task; "
-                "leave it out, or use worker processes"
-            )
-        if self._executor is None:
-            return host.usable_cpus() if num_workers is None else max(1, num_workers)
-        if num_workers not in (None, self._executor.capacity):
-            raise ValueError(
-                f"num_workers is {num_workers}, but the given executor has {self._executor.capacity} workers; "
-                "leave num_workers out"
-            )
-        return self._executor.capacity
+    def _artifact_root(self, config: StudyConfig) -> Path:
+        return self.root / "data" / "encoded" / config.id
 
-    def _in_this_process(self, num_workers: int | None) -> bool:
-        if self._executor is None:
-            return num_workers == 0
-        return isinstance(self._executor, InlineExecutor)
-
-    def _dataset(self, config: StudyConfig, time_budget: float | None, options: RunOptions) -> Dataset:
-        check_positive("time_budget", time_budget)
-        if options.images is None:
-            return open_dataset(self.root, config.dataset.id)
-        return open_folder(Path(options.images))
-
-    def _prepare(
-        self,
-        config: StudyConfig,
-        dataset: Dataset,
-        store: Store,
-        time_budget: float | None,
-        workers: int,
-        fresh: bool,
-        save_artifacts: bool,
-        in_this_process: bool,
-    ) -> Prepared:
-        plan = make_plan(
-            config,
-            dataset,
-            store,
-            host.fingerprint(),
-            artifact_root=self.root / "data" / "encoded" / config.id,
-            save_artifacts=save_artifacts,
-            in_this_process=in_this_process,
-        )
-        known = Known() if fresh else plan.known(store)
-        outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
-        budget = time_budget if time_budget is not None else config.time_budget
-        work = remaining_work(plan, outcomes)
-        if self._executor is None:
-            workers = max(1, min(workers, sum(len(source.settings) for source in work)))
-        return Prepared(plan, outcomes, known.parts, work, cost_model(plan), workers, budget)
-
-    def _save(
-        self, prepared: Prepared, loop: Loop, options: RunOptions, error: Exception | None = None
-    ) -> QualityResults:
-        """Write the results so far; ``error`` is what ended the run, if anything did."""
-        plan = prepared.plan
+    def _save(self, prepared: Prepared, loop: Loop, error: Exception | None = None) -> QualityResults:
+        """Write the results so far; ``error`` is the error that ended the run, if any."""
+        plan, options = prepared.plan, prepared.request.options
         config, dataset = plan.config, plan.dataset
         records = plan.records(loop.outcomes, self.root)
         measured, planned = len(records) // len(plan.settings), len(plan.sources)
@@ -296,7 +161,7 @@ class PipelineRunner:
             measurements=records,
             run=RunInfo(
                 workers=prepared.workers,
-                time_budget=prepared.budget,
+                time_budget=prepared.request.budget,
                 wall_seconds=round(time.monotonic() - loop.started, 3),
                 images_planned=planned,
                 images_measured=measured,
@@ -323,23 +188,43 @@ class PipelineRunner:
         return results
 
 
-def _default_executor(num_workers: int | None, workers: int, worker_limit: int) -> Executor:
-    if num_workers == 0:
+def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: float) -> Loop:
+    request = prepared.request
+    options = request.options
+    memory = options.max_memory or host.default_memory()
+    return Loop(
+        plan=prepared.plan,
+        scheduler=Scheduler(
+            prepared.work,
+            prepared.costs,
+            range(prepared.workers),
+            budget=None if request.budget is None else TimeBudget(request.budget),
+            # With less memory than one worker needs, workers take turns.
+            memory=MemoryLimit(memory),
+        ),
+        costs=prepared.costs,
+        executor=request.executor or _default_executor(prepared, memory),
+        store=store,
+        emit=options.on_event,
+        interrupts=interrupts,
+        outcomes=prepared.outcomes,
+        parts=prepared.parts,
+        started=started,
+        task_timeout=options.task_timeout,
+        max_memory=options.max_memory,
+    )
+
+
+def _default_executor(prepared: Prepared, memory: int) -> Executor:
+    if prepared.request.in_this_process:
         return InlineExecutor()
-    # Imported here because it exists on POSIX systems only.
+    # Imported here because it exists only on POSIX systems.
     from codecstudy.execution.local import LocalExecutor
 
-    return LocalExecutor(workers, memory_limit=worker_limit, environment=kernels.cache_environment())
-
-
-def _scheduler(prepared: Prepared, memory: int) -> Scheduler:
-    return Scheduler(
-        prepared.work,
-        prepared.costs,
-        range(prepared.workers),
-        budget=None if prepared.budget is None else TimeBudget(prepared.budget),
-        # With less than one worker needs, workers take turns.
-        memory=MemoryLimit(memory),
+    return LocalExecutor(
+        prepared.workers,
+        memory_limit=prepared.request.options.max_memory or host.worker_limit(memory),
+        environment=kernels.cache_environment(),
     )
 
 
@@ -354,17 +239,22 @@ def _measurer_config(plan: Plan) -> MeasurerConfig:
     )
 
 
-def _compile_kernels(plan: Plan, emit: Callable[[events.Event], None]) -> None:
-    """Compile what the study needs; kernels of plugins are compiled in the workers."""
+def _compile_kernels(plan: Plan, emit: Callable[[events.Event], None], interrupts: Interrupts) -> None:
+    """Compile what the study needs, or count the interrupt that ends it.
+
+    Kernels of plugins are compiled in the workers.
+    """
     names = [name for name in plan.config.metric_names if name in metrics.BUILT_IN]
-    if kernels.is_compiled(names):
-        return
-    kernels.compile_all(
-        names,
-        on_progress=lambda progress: emit(
-            events.Compiling(progress.done, progress.total, progress.elapsed, kernels.cache_note())
-        ),
-    )
+    try:
+        if not kernels.is_compiled(names):
+            kernels.compile_all(
+                names,
+                on_progress=lambda progress: emit(
+                    events.Compiling(progress.done, progress.total, progress.elapsed, kernels.cache_note())
+                ),
+            )
+    except KeyboardInterrupt:
+        interrupts.request()
 
 
 def _why_stopped(
@@ -379,5 +269,17 @@ def _why_stopped(
     elif loop.interrupts.count:
         reason, why = StopReason.INTERRUPTED, "interrupted"
     else:
-        reason, why = StopReason.TIME_BUDGET, f"the time budget of {prepared.budget:g} s was spent"
+        reason, why = StopReason.TIME_BUDGET, f"the time budget of {prepared.request.budget:g} s was spent"
     return reason, f"{why}: {measured} of {planned} images"
+
+
+def _done(results: QualityResults, path: Path, loop: Loop) -> events.Done:
+    return events.Done(
+        results=results,
+        path=str(path),
+        failures=sum(record.status == "failed" for record in results.measurements),
+        wall_seconds=results.run.wall_seconds,
+        cpu_seconds=loop.totals.work,
+        workers=results.run.workers,
+        open_cpu_seconds=loop.totals.opening,
+    )

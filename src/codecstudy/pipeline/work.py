@@ -1,4 +1,4 @@
-"""What is left to do of a plan, as the schedule wants it: settings left, megapixels, bytes, and cost priors."""
+"""The remaining work of a plan in the form of the schedule: settings, megapixels, bytes, and cost priors."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def remaining_work(plan: Plan, outcomes: Mapping[tuple[int, int], Outcome]) -> l
         todo = tuple(t for t in range(len(plan.settings)) if (s, t) not in outcomes)
         if todo:
             megapixels = tuple(source.megapixels(setting) for setting in at_sizes)
-            # Decoding holds the whole file at once, whatever size it is measured at afterwards.
+            # Decoding needs memory for the whole file, even if it is measured at a smaller size.
             opening = WORKER_BYTES + OPENING_BYTES_PER_PIXEL * source.width * source.height
             work.append(SourceWork(s, shared.setdefault(todo, todo), megapixels, opening))
     return work
 
 
 def cost_model(plan: Plan) -> CostModel:
-    """What the settings of a plan are expected to cost before any has been run."""
+    """The expected costs of the settings of a plan before any has been run."""
     sizes = _sizes(plan)
     return CostModel(
         [
@@ -48,7 +48,7 @@ def cost_model(plan: Plan) -> CostModel:
 
 
 def estimated_seconds(work: Iterable[SourceWork], costs: CostModel) -> float:
-    """Estimated seconds of one worker for all of it."""
+    """Estimated seconds that one worker needs for all of it."""
     return sum(
         sum(costs.seconds(t, source.megapixels[costs.sizes[t]]) for t in source.settings)
         + sum(costs.open_seconds(megapixels) for megapixels in source.megapixels)
@@ -66,6 +66,6 @@ def _size(setting: Setting) -> Size:
 
 
 def _group(setting: Setting) -> str:
-    """Settings that cost about the same per megapixel: all parameters but the rate and the size."""
+    """Key of settings that cost about the same per megapixel: all parameters but the rate and the size."""
     rest, _, _ = setting.split(codecs.get(setting.encoder).facts.rates)
     return f"{rest.encoder} {rest.parameters} {rest.extra_args}"

@@ -1,4 +1,4 @@
-"""The report: data, templates, and one self-contained HTML file."""
+"""The report of a study: one self-contained HTML file, and static plots."""
 
 from __future__ import annotations
 
@@ -19,13 +19,22 @@ def write_report(
     options: Options | None = None,
     inspector: Inspector | None = None,
 ) -> Path:
-    """Write the report on ``results`` to ``output``, one self-contained HTML file, and return its path.
+    """Write the report on ``results`` as one self-contained HTML file.
 
-    ``root`` is the workspace that the results' paths are relative to. ``inspector`` opens saved files for the
-    gallery; without one, or without saved files, the report says how to get them.
+    Args:
+        results: The results to report on.
+        root: Workspace that the results' paths are relative to.
+        output: The file to write.
+        options: Metric, target, baseline, and limits on the size of the file.
+        inspector: Opens saved files for the gallery. Without one, or without saved files, the report has no
+            pictures and says how to get them.
 
-    Raises :class:`codecstudy.errors.ResultsError` where nothing was measured, and for options out of range;
-    ``OSError`` where ``output`` cannot be written.
+    Returns:
+        ``output``.
+
+    Raises:
+        ResultsError: If nothing was measured, or if an option is out of range.
+        OSError: If ``output`` cannot be written.
     """
     from codecstudy.report.build import build
     from codecstudy.report.render import render
@@ -40,19 +49,22 @@ def write_plots(
     options: Options | None = None,
     formats: Sequence[PlotFormat] = (PlotFormat.SVG,),
 ) -> list[Path]:
-    """Write the main plots to ``folder``, for print and for slides, and return their paths.
+    """Write the main plots to ``folder``, for print and for slides.
 
-    Needs matplotlib, which the extra ``plots`` installs. The same results give the same bytes.
+    Needs matplotlib, which the extra ``plots`` installs. The same results always produce the same bytes.
 
     Args:
-        results: What to plot.
-        folder: Where the files go; created where it is missing.
+        results: The results to plot.
+        folder: Folder for the files; created if it does not exist.
         options: Metric, target and baseline, as for the report.
-        formats: One file of each plot for each of these.
+        formats: File formats; each plot is written in all of them.
+
+    Returns:
+        The files written.
 
     Raises:
-        MissingExtraError: matplotlib is not installed.
-        ResultsError: Nothing was measured, or an option is out of range.
+        MissingExtraError: If matplotlib is not installed.
+        ResultsError: If nothing was measured, or if an option is out of range.
     """
     from codecstudy.report.context import Context
     from codecstudy.report.drawing import draw, require_matplotlib

@@ -1,4 +1,4 @@
-"""From results to everything that the page shows: its sections, in order."""
+"""Collects everything that the page shows: its sections, in order."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from codecstudy.results import QualityResults
 
 
 class SectionModule(Protocol):
-    """A module of :mod:`codecstudy.report.sections`; the template beside it has the same name."""
+    """A module of :mod:`codecstudy.report.sections`; the template next to it has the same name."""
 
     __name__: str
 
     def build(self, context: Context) -> SectionValues | None:
-        """What the section shows; None where it is left out."""
+        """What the section shows; None if it is left out."""
         ...
 
 
@@ -43,9 +43,9 @@ class Section:
     """One entry of the page's list of sections."""
 
     id: str
-    """Of the element in the page: what links lead to."""
+    """Id of the element in the page, for links."""
     link: str | None
-    """Text in the navigation; None for a section that is not there."""
+    """Text in the navigation; None for a section without a link."""
     module: SectionModule
 
 
@@ -61,12 +61,12 @@ SECTIONS = (
     Section("bdrate", "BD-rate", bd_rate),
     Section("source", "Sources", provenance),
 )
-"""The page from top to bottom. To add a section, add a module and a template, and a line here."""
+"""The sections from top to bottom. To add a section, add a module, a template, and a line here."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltSection:
-    """A section that the page has, with what it shows."""
+    """A section of the page, with what it shows."""
 
     id: str
     link: str | None
@@ -77,7 +77,7 @@ class BuiltSection:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several metrics, targets or scopes that a reader may look at."""
+    """One of several metrics, targets or scopes that the reader can choose from."""
 
     value: str
     text: str
@@ -86,7 +86,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that the page shows: what all sections share, and the sections."""
+    """Everything that the page shows: the values that all sections share, and the sections."""
 
     title: str
     summary: str
@@ -95,10 +95,11 @@ class Page:
     metric_rises: bool
     """Whether higher scores are better."""
     metric_identical: str
-    """Score of an identical image; empty where it is infinite."""
+    """Score of an identical image; empty if it is infinite."""
     baseline_title: str
+    """Title of the baseline's encoder."""
     baseline_name: str
-    """Which of its variants, where there are several."""
+    """The title, with what distinguishes the baseline from other variants of its encoder."""
     scopes: tuple[Choice, ...]
     metrics: tuple[Choice, ...]
     targets: tuple[Choice, ...]
@@ -107,22 +108,22 @@ class Page:
     images: int
     sections: tuple[BuiltSection, ...]
     chart_data: dict[str, Any]
-    """What the charts and the gallery are drawn from, see :mod:`codecstudy.report.chart_data`."""
+    """Data for the charts and the gallery, see :mod:`codecstudy.report.chart_data`."""
     styles: tuple[Style, ...]
-    """Of the encoders in it."""
+    """Styles of the encoders in the report."""
 
 
 def build(results: QualityResults, root: Path, options: Options, inspector: Inspector | None = None) -> Page:
     """Everything that the report on ``results`` shows.
 
     Args:
-        results: What to report on.
+        results: The results to report on.
         root: Workspace that the results' paths are relative to.
         options: Metric, target, baseline, and limits on the size of the page.
         inspector: Opens saved files; without one there are no pictures.
 
     Raises:
-        ResultsError: Nothing was measured, or an option is out of range.
+        ResultsError: If nothing was measured, or if an option is out of range.
     """
     context = Context.of(results, options, root, inspector)
     sections = tuple(_built_sections(context))

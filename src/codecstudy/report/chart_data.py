@@ -1,4 +1,4 @@
-"""What the charts are drawn from, as compact JSON: columns, rounded numbers, null for what is not there."""
+"""The data of the charts, as compact JSON: columns of rounded numbers, null for missing values."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from codecstudy.report.context import Context
 from codecstudy.types import Floats, MetricColumn
 
 RATIO_PLACES = 28
-"""Scores at which the size relative to the baseline is drawn."""
+"""Number of scores at which the size relative to the baseline is drawn."""
 RATIO_SHARE = 0.75
-"""Share of a scope's images that a place of that curve must rest on: with fewer it would show other images."""
+"""Minimum share of a scope's images behind each point of that curve, so that all its points show similar images."""
 
 
 def significant(value: float | None, digits: int = 4) -> float | int | None:
-    """``value`` rounded to significant digits, for JSON: None where it is missing or infinite."""
+    """``value`` rounded to significant digits, for JSON; None if it is missing or infinite."""
     if value is None or not math.isfinite(value):
         return None
     if value == 0:
@@ -37,14 +37,14 @@ def significant(value: float | None, digits: int = 4) -> float | int | None:
 
 
 def column(values: Iterable[float | None], digits: int = 4) -> list[float | int | None]:
-    """Many of :func:`significant`."""
+    """:func:`significant` of each value."""
     return [significant(v, digits) for v in values]
 
 
 def chart_data(context: Context) -> dict[str, Any]:
-    """Everything that the page's charts need; ``static/js/types.d.ts`` describes it.
+    """All data of the page's charts, as described in ``static/js/types.d.ts``.
 
-    ``gallery`` and ``axes`` are None: the sections of these names provide them.
+    ``gallery`` and ``axes`` are None here: the sections of these names provide them.
     """
     scale = context.scale
     return {
@@ -61,7 +61,7 @@ def chart_data(context: Context) -> dict[str, Any]:
         "ratio": {m: _ratios(context, m) for m in context.metrics},
         "pareto": {f"{t:g}": _fronts(context, t) for t in context.targets},
         "single": {f"{t:g}": _single(context, t) for t in context.targets},
-        "looks": {f"{t:g}": text.appearance(t, scale)[0] for t in context.targets},
+        "labels": {f"{t:g}": text.appearance(t, scale)[0] for t in context.targets},
         "again": again(context),
         "gallery": None,
         "axes": None,
@@ -69,7 +69,7 @@ def chart_data(context: Context) -> dict[str, Any]:
 
 
 def again(context: Context) -> str:
-    """The command that measured all this."""
+    """The command that repeats the measurements."""
     run = context.results.run
     if run.command:
         return run.command
@@ -78,7 +78,7 @@ def again(context: Context) -> str:
 
 
 def _best(context: Context) -> str | None:
-    """The encoder of the smallest files at the chosen target."""
+    """The encoder with the smallest files at the chosen target."""
     items = context.answers(context.target).items
     return next((i.encoder for i in items if i.setting is not None), None)
 
@@ -198,7 +198,7 @@ def _ratios(context: Context, metric: str) -> dict[str, Any]:
 
 
 def _places(context: Context, metric: str) -> Floats:
-    """Goodness from where half of the images of any variant begin to where half of them end."""
+    """Values of goodness from the lowest median start of any variant's curves to the highest median end."""
     curves = context.curves(metric)
     ends = [curves.ends(v) for v in range(len(context.variants))]
     known = [(low, high) for low, high in ends if not np.isnan(low).all()]
@@ -245,7 +245,7 @@ def _front(context: Context, front: ParetoFront) -> dict[str, Any]:
 
 
 def _single(context: Context, target: float) -> list[dict[str, Any]]:
-    """Each image's size relative to the baseline, for every variant but the baselines."""
+    """Each image's size relative to the baseline, for every variant except the baselines."""
     index = {v: k for k, v in enumerate(context.variants)}
     image = {name: k for k, name in enumerate(context.points.images)}
     return [
@@ -261,6 +261,6 @@ def _single(context: Context, target: float) -> list[dict[str, Any]]:
 
 
 def embed(document: dict[str, Any]) -> str:
-    """JSON that may stand inside a ``script`` element: nothing in it can end the element or open another."""
+    """JSON that is safe inside a ``script`` element: nothing in it can close the element or open another."""
     written = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""What all sections of one report share: the points, the resamples, and each metric's curves, computed once."""
+"""The data that all sections of a report share: points, resamples and curves, each computed once."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ class Context:
     """Columns of the metrics in the results; the one that the answer is based on comes first."""
     draw: Resamples
     styles: dict[str, Style]
-    """By encoder."""
+    """Style of each encoder, by its id."""
     bases: dict[Scope, int | None]
-    """Index of each scope's baseline."""
+    """Index of each scope's baseline; None if it was not measured there."""
     targets: tuple[float, ...]
-    """Scores that the reader may choose from, worst first."""
+    """Scores that the tables show, worst first."""
     target: float
+    """Score that the answer is based on."""
     root: Path
     """Workspace that the results' paths are relative to."""
     inspector: Inspector | None
-    """Opens saved files; None where nothing is to be opened."""
+    """Opens saved files; None if there are to be no pictures."""
     _curves: dict[str, CurveSet] = field(default_factory=dict)
     _matched: dict[str, Matched] = field(default_factory=dict)
     _answers: dict[float, Recommendations] = field(default_factory=dict)
@@ -56,7 +57,11 @@ class Context:
         root: Path = Path(),
         inspector: Inspector | None = None,
     ) -> Context:
-        """Raises :class:`ResultsError` where there is nothing to report on, or an option is out of range."""
+        """Collect the points of ``results`` and check ``options``.
+
+        Raises:
+            ResultsError: If nothing was measured, or if an option is out of range.
+        """
         points = collect(results)
         scale = points.require(options.metric)
         target = float(scale.usual_target if options.target is None else options.target)
@@ -80,7 +85,7 @@ class Context:
 
     @property
     def columns(self) -> dict[str, MetricColumn]:
-        """How to read each of :attr:`metrics`."""
+        """The columns of :attr:`metrics`, by name."""
         return self.points.columns
 
     @property
@@ -90,12 +95,12 @@ class Context:
 
     @property
     def scale(self) -> MetricColumn:
-        """Of :attr:`metric`."""
+        """The column of :attr:`metric`."""
         return self.columns[self.metric]
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """All variants, in their usual order."""
+        """All variants, by :attr:`Variant.order`."""
         return self.points.variants
 
     @property
@@ -105,11 +110,11 @@ class Context:
 
     @property
     def encoders(self) -> Encoders:
-        """What the results say of their encoders."""
+        """The encoders of the results."""
         return self.points.encoders
 
     def facts_of(self, variant: Variant) -> EncoderFacts:
-        """Of the variant's encoder."""
+        """Facts of the variant's encoder."""
         return self.encoders.facts(variant.encoder)
 
     def curves(self, metric: str) -> CurveSet:
@@ -119,14 +124,14 @@ class Context:
         return self._curves[metric]
 
     def matched(self, metric: str) -> Matched:
-        """Every image at the scores that tables show: :attr:`targets`, or the usual ones of another metric."""
+        """Every image at the scores that tables show: :attr:`targets`, or another metric's usual targets."""
         if metric not in self._matched:
             targets = self.targets if metric == self.metric else self.columns[metric].targets
             self._matched[metric] = match(self.curves(metric), targets)
         return self._matched[metric]
 
     def answers(self, target: float) -> Recommendations:
-        """What to use at ``target``."""
+        """The recommendations at ``target``."""
         if target not in self._answers:
             self._answers[target] = recommend(
                 self.points,
@@ -142,7 +147,7 @@ class Context:
 
     @property
     def offered(self) -> tuple[float, ...]:
-        """Those of :attr:`targets` that any format reaches, and the one asked for."""
+        """The targets that the reader can choose: those that any format reaches, and :attr:`target`."""
         return tuple(
             target
             for target in self.targets
@@ -150,19 +155,19 @@ class Context:
         )
 
     def baseline_title(self) -> str:
-        """The baseline's encoder, as people write it."""
+        """Title of the baseline's encoder."""
         return self.facts_of(self.variants[self._baseline()]).title
 
     def baseline_name(self) -> str:
-        """The baseline among the variants of its encoder: ``JPEG 4:2:0``."""
+        """Name of the baseline among the variants of its encoder, e.g. ``JPEG 4:2:0``."""
         return self.name(self.variants[self._baseline()])
 
     def _baseline(self) -> int:
-        # The baseline is one of the variants, so that some scope has it.
+        # The baseline is one of the variants, so at least one scope has it.
         return next(b for b in self.bases.values() if b is not None)
 
     def name(self, variant: Variant) -> str:
-        """The encoder, and what distinguishes ``variant`` from the others of its encoder and scope."""
+        """Title of the encoder, and what distinguishes ``variant`` from others of its encoder and scope."""
         same = [v for v in self.variants if v.encoder == variant.encoder and v.scope == variant.scope]
         shared = set.intersection(*(set(text.parts(v.setting, self.encoders)) for v in same))
         own = [part for part in text.parts(variant.setting, self.encoders) if part not in shared]

@@ -1,4 +1,4 @@
-"""Draws static plots with matplotlib, as SVG, PDF or PNG: the same bytes for the same plot."""
+"""Draws static plots with matplotlib, as SVG, PDF or PNG. The same plot always produces the same bytes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SIZE = (7.2, 4.7)
 """Width and height in inches; the legend adds to the height."""
 _DPI = 200
 _LEGEND_ROW = 0.24
-"""Inches."""
+"""Height of a legend row in inches."""
 _LEGEND_ENTRY, _CHARACTER = 58, 6.0
-"""Width in points of a legend entry without its name, and of a character on average."""
+"""Width in points of a legend entry without its name, and average width of a character."""
 _MARKERS = {
     "circle": ("o", 6.0),
     "square": ("s", 5.6),
@@ -33,15 +33,15 @@ _MARKERS = {
     "hexagon": ("h", 7.0),
     "star": ("*", 9.0),
 }
-"""By name of :data:`codecstudy.types.MARKERS`: matplotlib's name, and a size in points at which all have about the
-same area."""
+"""matplotlib's name for each of :data:`codecstudy.types.MARKERS`, and a size in points at which all markers have
+about the same area."""
 _DASHES: tuple[tuple[float, ...], ...] = ((), (7, 4), (2, 3), (10, 3, 2, 3), (1, 3), (12, 5))
-"""Lengths of strokes and gaps in points; the page has the same patterns."""
+"""Lengths of strokes and gaps in points; the same patterns as in the page."""
 _LINE = 1.8
 _INK, _QUIET, _GRID = "#222222", "#5b6068", "#e6e6e6"
 
 _STYLE: dict[str, Any] = {
-    # DejaVu Sans comes with matplotlib, so that text has the same width on every machine.
+    # DejaVu Sans comes with matplotlib, so text has the same width on every machine.
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Helvetica", "Arial"],
     "font.size": 9.5,
@@ -64,10 +64,10 @@ _STYLE: dict[str, Any] = {
     "ytick.left": False,
     "lines.scale_dashes": False,
     "legend.frameon": False,
-    # Text stays text: it can be searched, and edited in a drawing program.
+    # Keep text as text, so that it can be searched, and edited in a drawing program.
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
-    # Names of clip paths in an SVG file are random without it.
+    # Without it, the names of clip paths in an SVG file are random.
     "svg.hashsalt": "codecstudy",
 }
 
@@ -76,11 +76,11 @@ _METADATA: dict[PlotFormat, dict[str, Any]] = {
     PlotFormat.PDF: {"CreationDate": None, "Creator": "codecstudy", "Producer": "matplotlib"},
     PlotFormat.PNG: {"Software": None},
 }
-"""Without a date, which would make two files of the same plot differ."""
+"""Omits the date, which would make two files of the same plot differ."""
 
 
 def require_matplotlib() -> None:
-    """Raise :class:`codecstudy.errors.MissingExtraError` where matplotlib is not installed."""
+    """Raise :class:`codecstudy.errors.MissingExtraError` if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
@@ -90,12 +90,12 @@ def require_matplotlib() -> None:
 
 
 def draw(plot: Plot, format: PlotFormat) -> bytes:
-    """The file of ``plot`` in ``format``."""
+    """The bytes of a file with ``plot`` in ``format``."""
     import matplotlib.style
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    # "default" first: a matplotlibrc of the user's must not change the plots.
+    # Start from "default", so that the user's matplotlibrc does not change the plots.
     with matplotlib.style.context(["default", _STYLE]):
         layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
         figure = Figure(figsize=SIZE, layout=layout, dpi=_DPI)
@@ -136,12 +136,12 @@ def _add_series(axes: Axes, series: Series, index: int, band_along_y: bool) -> N
         (at_x, at_y), (across, up) = series.dots[0], series.errors
         axes.plot(across, (at_y, at_y), color=colour, alpha=0.5, linewidth=1.2, gid=f"interval-x-{index}")
         axes.plot((at_x, at_x), up, color=colour, alpha=0.5, linewidth=1.2, gid=f"interval-y-{index}")
-    # A line without measured points has a few markers all the same: not everybody tells the colours apart.
+    # Lines without measured points get a few markers too: not everybody can distinguish the colours.
     dots = series.dots or series.line[len(series.line) // 10 :: max(1, len(series.line) // 4)]
     if dots:
         x, y = zip(*dots, strict=True)
         axes.plot(x, y, linestyle="", clip_on=False, zorder=3, gid=f"points-{index}", **_marker(series))
-    # What the legend shows: line and marker as one.
+    # For the legend: line and marker as one entry.
     axes.plot([], [], label=series.name, color=colour, linewidth=_LINE, linestyle=_line_style(series),
               **_marker(series))  # fmt: skip
 
@@ -179,7 +179,7 @@ def _set_ticks(axes: Axes, plot: Plot) -> None:
 
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
-    """As many round numbers between ``low`` and ``high`` as fit: 1, 1.5, 2, 3, 5, 7 of each decade, or fewer."""
+    """At most ``most`` round numbers between ``low`` and ``high``: 1, 1.5, 2, 3, 5, 7 per decade, or fewer."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks: list[float] = []
     for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
@@ -189,7 +189,7 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
     return ticks
 
 
-def _number(value: float, _place: int | None = None) -> str:
+def _number(value: float, _position: int | None = None) -> str:
     return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -203,7 +203,7 @@ def _add_legend(figure: Figure, axes: Axes) -> None:
 
 
 def _legend_columns(names: Sequence[str]) -> int:
-    """The largest number of columns that fits the figure's width; names fill one column after the other."""
+    """The largest number of columns that fits the figure's width; names are filled in column by column."""
     for columns in range(len(names), 1, -1):
         rows = math.ceil(len(names) / columns)
         widest = [max(map(len, names[k : k + rows])) for k in range(0, len(names), rows)]
@@ -213,12 +213,12 @@ def _legend_columns(names: Sequence[str]) -> int:
 
 
 def _name_points(figure: Figure, axes: Axes, series: Sequence[Series]) -> None:
-    """Name each point beside it, where no point, interval or other name is.
+    """Write each point's name next to it, without covering points, intervals or other names.
 
-    Points on the Pareto front come first. Where every place is taken, the one that covers least is used.
+    Points on the Pareto front come first. If every position is taken, the one with the least overlap is used.
     """
     figure.draw_without_rendering()
-    # The layout is final now: it must not make room for the names, which are inside the axes.
+    # Freeze the layout: it must not make room for the names, which are inside the axes.
     figure.set_layout_engine("none")
     unit = figure.dpi / 72
     area = axes.get_window_extent()
@@ -228,14 +228,14 @@ def _name_points(figure: Figure, axes: Axes, series: Sequence[Series]) -> None:
         x, y = axes.transData.transform(one.dots[0])
         places = _places(x, y, text.get_window_extent(), unit)
         inside = [p for p in places if area.contains(*p.min) and area.contains(*p.max)] or places
-        best = min(inside, key=lambda place: sum(_shared(place, other) for other in taken))
+        best = min(inside, key=lambda place: sum(_overlap(place, other) for other in taken))
         taken.append(best)
         left, bottom = axes.transData.inverted().transform(best.min)
         text.set_position((left, bottom))
 
 
 def _occupied(axes: Axes, one: Series, unit: float) -> list[Bbox]:
-    """The boxes of a point and of its intervals, in pixels."""
+    """Bounding boxes of a point and of its intervals, in pixels."""
     from matplotlib.transforms import Bbox
 
     x, y = axes.transData.transform(one.dots[0])
@@ -249,7 +249,7 @@ def _occupied(axes: Axes, one: Series, unit: float) -> list[Bbox]:
 
 
 def _places(x: float, y: float, text: Bbox, unit: float) -> list[Bbox]:
-    """Where the name of the point at (x, y) may stand, best first."""
+    """Possible positions for the name of the point at (x, y), best first."""
     from matplotlib.transforms import Bbox
 
     width, height = text.width, text.height
@@ -265,8 +265,8 @@ def _places(x: float, y: float, text: Bbox, unit: float) -> list[Bbox]:
     return places
 
 
-def _shared(a: Bbox, b: Bbox) -> float:
-    """The area that two boxes share."""
+def _overlap(a: Bbox, b: Bbox) -> float:
+    """The area of the intersection of two boxes."""
     width = float(min(a.x1, b.x1) - max(a.x0, b.x0))
     height = float(min(a.y1, b.y1) - max(a.y0, b.y0))
     return max(0.0, width) * max(0.0, height)

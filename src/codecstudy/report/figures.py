@@ -1,4 +1,4 @@
-"""What the static plots show: the same numbers as the page's charts, as series of points."""
+"""The content of the static plots: the same numbers as in the page's charts, as series of points."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ class Series:
     name: str
     style: Style
     dash: int = 0
-    """Index of the dash pattern that tells variants of one format apart."""
+    """Index of the dash pattern that distinguishes variants of one format."""
     line: Sequence[Point] = ()
     band: Sequence[tuple[float, float, float]] = ()
-    """Position along the axis that the band runs along, low end, high end."""
+    """Position on the axis along which the band runs, low end, high end."""
     dots: Sequence[Point] = ()
     errors: tuple[Point, Point] | None = None
-    """Intervals of the only dot, along x and along y."""
+    """Intervals along x and y of the single dot."""
     hollow: bool = False
+    """Whether dots are drawn as outlines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +52,17 @@ class Plot:
     y: Axis
     series: Sequence[Series]
     note: str
-    """What the bands and points are, for a line below the plot."""
+    """Explains the bands and points, in a line below the plot."""
     band_along_y: bool = False
-    """Whether the bands run along the y axis, and their ends are values of x."""
+    """Whether the bands run along the y axis, so that their ends are x values."""
     name_points: bool = False
-    """Whether each point is named beside it, instead of in a legend."""
+    """Whether names are next to the points instead of in a legend."""
 
 
 def plots(context: Context) -> list[Plot]:
     """Rate-distortion, size at equal quality and quality numbers for each metric, and encode time against size.
 
-    A plot without a point is left out.
+    Plots without any point are left out.
     """
     document = chart_data(context)
     styles = {style.name: style for style in context.styles.values()}

@@ -1,4 +1,4 @@
-"""What a report is about: its options, and how it looks into saved files."""
+"""Options of a report, and the protocol by which it opens saved files."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from codecstudy.types import Pixels
 
 
 class Inspector(Protocol):
-    """Opens saved files for the report, which itself imports no codecs, images or metrics."""
+    """Opens saved files for the report, which itself does not import codecs, images or metrics."""
 
     def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
         """The source at ``path`` as it was encoded: resized and cropped as the setting says."""
         ...
 
     def decodes(self, encoder: str) -> bool:
-        """Whether files that ``encoder`` made can be decoded here."""
+        """Whether files made by ``encoder`` can be decoded on this machine."""
         ...
 
     def decode(self, encoder: str, data: bytes) -> Pixels:
-        """Decode a file that ``encoder`` made."""
+        """Decode a file made by ``encoder``."""
         ...
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ class Inspector(Protocol):
 
 
 class PlotFormat(StrEnum):
-    """Kinds of files that plots can be written as."""
+    """File formats of plots."""
 
     SVG = "svg"
     PDF = "pdf"
@@ -46,15 +46,15 @@ class Options:
     """Metric, target and baseline of a report, and limits on its size."""
 
     metric: str | None = None
-    """Column of the metric that the answer is based on; None for SSIMULACRA2, or the first that was measured."""
+    """Column of the metric that the answer is based on; None for SSIMULACRA2, or else the first one measured."""
     target: float | None = None
-    """Score that is good enough; None for the usual one of the metric (80 for SSIMULACRA2)."""
+    """Score that is good enough; None for the metric's usual target (80 for SSIMULACRA2)."""
     coverage: float = 0.95
     """Share of images that must reach the target, above 0 and at most 1."""
     max_encode_time: float | None = None
-    """CPU seconds per megapixel."""
+    """Limit on the encode time of a variant, in CPU seconds per megapixel."""
     baseline: str | None = None
-    """Format or label of the variant that sizes are relative to; None for JPEG, else the first."""
+    """Encoder, format or variant label that sizes are relative to; None for JPEG, or else the first variant."""
     seed: int = 0
     resamples: int = 2000
     gallery_images: int = 8

@@ -1,4 +1,4 @@
-"""Pictures as browsers show them, inside the page: files as they are, lossless crops, heat maps, thumbnails."""
+"""Pictures embedded in the page: unchanged files, lossless crops, heat maps and thumbnails."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from PIL import Image
 from codecstudy.types import Box, Pixels
 
 WHOLE_FILE_LIMIT = 200_000
-"""Encoded files of at most this many bytes are embedded as they are; of larger ones a crop is."""
+"""Encoded files of up to this many bytes are embedded unchanged; of larger ones, a crop."""
 _HEAT_LEVELS = 48
 _THUMBNAIL = (168, 112)
 
-# Dark to bright, even steps of lightness: a few of matplotlib's inferno (CC0, van der Walt and Smith), by number.
+# Dark to bright in even steps of lightness: a few colours of matplotlib's inferno (CC0, van der Walt and Smith).
 _HEAT = np.array(
     [(0, 0, 4), (40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39),
      (252, 255, 164)],
@@ -34,7 +34,7 @@ class Picture:
     width: int
     height: int
     left: int
-    """Of the shown region, in pixels of this picture."""
+    """Position of the shown region, in pixels of this picture."""
     top: int
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ def data_uri(data: bytes, mime: str) -> str:
 
 
 def as_is(data: bytes, mime: str, size: tuple[int, int], region: Box) -> Picture:
-    """A whole encoded file, of which ``region`` is shown. ``size`` is its width and height."""
+    """An unchanged encoded file, of which ``region`` is shown. ``size`` is its width and height."""
     return Picture(data_uri(data, mime), *size, region.left, region.top)
 
 
@@ -57,7 +57,7 @@ def lossless_crop(pixels: Pixels, region: Box) -> Picture:
 
 
 def thumbnail(pixels: Pixels) -> Picture:
-    """The whole image, small, as lossy WebP: for choosing an image, not for judging it."""
+    """The whole image at a small size as lossy WebP, for choosing an image, not for judging it."""
     image = Image.fromarray(pixels)
     image.thumbnail(_THUMBNAIL, Image.Resampling.LANCZOS, reducing_gap=2.0)
     return Picture(_webp(np.asarray(image), lossless=False), *image.size, 0, 0)
@@ -66,7 +66,8 @@ def thumbnail(pixels: Pixels) -> Picture:
 def heat_map(distances: NDArray[np.float32], region: Box, top: float) -> Picture:
     """``region`` of a distance map in colours from 0 (black) to ``top`` (bright), as lossless WebP.
 
-    At half the resolution (the largest of each 2 x 2 pixels), which is finer than the metric's own blur.
+    The resolution is halved by taking the maximum of each 2 x 2 pixels, which is still finer than the metric's own
+    blur.
     """
     part = region.of(distances)
     height, width = (max(2, n - n % 2) for n in part.shape)

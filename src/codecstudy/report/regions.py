@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 from codecstudy.types import Box
 
 REGION = (480, 320)
-"""Width and height of what is shown, in pixels of the image."""
+"""Width and height of the shown region, in pixels of the image."""
 _PEAK = 64
-"""Side of the square that is searched for: smaller than the region, so that a small spot counts."""
+"""Side of the square to search for: smaller than the region, so that small artifacts count too."""
 
 
 def worst_region(maps: Sequence[NDArray[np.float32]], size: tuple[int, int] = REGION) -> Box:
-    """The window around the square with the largest mean distance over all ``maps``.
+    """The window around the square with the strongest artifacts over all ``maps``.
 
-    ``maps`` are Butteraugli distances of the same image by several codecs, float32, (height, width). Their cubes
-    are summed, as the 3-norm does: strong artifacts in one count more than weak artifacts in all. The window
-    has ``size`` (width, height), or that of a smaller image. Of equal squares the first one from the top wins.
+    Sums the cubes of the distances, like the 3-norm: strong artifacts in one map count more than weak artifacts in
+    all of them. Of equal squares, the first one from the top is used.
+
+    Args:
+        maps: Butteraugli distances of the same image with several codecs, float32, shape (height, width).
+        size: Width and height of the window in pixels; the window is smaller if the image is.
     """
     height, width = maps[0].shape
     damage = np.zeros((height, width), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""One self-contained HTML file: templates filled, styles and scripts inside, nothing fetched from anywhere."""
+"""Renders the page as one self-contained HTML file, with all styles and scripts, that fetches nothing."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SCRIPTS = (
     "axes.js", "stage.js", "gallery.js", "main.js",
 )  # fmt: skip
 _EARLY = "early.js"
-"""Runs in the head, before anything is drawn: the theme that was chosen last."""
+"""Runs in the head, before anything is drawn, and restores the theme that the reader last chose."""
 
 
 def render(page: Page) -> str:
     """``page`` as HTML.
 
-    Everything in it is escaped by the templates. Its content security policy allows only the styles and scripts
-    below, by their hash, and pictures inside the page: nothing can be fetched, sent or injected.
+    The templates escape all values. The content security policy allows only these styles and scripts, by their
+    hash, and embedded pictures: nothing can be fetched, sent or injected.
     """
     style, early, script = (
         Markup(_colours(page.styles) + _join("css", _STYLES)),
@@ -86,12 +86,12 @@ def _join(folder: str, names: tuple[str, ...]) -> str:
 
 
 def _script() -> str:
-    # One scope for all parts, none of it global.
+    # All parts share one function scope, so nothing is global.
     return '(() => {\n"use strict";\n' + _join("js", _SCRIPTS) + "})();\n"
 
 
 def _colours(styles: Iterable[Style]) -> str:
-    """The encoders' colours as CSS variables, for light and dark."""
+    """The encoders' colours as CSS variables, for light and dark themes."""
     light = "".join(f"--f-{s.name}:{s.light};" for s in styles)
     dark = "".join(f"--f-{s.name}:{s.dark};" for s in styles)
     classes = "".join(f".f-{s.name}{{--c:var(--f-{s.name})}}" for s in styles)

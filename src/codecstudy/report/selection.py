@@ -1,4 +1,4 @@
-"""What to look at: which images, in which order, and which of their encoded files."""
+"""Selects the images of the gallery, their order, and their encoded files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from codecstudy.results import QualityRecord
 def candidates(
     context: Context, saved: Iterable[QualityRecord], root: Path
 ) -> dict[str, list[list[QualityRecord]]]:
-    """For each image with an original: the kept records of each encoder's variant to show, best encoders first."""
+    """Records of saved files to show, by image and encoder, for images whose original exists.
+
+    Of each encoder one variant is shown, in the order of the variants.
+    """
     chosen = _shown_variants(context)
     found: dict[str, dict[str, list[QualityRecord]]] = {}
     for record in saved:
@@ -40,14 +43,16 @@ def candidates(
 
 
 def _below(path: str | None) -> bool:
-    """Whether ``path`` stays below the folder that it is relative to: a results file from elsewhere may hold any
-    path, and what lies there would end up in a page that is passed on.
+    """Whether ``path`` is relative and stays within its folder.
+
+    A results file from elsewhere may contain any path, and the file there would be embedded in a page that may be
+    shared.
     """
     return path is not None and not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
 
 
 def _shown_variants(context: Context) -> list[str]:
-    """One variant for each encoder of the first scope: the recommended one, else its first."""
+    """One variant per encoder of the first scope: the recommended one, or else the first."""
     scope = context.scopes[0]
     picks = context.picks()
     chosen: dict[str, str] = {}
@@ -72,7 +77,7 @@ def in_order(context: Context, wanted: dict[str, Any]) -> Iterator[tuple[str, st
         featured = (
             (max(images, key=lambda i: abs(np.log(i.ratio))), "largest gap"),
             (images[(len(images) - 1) // 2], "median"),
-            (images[0], "least gain"),
+            (images[0], "smallest saving"),
         )
         for image, why in featured:
             if image.image not in seen:
@@ -89,7 +94,7 @@ def in_order(context: Context, wanted: dict[str, Any]) -> Iterator[tuple[str, st
 
 
 def _ranked(context: Context, wanted: dict[str, Any]) -> tuple[str, list[ImageRatio]] | None:
-    """Images by the best format's gain, least first; None where there is nothing to compare."""
+    """Images sorted by the best format's saving, smallest first; None if there is nothing to compare."""
     entries = sensitivity(context.matched(context.metric), context.target, context.options.baseline)
     best = next((i.setting for i in context.answers(context.target).items if i.setting is not None), None)
     key = None if best is None else context.encoders.split(best)[0].key

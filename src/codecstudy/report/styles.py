@@ -1,4 +1,4 @@
-"""How the plots show each encoder: its colour and its marker."""
+"""The colour and the marker of each encoder in plots."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Style:
     """Colours as CSS hexadecimal, for light and dark backgrounds, and the shape of points."""
 
     name: str
-    """Of the CSS class: ``f-`` and this."""
+    """Name of the CSS class, without its prefix ``f-``."""
     light: str
     dark: str
     marker: str
@@ -27,15 +27,13 @@ FREE_COLOURS = (
     ("#7a5c2e", "#c2a274"),
     ("#55682b", "#a3bd62"),
 )
-"""Of encoders without a colour of their own, in turn."""
+"""Colours (light, dark) for encoders that define none, used in turn."""
 
 _FREE_MARKERS = MARKERS[4:]
 
 
 def styles(encoders: Iterable[EncoderFacts]) -> dict[str, Style]:
-    """The style of each encoder, by id. What is not a colour or a marker (results may come from anywhere) is not
-    used.
-    """
+    """The style of each encoder, by id. Ignores invalid colours and markers, which results files may contain."""
     found: dict[str, Style] = {}
     free = 0
     for facts in encoders:
@@ -44,7 +42,7 @@ def styles(encoders: Iterable[EncoderFacts]) -> dict[str, Style]:
             colour, free = FREE_COLOURS[free % len(FREE_COLOURS)], free + 1
         if marker not in MARKERS:
             marker = _FREE_MARKERS[len(found) % len(_FREE_MARKERS)]
-        # An id from a file may hold any characters, and this becomes part of a style sheet.
+        # An id from a file may contain any characters, and the name becomes part of a style sheet.
         name = facts.id if re.fullmatch("[a-z0-9][a-z0-9_-]*", facts.id) else f"other-{len(found)}"
         found[facts.id] = Style(name, *colour, marker)
     return found

@@ -1,4 +1,4 @@
-"""Tables of variants: one table for each choice of metric and scope, of which the chosen one is shown."""
+"""Tables of variants: one table for each metric and scope, of which the page shows the chosen one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codecstudy.report import text
 from codecstudy.report.context import Context
 
 _TONES = (0.02, 0.10, 0.25)
-"""Differences in size from which a cell is tinted light, middle, strong."""
+"""Size differences above which a cell is tinted lightly, moderately and strongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class Cell:
 
     text: str
     title: str = ""
-    """What a pointer and a screen reader are told besides."""
+    """Additional text for a tooltip and for screen readers."""
     tone: int = 0
     """-3 (much smaller) to 3 (much larger)."""
     empty: bool = False
     sub: str = ""
-    """A second, quieter line."""
+    """A second line in smaller text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table, of one variant."""
+    """One row of a table, for one variant."""
 
     style: str
     """Name of its colour."""
@@ -43,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TableData:
-    """A table that is shown for one choice of scope and metric."""
+    """The table for one scope and metric."""
 
     scope: int
     metric: str
@@ -73,7 +73,7 @@ def ratio_cell(ratio: Estimate, title: str) -> Cell:
 
 
 def variant_row(context: Context, variant: Variant, cells: Iterable[Cell]) -> Row:
-    """The line of one variant."""
+    """The row of one variant."""
     facts = context.facts_of(variant)
     return Row(
         context.styles[variant.encoder].name,

@@ -1,4 +1,4 @@
-"""Numbers, settings and qualities as text."""
+"""Numbers, settings and quality levels as text."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CONFIDENCE = f"95{NARROW}%"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """``value`` to ``digits`` significant digits, never in powers of ten, with a true minus sign."""
+    """``value`` to ``digits`` significant digits, never in scientific notation, with a typographic minus sign."""
     if math.isinf(value):
         return "\N{INFINITY}" if value > 0 else MINUS + "\N{INFINITY}"
     if value == 0:
         return "0"
-    # Of the rounded value, since 0.9996 becomes 1.00.
+    # Use the magnitude of the rounded value, since 0.9996 becomes 1.00.
     magnitude = int(f"{value:.{digits - 1}e}".partition("e")[2])
     decimals = max(0, digits - 1 - magnitude)
     return f"{value:.{min(decimals, 6)}f}".replace("-", MINUS)
@@ -34,7 +34,7 @@ def score(value: float, scale: MetricColumn) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.304`` as ``30 %``; one decimal under 10 %."""
+    """``0.304`` as ``30 %``; one decimal below 10 %."""
     value = abs(share) * 100
     text = f"{value:.1f}" if 0.05 <= value < 9.95 else f"{value:.0f}"
     return f"{text.removesuffix('.0')}{NARROW}%"
@@ -55,7 +55,7 @@ def signed(ratio: float) -> str:
 
 
 def change_range(estimate: Estimate) -> str | None:
-    """The interval of a size ratio: ``26 to 32 % smaller``; None where there is none."""
+    """The interval of a size ratio, e.g. ``26 to 32 % smaller``; None if there is none."""
     low, high = estimate.low, estimate.high
     if low is None or high is None:
         return None
@@ -73,21 +73,21 @@ def _bare(share: float) -> str:
 
 
 def ends(estimate: Estimate, digits: int = 3) -> str | None:
-    """``0.68 to 0.74``; None where there is no interval."""
+    """The interval as text, e.g. ``0.68 to 0.74``; None if there is none."""
     if estimate.low is None or estimate.high is None:
         return None
     return f"{number(estimate.low, digits)} to {number(estimate.high, digits)}"
 
 
 def seconds(value: float) -> str:
-    """``26 ms``, ``1.2 s``."""
+    """A short time, e.g. ``26 ms`` or ``1.2 s``."""
     if value < 0.9995:
         return f"{number(value * 1000, 2)} ms"
     return f"{number(value, 2)} s"
 
 
 def size(count: float) -> str:
-    """``142 kB``: powers of a thousand, as file managers and networks count."""
+    """A number of bytes, e.g. ``142 kB``, in powers of 1000."""
     for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if count >= factor * 0.9995:
             return f"{number(count / factor, 3)} {unit}"
@@ -95,7 +95,7 @@ def size(count: float) -> str:
 
 
 def duration(value: float) -> str:
-    """``2 min 35 s``."""
+    """A time in seconds, e.g. ``2 min 35 s``."""
     whole = round(value)
     if whole < 60:
         return f"{number(value, 2)} s"
@@ -105,23 +105,23 @@ def duration(value: float) -> str:
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:
-    """``1 image``, ``1,200 images``."""
+    """A number with its noun, e.g. ``1 image`` or ``1,200 images``."""
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def swept(setting: Setting, encoders: Encoders) -> tuple[str, str]:
-    """The number that sets the quality and what it is called: ``("quality", "72")``; empty texts without one."""
+    """Name and value of the swept parameter, e.g. ``("quality", "72")``; empty strings if nothing is swept."""
     variant, level = encoders.split(setting)
     return ("", "") if level is None else (variant.axis.name, str(variant.axis.plain(level)))
 
 
 def details(setting: Setting, encoders: Encoders) -> str:
-    """All of a setting but its encoder and the swept number: ``4:2:0, speed 6, progressive``."""
+    """A setting without its encoder and the swept parameter, e.g. ``4:2:0, speed 6, progressive``."""
     return ", ".join(parts(setting, encoders))
 
 
 def parts(setting: Setting, encoders: Encoders) -> list[str]:
-    """What :func:`details` puts together."""
+    """The parts that :func:`details` joins."""
     rest, facts = encoders.split(setting)[0].setting, encoders.facts(setting.encoder)
     found = []
     for name, value in rest.parameters:
@@ -132,7 +132,7 @@ def parts(setting: Setting, encoders: Encoders) -> list[str]:
 
 
 def full_name(setting: Setting, encoders: Encoders) -> str:
-    """``AVIF quality 72 (4:2:0, speed 6)``."""
+    """A complete setting, e.g. ``AVIF quality 72 (4:2:0, speed 6)``."""
     name, value = swept(setting, encoders)
     text = f"{encoders.facts(setting.encoder).title} {name} {value}".rstrip()
     extra = details(setting, encoders)
@@ -140,6 +140,6 @@ def full_name(setting: Setting, encoders: Encoders) -> str:
 
 
 def appearance(target: float, scale: MetricColumn) -> tuple[str, str]:
-    """A label for a quality, and what an average observer sees; both empty where the metric has no such scale."""
-    words = scale.quality_words
-    return ("", "") if words is None else words.at(target, scale.higher_is_better)
+    """A label for a quality level, and what an average observer sees; both empty if the metric has no labels."""
+    labels = scale.quality_labels
+    return ("", "") if labels is None else labels.at(target, scale.higher_is_better)

@@ -1,4 +1,4 @@
-"""What a study measures next, decided by pure functions."""
+"""Pure functions that decide what a study measures next."""
 
 from __future__ import annotations
 

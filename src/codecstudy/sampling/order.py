@@ -1,4 +1,4 @@
-"""Which image comes next: an order that is random, and the same on every machine."""
+"""The order of images: random, but the same on every machine."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ Order = Literal["hashed", "name"]
 
 
 def order_images(relative_paths: Iterable[str], order: Order = "hashed", seed: int = 0) -> list[str]:
-    """Sort images into the order in which a run takes them.
+    """Sort images into the order in which a run measures them.
 
     Args:
         relative_paths: Paths relative to the dataset's folder, each once.
-        order: ``hashed`` sorts by the SHA-256 of seed and path. So every prefix is a random sample of the
-            dataset, and adding or removing an image leaves the others in their order. ``name`` sorts by path.
-        seed: A different seed gives a different sample. ``name`` ignores it.
+        order: ``hashed`` sorts by the SHA-256 of seed and path, so that every prefix is a random sample of the
+            dataset, and adding or removing an image does not reorder the others. ``name`` sorts by path.
+        seed: A different seed yields a different sample. ``name`` ignores it.
+
+    Returns:
+        The sorted paths.
 
     Raises:
         DatasetError: The order is unknown.
@@ -33,6 +36,6 @@ def order_images(relative_paths: Iterable[str], order: Order = "hashed", seed: i
 
 
 def _rank(path: str, seed: int) -> bytes:
-    # File systems differ in how they spell an accented letter; the order must not.
+    # File systems differ in how they encode accented letters; the order must not.
     text = f"{seed}\0{unicodedata.normalize('NFC', path)}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()

@@ -1,6 +1,6 @@
-"""Which task a free worker runs next, within a time budget and a memory limit. Pure: the clock is passed in.
+"""Decides which task a free worker runs next, within a time budget and a memory limit.
 
-``docs/explanation/scheduling.md`` describes the states and who changes them.
+Pure: the clock is passed in. ``docs/explanation/scheduling.md`` describes the states and their transitions.
 """
 
 from codecstudy.schedule.budget import BudgetPolicy, TimeBudget

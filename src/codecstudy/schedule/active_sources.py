@@ -1,4 +1,4 @@
-"""The sources that are open and not done: their tasks, and how much work each one still is. Pure."""
+"""The sources that are open but not done: their tasks, and how much work is left in each. Pure."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from codecstudy.schedule.types import SourceWork
 _UNASSIGNED, _ASSIGNED, _DONE = 0, 1, 2
 
 _PRIOR_TASKS = 1.0
-"""Number of observed tasks that the prior "this image costs what an average one costs" counts for."""
+"""Weight, in observed tasks, of the prior "this image costs as much as an average image"."""
 
 
 class SourceState:
-    """The tasks of one source, from its opening until the last one has ended.
+    """The tasks of one source, from its opening until its last task has ended.
 
     A task is unassigned, assigned to a worker, or done. Positions are indices into ``source.settings``.
-    Instances are made by :meth:`ActiveSources.open`; every change also updates the figures kept there.
+    Instances are created by :meth:`ActiveSources.open`; every change also updates the figures kept there.
 
     Attributes:
         unassigned: Number of tasks that no worker has.
         undone: Number of tasks that have not ended.
-        owner: The worker that takes the tasks in order; the others that work on the source are helping.
+        owner: The worker that takes the tasks in order; other workers on the source are helpers.
         workers: Number of workers that have the source open.
     """
 
@@ -50,7 +50,7 @@ class SourceState:
     # -- estimates, as of the last change of a task
 
     def work(self) -> float:
-        """Estimated seconds of one worker until all is done; running tasks are counted in full."""
+        """Estimated seconds that one worker needs for the rest; running tasks are counted in full."""
         return float(self._figures.work[self._row])
 
     def seconds(self, position: int) -> float:
@@ -72,7 +72,7 @@ class SourceState:
         return float(self._area[position])
 
     def longest_at(self, size: int | None) -> int:
-        """The longest unassigned task at ``size``, or else at the first size that has one.
+        """The longest unassigned task at ``size``, or at the first size that has one.
 
         There must be an unassigned task.
         """
@@ -82,7 +82,7 @@ class SourceState:
         return int((self._seconds * (unassigned & (self._sizes == size))).argmax())
 
     def longest_within(self, ceiling: float, size: int) -> int | None:
-        """The longest unassigned task of at most ``ceiling`` seconds, at ``size`` if that has one; else None."""
+        """The longest unassigned task of at most ``ceiling`` seconds, preferably at ``size``; None without one."""
         seconds = self._seconds * (self._state == _UNASSIGNED)
         seconds[seconds > ceiling] = 0.0
         same_size = seconds * (self._sizes == size)
@@ -92,7 +92,7 @@ class SourceState:
         return position if seconds[position] else None
 
     def last_size(self) -> int:
-        """The last size with an unassigned task: helpers begin there, away from the owner's.
+        """The last size with an unassigned task: helpers start there, away from the owner.
 
         There must be an unassigned task.
         """
@@ -101,24 +101,24 @@ class SourceState:
     # -- changes
 
     def assign(self, position: int) -> None:
-        """A worker was given the task."""
+        """Record that the task was given to a worker."""
         self._state[position] = _ASSIGNED
         self._unopened_sizes.discard(self.size(position))
         self.unassigned -= 1
         self._update_counts()
 
     def unassign(self, position: int) -> None:
-        """The task was given to a worker but did not end: another worker may have it."""
+        """Record that the task was given to a worker but did not end, so that another worker may run it."""
         self._state[position] = _UNASSIGNED
         self.unassigned += 1
         self._estimate()
 
     def end(self, position: int, seconds: float | None) -> None:
-        """The task ended.
+        """Record that the task ended.
 
         Args:
             position: The task.
-            seconds: What it took, where that says something about the cost of the image's other tasks.
+            seconds: Its duration, if it indicates the cost of the image's other tasks; else None.
         """
         self._state[position] = _DONE
         self.undone -= 1
@@ -132,21 +132,21 @@ class SourceState:
             self._figures.remove(self._row)
 
     def join(self, worker: Hashable, *, own: bool) -> None:
-        """A worker opens the source, as its owner or to help."""
+        """Record that a worker opens the source, as its owner or as a helper."""
         self.workers += 1
         if own:
             self.owner = worker
         self._update_counts()
 
     def leave(self, worker: Hashable) -> None:
-        """A worker turns to another source or is gone."""
+        """Record that a worker has turned to another source or is gone."""
         self.workers -= 1
         if self.owner == worker:
             self.owner = None
         self._update_counts()
 
     def _estimate(self) -> None:
-        """Bring the estimates up to date with what the run and this image have shown so far."""
+        """Update the estimates with what the run and this image have shown so far."""
         rates = self._costs.rates[self._settings]
         factor = 1.0
         if self._observed_tasks:
@@ -165,9 +165,9 @@ class SourceState:
 
 
 class _Figures:
-    """The figures of all active sources side by side, so that a thousand sources are compared at once.
+    """The figures of all active sources in arrays, so that a thousand sources are compared at once.
 
-    Each source has a row, which is used again after its end.
+    Each source has a row, which is reused after its end.
     """
 
     def __init__(self) -> None:
@@ -212,7 +212,7 @@ class _Figures:
 
 
 class ActiveSources:
-    """All sources that are open and not done."""
+    """All sources that are open but not done."""
 
     def __init__(self, costs: CostModel) -> None:
         self._costs = costs
@@ -226,7 +226,7 @@ class ActiveSources:
         return SourceState(source, self._costs, self._figures)
 
     def work(self) -> float:
-        """Estimated seconds of one worker for all of them; running tasks are counted in full."""
+        """Estimated seconds that one worker needs for all of them; running tasks are counted in full."""
         return float(self._figures.work.sum())
 
     def longest(self) -> float:
@@ -234,7 +234,7 @@ class ActiveSources:
         return float(self._figures.longest.max(initial=0.0))
 
     def most_work_per_worker(self, count: int) -> Iterator[SourceState]:
-        """At most ``count`` sources with unassigned tasks, the one with most work per worker first."""
+        """At most ``count`` sources with unassigned tasks, those with the most work per worker first."""
         figures = self._figures
         if not figures.count:
             return

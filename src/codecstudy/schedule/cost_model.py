@@ -1,11 +1,11 @@
 """What a task is expected to cost in seconds and memory: priors, corrected by observations. Pure.
 
-Seconds are a rate per megapixel and setting. Each level borrows from the one above while it has seen little::
+Seconds are a rate per megapixel and setting. Each level relies on the one above while it has few observations::
 
     prior of the encoder -> speed of this machine -> group (encoder variant) -> single setting
 
 so the first few tasks of one encoder already correct the estimates of all the others. A level's ratio is the sum
-of seconds divided by the sum of expected seconds, because what the budget needs is accurate *totals*.
+of seconds divided by the sum of expected seconds, because the budget needs accurate *totals*.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Rates = NDArray[np.float64]
 """Seconds per megapixel of each setting, float64, one dimension."""
 
 _PARENT_WEIGHT = 2.0
-"""Number of observations that a level's parent counts for."""
+"""Weight of a level's parent, in observations."""
 _PRIOR_MACHINE_WEIGHT = 0.2
-"""Number of groups that the prior "this machine is as fast as the one the priors come from" counts for."""
+"""Weight, in groups, of the prior "this machine is as fast as the one that the priors come from"."""
 _OUTLIER_RATIO = 10.0
-"""A task that takes more than this many estimates was disturbed; it counts as exactly this many."""
+"""A task that takes longer than this many estimates was disturbed; it is counted as exactly this many."""
 _OUTLIER_MINIMUM = 8
-"""Observations of a group from which on outliers are recognised."""
+"""Number of observations of a group from which on outliers are recognised."""
 _UPDATE_FRACTION = 64
 """Rates are recomputed when the number of observations has grown by one part in this many, which keeps the cost of
 recomputing small."""
@@ -35,7 +35,7 @@ _DEADLINE_ESTIMATES = 20.0
 _DEADLINE_MINIMUM = 60.0
 
 WORKER_BYTES = 250_000_000
-"""Resident memory of a worker before it holds any image: interpreter, libraries, compiled kernels."""
+"""Resident memory of a worker before it has loaded any image: interpreter, libraries, compiled kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ class SettingCost:
     group: Hashable
     """Equal for settings that differ only in the rate parameter."""
     encode_seconds: float
-    """Seconds per megapixel."""
+    """Seconds per megapixel for encoding."""
     metric_seconds: float = 0.15
     """Seconds per megapixel for decoding and all metrics."""
     bytes_per_pixel: float = 200.0
     """Peak of encoder, decoder and metrics together."""
     size: int = 0
-    """At which of a source's sizes the setting runs: an index into :attr:`SourceWork.megapixels`."""
+    """Index of the size at which the setting runs, into :attr:`SourceWork.megapixels`."""
 
 
 class CostModel:
-    """Estimates for each setting (by its index) and for opening a source, learned from observations.
+    """Estimates for each setting (by index) and for opening a source, learned from observations.
 
-    All seconds are wall seconds of one worker, all sizes megapixels of the image as it is encoded. Opening is
-    everything that happens once per worker, source and size: decode the file, resize, prepare the metrics'
-    references.
+    All seconds are wall-clock seconds of one worker, all sizes are megapixels of the image as it is encoded.
+    Opening is everything that happens once per worker, source and size: decode the file, resize, prepare the
+    metrics' references.
 
     Args:
         settings: Priors, one for each setting.
@@ -95,7 +95,7 @@ class CostModel:
 
     @property
     def rates(self) -> Rates:
-        """Estimated seconds per megapixel of every setting; read only, and recomputed now and then."""
+        """Estimated seconds per megapixel of every setting; read-only, and recomputed occasionally."""
         if self._observations >= self._update_at and self._observations:
             self._update_rates()
         return self._rates
@@ -105,16 +105,19 @@ class CostModel:
         return float(self.rates[setting]) * megapixels
 
     def open_seconds(self, megapixels: float) -> float:
-        """Estimated seconds to open a source at one size of ``megapixels``."""
+        """Estimated seconds to open a source at a size of ``megapixels``."""
         spent, expected, count = self._opening
         raw = spent / expected if count else 0.0
         ratio = (count * raw + _PARENT_WEIGHT * self._machine) / (count + _PARENT_WEIGHT)
         return self._opening_prior * megapixels * ratio
 
     def deadline_seconds(self, setting: int, megapixels: float, opening: float = 0.0) -> float:
-        """Seconds after which a task counts as hung: 20 times its estimate, and at least 60.
+        """Seconds after which a task is considered hung: 20 times its estimate, and at least 60.
 
-        ``opening`` is the size in megapixels of the source that the task opens first, 0 if it is open already.
+        Args:
+            setting: Index of the setting.
+            megapixels: Size of the task.
+            opening: Size in megapixels of the source if the task opens it first, 0 if it is already open.
         """
         estimate = self.seconds(setting, megapixels) + self.open_seconds(opening)
         return max(_DEADLINE_MINIMUM, _DEADLINE_ESTIMATES * estimate)
@@ -122,8 +125,8 @@ class CostModel:
     def memory(self, setting: int, megapixels: float) -> int:
         """Upper estimate of a worker's peak resident bytes while it runs one task.
 
-        The prior is multiplied by the largest ratio that its group has shown. A ratio below 1 is not applied to
-        images more than twice as large as any measured: other parts of memory use may dominate there.
+        The prior is multiplied by the largest ratio observed in its group. A ratio below 1 is not applied to
+        images more than twice as large as any measured, because other parts of memory use may dominate there.
         """
         group = self._group[setting]
         ratio = self._memory_ratio[group]
@@ -135,7 +138,7 @@ class CostModel:
         return int(self._memory_prior(setting, megapixels) * ratio * _MEMORY_MARGIN)
 
     def observe(self, setting: int, megapixels: float, seconds: float) -> None:
-        """Learn from one task that ran to its end; failed and killed tasks say nothing about the cost."""
+        """Learn from one task that ran to its end; failed and killed tasks do not show the cost."""
         _check_observation(megapixels, seconds)
         group = self._group[setting]
         if self._group_seen[group] >= _OUTLIER_MINIMUM:
@@ -147,7 +150,7 @@ class CostModel:
         self._observations += 1
 
     def observe_open(self, megapixels: float, seconds: float) -> None:
-        """Learn from one opening of a source at one size of ``megapixels``."""
+        """Learn from one opening of a source at a size of ``megapixels``."""
         _check_observation(megapixels, seconds)
         self._opening[0] += seconds
         self._opening[1] += self._opening_prior * megapixels
@@ -157,7 +160,7 @@ class CostModel:
         """Learn the peak resident bytes of a worker during one task.
 
         A peak left over from an earlier, larger task (``ru_maxrss`` never falls) only makes the estimate more
-        cautious.
+        conservative.
         """
         _check_observation(megapixels, peak_bytes)
         group = self._group[setting]
@@ -169,7 +172,7 @@ class CostModel:
         return WORKER_BYTES + self._pixel_bytes[setting] * megapixels * 1e6
 
     def _update_rates(self) -> None:
-        """Recompute the rates: each level is a mean of its own ratio and its parent's, weighted by observations."""
+        """Recompute the rates: each is the mean of its own and its parent's ratio, weighted by observations."""
         self._update_at = self._observations + 1 + self._observations // _UPDATE_FRACTION
         seen = np.bincount(self._group, weights=self._seen)
         expected = np.bincount(self._group, weights=self._expected)

@@ -1,11 +1,11 @@
-"""Which task has room in memory: a ledger of the memory that busy workers were admitted with. Pure.
+"""Which tasks fit into memory: a ledger of the memory that was reserved for busy workers. Pure.
 
 The sum over busy workers of the largest estimate among their tasks stays under the limit. A task whose estimate
-exceeds the limit runs alone: it is admitted when no other worker is busy, and nothing is admitted beside it.
+exceeds the limit runs alone: it is admitted when no other worker is busy, and nothing is admitted next to it.
 
-A worker that must get room (it has a source open, or a source has waited long enough) *claims* it. Claims are
-served in order of arrival. The room for the first one is kept free, so it becomes available as soon as enough of
-the running tasks have ended; meanwhile tasks that fit beside it go on.
+A worker that must get memory (it has a source open, or a source has waited long enough) *claims* it. Claims are
+served in order of arrival. The memory for the first one is kept free, so it becomes available as soon as enough
+running tasks have ended; meanwhile, tasks that fit next to it continue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class MemoryPolicy(Protocol):
 
     @property
     def limited(self) -> bool:
-        """False where everything fits, so that no estimate is needed."""
+        """False if everything fits, so that no estimates are needed."""
         ...
 
     def fits(self, worker: Hashable, amount: int) -> bool:

@@ -1,4 +1,4 @@
-"""In which order sources are opened. Pure."""
+"""The order in which sources are opened. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class OrderPolicy:
     """Sources are opened in the order given.
 
-    A source that does not fit the remaining budget or the free memory may be overtaken by one of the next
-    ``window - 1`` sources; with a window of 1 none ever is.
+    A source that does not fit into the remaining budget or the free memory may be overtaken by one of the next
+    ``window - 1`` sources; with a window of 1, never.
     """
 
     window: int = 16

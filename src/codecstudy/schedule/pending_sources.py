@@ -12,7 +12,7 @@ from codecstudy.schedule.types import SourceWork
 
 
 class PendingSources:
-    """Unopened sources. ``window`` holds the first ones; only those can be taken.
+    """Unopened sources. ``window`` contains the first ones; only those can be taken.
 
     Raises:
         ValueError: A source has no settings, two sources have the same index, or a source lacks the size of one
@@ -34,18 +34,18 @@ class PendingSources:
         return len(self.window) + len(self._sources) - self._next
 
     def take(self, source: SourceWork) -> None:
-        """Remove ``source``, which is in the window."""
+        """Remove ``source``, which must be in the window."""
         self._add(source, -1.0)
         self.window.remove(source)
         self._fill()
 
     def give_back(self, source: SourceWork) -> None:
-        """Put ``source``, of which nothing has been run, back to the front."""
+        """Put ``source``, of which nothing has been run, back at the front."""
         self._add(source, 1.0)
         self.window.insert(0, source)
 
     def work(self) -> float:
-        """Estimated seconds of one worker for all of it."""
+        """Estimated seconds that one worker needs for all of them."""
         return max(0.0, float(self._area @ self._costs.rates) + self._costs.open_seconds(self._opening_area))
 
     def first_setting(self, source: SourceWork) -> int:
@@ -55,7 +55,7 @@ class PendingSources:
         return int(settings[(self._costs.rates[settings] * (sizes == sizes[0])).argmax()])
 
     def estimate(self, source: SourceWork) -> tuple[float, float]:
-        """Seconds of one worker for ``source``, and seconds until its longest task could end."""
+        """Seconds that one worker needs for ``source``, and seconds until its longest task could end."""
         settings = np.array(source.settings, dtype=np.intp)
         seconds = self._costs.rates[settings] * np.array(source.megapixels)[self._costs.sizes[settings]]
         opening = [self._costs.open_seconds(area) for area in source.megapixels]
@@ -72,7 +72,7 @@ class PendingSources:
         self._opening_area += sign * sum(source.megapixels)
 
     def _add_all(self) -> None:
-        # Sources that share a settings tuple are summed first: a million of them take a second, not minutes.
+        # Sources with the same settings tuple are summed first: a million of them take a second, not minutes.
         sums: dict[int, tuple[SourceWork, list[float]]] = {}
         for source in self._sources:
             if not source.settings:
@@ -80,7 +80,9 @@ class PendingSources:
             known = sums.get(id(source.settings))
             if known is None or len(known[1]) != len(source.megapixels):
                 if known is not None:
-                    raise ValueError(f"source {source.index} shares its settings with one of other sizes")
+                    raise ValueError(
+                        f"source {source.index} shares its settings with one that has other sizes"
+                    )
                 if max(self._costs.sizes[s] for s in source.settings) >= len(source.megapixels):
                     raise ValueError(f"source {source.index} lacks the size of one of its settings")
                 sums[id(source.settings)] = (source, list(source.megapixels))

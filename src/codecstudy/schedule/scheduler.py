@@ -1,27 +1,28 @@
 """Which task a free worker runs next. Pure: the time is passed in, and nothing here runs anything.
 
-A free worker is given, in this order:
+A free worker is given, in this order of preference:
 
-1. the next task of the source that it has open: sizes in order, and the longest task of a size first, so that the
-   short ones are left to even out when the workers end;
+1. the next task of the source that it has open: sizes in order, and the longest task of a size first, so that
+   short tasks are left to balance the workers at the end;
 2. a task of a source whose worker was removed or died;
 3. a new source, the next one in order, if the budget admits it and there is enough memory;
-4. *help*: one task of a source that another worker owns, the one with most work per worker, if the helper would
-   have opened the source and done the task before the others came to its end.
+4. *help*: one task of a source that another worker owns, the one with the most work per worker, if the helper
+   could open the source and finish the task before the others reach the end of the source.
 
-**Budget.** The first batch gives every worker a source whatever the budget; it is over when the first source is
-done. After that a source is opened only if the budget policy admits it (:mod:`codecstudy.schedule.budget`). What
-has been opened always completes. Sources are opened in order; only where a large part of the budget would stay
-unused is a source that does not fit passed over for one of the next few (:mod:`codecstudy.schedule.order`).
+**Budget.** The first batch gives every worker a source regardless of the budget; it is over when the first source
+is done. After that a source is opened only if the budget policy admits it (:mod:`codecstudy.schedule.budget`).
+Open sources are always completed. Sources are opened in order; a source that does not fit is skipped in favour of
+one of the next few only if a large part of the budget would otherwise stay unused
+(:mod:`codecstudy.schedule.order`).
 
-**Memory.** A new source for which there is not enough memory is overtaken by others; once as many sources as there
-are workers have overtaken it, the next free worker waits for it and claims the memory
+**Memory.** A new source for which there is not enough memory is overtaken by others; once it has been overtaken as
+many times as there are workers, the next free worker waits for it and claims the memory
 (:mod:`codecstudy.schedule.memory`). So small sources do not wait for a large one, and the large one does not wait
 forever. A worker whose own source needs more memory than is free claims it at once. The limit counts the tasks
-that workers were given, not what idle workers keep.
+that workers were given, not what idle workers keep in memory.
 
-**Ahead.** A worker may have a second task while it runs the first. It gets one only where no other worker would
-have taken it sooner, so that at the end of a run no task waits behind another while a worker idles.
+**Ahead.** A worker may be given a second task while it runs the first, but only if no other worker could have
+started that task sooner, so that at the end of a run no task waits behind another while a worker is idle.
 """
 
 from __future__ import annotations
@@ -38,33 +39,33 @@ from codecstudy.schedule.types import Dispatch, Progress, SourceWork, Task
 from codecstudy.schedule.worker_states import AssignedTask, Workers, WorkerState
 
 _MAX_ASSIGNED = 2
-"""Tasks that one worker has at most: one running, one ahead."""
+"""Largest number of tasks of one worker: one running, one ahead."""
 _AHEAD_SHARE = 0.5
-"""A second task must be expected to end within this part of the time for which all workers have work. The rest is
-a reserve, in case the image turns out to be expensive."""
+"""A second task must be expected to end within this fraction of the time for which all workers have work. The rest
+is a reserve in case the image turns out to be expensive."""
 _MAX_CRASHES = 2
-"""A task that has killed its worker this often is not tried again."""
+"""A task that has killed its worker this many times is not tried again."""
 _HELP_CANDIDATES = 3
-"""Number of active sources that a helper looks at."""
+"""Number of active sources that a helper considers."""
 
 
 class Scheduler:
-    """Hands out every task of ``sources`` exactly once, whatever completes, fails, dies or is added.
+    """Hands out every task of ``sources`` exactly once, even if tasks fail or workers die or are added.
 
-    After every call other than :meth:`next`, ask :meth:`next` first for the worker that the call was about, so
+    After every call other than :meth:`next`, call :meth:`next` first for the worker that the call was about, so
     that it keeps its memory, and then for each worker that has no task.
 
     Args:
-        sources: What is to be done, in the order in which sources are to be opened.
-        costs: Estimates; learns from what :meth:`finished` is told.
+        sources: The work, in the order in which sources are to be opened.
+        costs: Estimates; learns from :meth:`finished`.
         workers: Names of the workers, any hashable values.
-        budget: When no further source is opened.
+        budget: Decides whether another source may be opened.
         memory: How much memory the workers may use.
         order: How strictly the order of sources is kept.
 
     Raises:
-        ValueError: The sources are inconsistent (see :class:`PendingSources`), or, from the methods, a worker or
-            task is unknown.
+        ValueError: The sources are inconsistent (see :class:`PendingSources`); also raised by methods for an
+            unknown worker or task.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Scheduler:
     # -- decisions
 
     def next(self, worker: Hashable, now: float) -> Dispatch | None:
-        """What ``worker`` runs next (or, while it runs a task, after that one); None: nothing for now."""
+        """What ``worker`` runs next (or, while it runs a task, after that one); None: nothing at present."""
         state = self._workers[worker]
         if len(state.tasks) >= _MAX_ASSIGNED:
             return None
@@ -148,14 +149,14 @@ class Scheduler:
     # -- what has happened
 
     def finished(self, worker: Hashable, task: Task, now: float, seconds: float | None = None) -> None:
-        """``worker`` has ended ``task``.
+        """Record that ``worker`` has ended ``task``.
 
         Args:
             worker: Name of the worker.
             task: The task.
             now: The time, in seconds.
-            seconds: What the task itself took, without opening its source. Estimates learn from it; None where it
-                says nothing about the cost.
+            seconds: Duration of the task itself, without opening its source. Estimates learn from it; None if it
+                does not show the cost.
         """
         assigned = self._workers.release(self._workers[worker], task, now)
         if seconds is not None:
@@ -163,20 +164,20 @@ class Scheduler:
         self._end(assigned, seconds)
 
     def failed(self, worker: Hashable, task: Task, now: float) -> None:
-        """``task`` ended as a failure; it counts as done, and nothing is learned from it.
+        """Record that ``task`` ended as a failure; it counts as done, and nothing is learned from it.
 
-        If the worker was ended with it (a timeout), :meth:`remove_worker` follows.
+        If its worker was terminated as well (a timeout), :meth:`remove_worker` follows.
         """
         self.finished(worker, task, now)
 
     def lost(self, worker: Hashable, running: Task | None, queued: Sequence[Task], now: float) -> Task | None:
-        """``worker`` died while it ran ``running``. Its tasks become available to others.
+        """Record that ``worker`` died while it ran ``running``; its tasks become available to others.
 
         The worker is removed; its replacement is added by :meth:`add_worker`.
 
         Returns:
-            ``running``, if it has now killed as many workers as a task may: it counts as done and is never given
-            again. Else None.
+            ``running``, if it has now killed as many workers as a task may: it counts as done and is not given to
+            a worker again. Otherwise None.
         """
         state = self._workers[worker]
         reported = [*([] if running is None else [running]), *queued]
@@ -196,13 +197,13 @@ class Scheduler:
         self._workers.add(worker)
 
     def remove_worker(self, worker: Hashable, now: float) -> None:
-        """Remove a worker; tasks it has not ended become available, and none of them counts as a crash."""
+        """Remove a worker; its tasks become available, and none of them counts as a crash."""
         state = self._workers[worker]
         self._stop_waiting(state)
         self._workers.remove(state, now)
 
     def stop(self) -> None:
-        """Open nothing more, as if the budget were spent; what has been opened completes."""
+        """Open nothing more, as if the budget were spent; open sources are completed."""
         self._stopped = True
         for worker in self._workers:
             self._stop_waiting(worker)
@@ -228,7 +229,7 @@ class Scheduler:
         return self._open(worker, source, now)
 
     def _open_next(self, worker: WorkerState, now: float) -> Dispatch | None:
-        """The first task of a new source; or None, and the worker may now wait for a source that needs memory."""
+        """The first task of a new source; or None, and the worker may wait for memory to open one."""
         if not self._may_look():
             return None
         self._refused = True
@@ -244,12 +245,12 @@ class Scheduler:
                 self._memory.claim(worker.name, memory)
                 return None
         if self._refused:
-            # Nothing changes before more work has ended, so a thousand idle workers need not all look again.
+            # Nothing changes until more work has ended, so a thousand idle workers need not all look again.
             self._refused_until = self._tasks_done + max(1, len(self._workers) // 16)
         return None
 
     def _help(self, worker: WorkerState, now: float) -> Dispatch | None:
-        """A task of a source that another worker owns; first choice is the one that this worker has open."""
+        """A task of a source that another worker owns; preferably the one that this worker has open."""
         here = worker.source if worker.source is not None and worker.source.unassigned else None
         if here is not None and (dispatch := self._help_with(worker, here, now)):
             return dispatch
@@ -259,7 +260,7 @@ class Scheduler:
         return None
 
     def _help_with(self, worker: WorkerState, source: SourceState, now: float) -> Dispatch | None:
-        """The longest task that the helper would have done before the others come to the source's end."""
+        """The longest task that the helper could finish before the others reach the end of the source."""
         here = source is worker.source
         size = worker.size if here and worker.size is not None else source.last_size()
         opening = 0.0 if here else self._costs.open_seconds(source.source.megapixels[size])
@@ -288,7 +289,7 @@ class Scheduler:
         return self._workers.assign(worker, source, position, now)
 
     def _wanted_sooner(self, worker: WorkerState, seconds: float, now: float) -> bool:
-        """Whether others might idle before the worker has ended a second task of ``seconds``."""
+        """Whether other workers might be idle before the worker has ended a second task of ``seconds``."""
         if len(self._workers) == 1:
             return False
         lasts = (self._active.work() - self._workers.assigned_seconds) / len(self._workers)
@@ -319,7 +320,7 @@ class Scheduler:
     # -- the budget
 
     def _may_look(self) -> bool:
-        """Whether to look for a source to open: not again soon after all of them were refused."""
+        """Whether to look for a source to open: not soon after all of them were refused."""
         if self._stopped or not len(self._pending):
             return False
         return not (self._refused and len(self._active) and self._tasks_done < self._refused_until)
@@ -338,7 +339,7 @@ class Scheduler:
                 return
 
     def _in_first_batch(self) -> bool:
-        # Where memory lets only some workers begin, the rest of the batch must not come after the budget.
+        # If memory lets only some workers start, the rest of the batch must not start after the budget has ended.
         return self._opened < self._first_batch and not self._sources_done
 
     def _clearly_affordable(self, source: SourceWork, now: float) -> bool:

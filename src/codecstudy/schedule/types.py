@@ -1,4 +1,4 @@
-"""What goes into the schedule and what comes out of it, as frozen dataclasses."""
+"""Inputs and outputs of the scheduler, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 class SourceWork:
     """One source image and the settings that it still has to be measured at.
 
-    Sources should share one ``settings`` tuple where they can: a million tasks then take no memory of their own.
+    Sources should share one ``settings`` tuple where possible: a million tasks then take no memory of their own.
     """
 
     index: int
     """Position of the source in the study's plan; unique."""
     settings: Sequence[int]
-    """Indices of the settings still to be run, in order. Settings of one size stand together, so that only one
+    """Indices of the settings still to be run, in order. Settings of one size are adjacent, so that only one
     prepared reference is in memory at a time."""
     megapixels: Sequence[float]
     """Size of the image for each value of :attr:`SettingCost.size`."""
     opening_bytes: int = 0
-    """Peak resident bytes of a worker while it decodes and resizes the file, where that may exceed what its
-    tasks need."""
+    """Peak resident bytes of a worker while it decodes and resizes the file, if that may exceed what its tasks
+    need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Dispatch:
     helping: bool
     """Another worker owns the source."""
     opens: bool
-    """The worker has to open the source first: its previous task was one of another source or size."""
+    """The worker has to open the source first: its previous task was of another source or size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is."""
+    """Progress of a run."""
 
     tasks: int
     tasks_done: int
@@ -56,4 +56,4 @@ class Progress:
     sources_opened: int
     sources_done: int
     remaining_seconds: float
-    """Estimate, wall seconds."""
+    """Estimated, in wall-clock seconds."""

@@ -14,7 +14,7 @@ from codecstudy.schedule.types import Dispatch, SourceWork, Task
 
 @dataclass(frozen=True, slots=True)
 class AssignedTask:
-    """A task that a worker has and has not ended, with the estimates made when it was given."""
+    """A task that a worker has not ended yet, with the estimates made when it was assigned."""
 
     task: Task
     source: SourceState
@@ -33,7 +33,7 @@ class WorkerState:
     since: float = 0.0
     """When the first task started to run."""
     source: SourceState | None = None
-    """The source that it has open once it gets to the last of its tasks."""
+    """The source that it has open once it reaches the last of its tasks."""
     size: int | None = None
     """The size at which that source is open."""
     waiting_for: SourceWork | None = None
@@ -77,9 +77,9 @@ class Workers:
         return worker
 
     def add(self, name: Hashable) -> None:
-        """Add a worker with nothing open; ``ValueError`` if one of that name exists."""
+        """Add a worker with nothing open; ``ValueError`` if there is one of that name."""
         if name in self._workers:
-            raise ValueError(f"worker {name!r} exists already")
+            raise ValueError(f"worker {name!r} already exists")
         self._workers[name] = WorkerState(name)
 
     def remove(self, worker: WorkerState, now: float) -> None:
@@ -96,7 +96,7 @@ class Workers:
     # -- tasks
 
     def assign(self, worker: WorkerState, source: SourceState, position: int, now: float) -> Dispatch:
-        """Give a worker that has joined ``source`` the task at ``position``; it must have room for it."""
+        """Give a worker that has joined ``source`` the task at ``position``; there must be enough memory for it."""
         task = Task(source.source.index, source.setting(position))
         memory = self.memory(worker, source, position)
         assigned = AssignedTask(task, source, position, source.seconds(position), memory)
@@ -109,7 +109,7 @@ class Workers:
         self.assigned_seconds += assigned.seconds
         self._reserve(worker)
         if helping and not source.unassigned:
-            # The owner may have waited for memory for this very task.
+            # The owner may have waited for memory for exactly this task.
             self._memory.drop_claim(source.owner)
         return Dispatch(task, helping=helping, opens=opens)
 
@@ -127,7 +127,7 @@ class Workers:
     # -- sources
 
     def join(self, worker: WorkerState, source: SourceState, *, own: bool) -> None:
-        """The worker turns to ``source``, as its owner or to help."""
+        """The worker turns to ``source``, as its owner or as a helper."""
         if worker.source is not source:
             self._leave(worker)
             worker.source = source
@@ -136,7 +136,7 @@ class Workers:
             source.owner = worker.name
 
     def adopt(self, worker: WorkerState) -> None:
-        """Make the worker the owner of a source that has lost its owner, if there is one."""
+        """Make the worker the owner of a source without an owner, if there is one."""
         while self._without_owner:
             source = self._without_owner.pop()
             if source.unassigned and source.owner is None:
@@ -160,7 +160,7 @@ class Workers:
         return self.memory_of(source.source, source.setting(position), opens=opens)
 
     def memory_of(self, source: SourceWork, setting: int, *, opens: bool) -> int:
-        """Upper estimate of the bytes for a task, and for opening its source where that comes first."""
+        """Upper estimate of the bytes for a task, and for opening its source if that comes first."""
         if not self._memory.limited:
             return 0
         area = source.megapixels[self._costs.sizes[setting]]
@@ -171,7 +171,7 @@ class Workers:
         return self._memory.fits(worker.name, self.memory(worker, source, position))
 
     def forecast(self, now: float) -> Forecast:
-        """The work in the active sources, less what is already done of the running tasks."""
+        """The work in the active sources, minus what is already done of the running tasks."""
         running = [(worker.tasks[0].seconds, worker.since) for worker in self if worker.tasks]
         left = [max(0.0, seconds - (now - since)) for seconds, since in running]
         work = self._active.work() - sum(seconds for seconds, _ in running) + sum(left)
@@ -179,7 +179,7 @@ class Workers:
         return Forecast(max(0.0, work), longest, max(1, len(self)))
 
     def full_forecast(self) -> Forecast:
-        """The same with running tasks counted in full: constant time, however many workers there are."""
+        """The same with running tasks counted in full: takes constant time regardless of the number of workers."""
         return Forecast(self._active.work(), self._active.longest(), max(1, len(self)))
 
     def _reserve(self, worker: WorkerState) -> None:

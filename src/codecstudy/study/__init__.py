@@ -1,4 +1,4 @@
-"""Studies: a question written as a file, and the settings that it spells out."""
+"""Studies: a question written as a file, and the settings that it describes."""
 
 from codecstudy.study.encoder_models import EncoderConfig
 from codecstudy.study.models import DatasetConfig, Preprocessing, StudyConfig

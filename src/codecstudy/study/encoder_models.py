@@ -1,4 +1,4 @@
-"""The encoders of a study. Each encoder has a model of its own, made from the parameters that it declares."""
+"""The encoders of a study. Each encoder has a model of its own, built from the parameters that it declares."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from codecstudy import codecs
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.study.messages import Part, fail, is_text, kind, show, unknown_extra, unknown_parameter
-from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, worded
+from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, with_message
 from codecstudy.types import EncoderFacts, Parameter, Scalar, Setting
 
 
 class EncoderConfig(Part):
     """One encoder and its sweep: every combination of the values of its keys is a setting.
 
-    ``EncoderConfig(format="avif", quality=[50, 60])`` and :meth:`model_validate` give an instance of the named
+    ``EncoderConfig(format="avif", quality=[50, 60])`` and :meth:`model_validate` return an instance of the named
     encoder's own subclass, which has a field for each parameter that the encoder declares.
     """
 
     format: str = Field(description="Image format.")
     encoder: str | None = Field(
-        None, description="Which encoder of the format; without it, the format's default one."
+        None, description="Which encoder of the format; by default, the format's default encoder."
     )
     resolution: Lengths = Field(
         None,
@@ -53,7 +53,7 @@ class EncoderConfig(Part):
     )
 
     made_for: ClassVar[Encoder]
-    """Of a subclass: its encoder."""
+    """The encoder; set only on subclasses."""
 
     def __new__(cls, **keys: Any) -> Self:
         return super().__new__(model_for(keys) if cls is EncoderConfig else cls)  # type: ignore[return-value]
@@ -63,7 +63,7 @@ class EncoderConfig(Part):
         def __init__(self, **keys: Any) -> None: ...
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickle finds classes by name, which a model that was made from parameters does not have.
+        # Pickle finds classes by name, which fails for a model that was built from parameters.
         return EncoderConfig.model_validate, (self.model_dump(by_alias=True, exclude_unset=True),)
 
     @model_validator(mode="wrap")
@@ -78,7 +78,7 @@ class EncoderConfig(Part):
     def _not_beside_resolution(cls, crop: Lengths, info: ValidationInfo) -> Lengths:
         if crop is not None and info.data.get("resolution") is not None:
             raise fail(
-                "cannot stand beside resolution: the effect of the one could not be told from the other's. "
+                "cannot be combined with resolution, because their effects could not be separated. "
                 "Use two encoders"
             )
         return crop
@@ -88,7 +88,7 @@ class EncoderConfig(Part):
         return unknown_parameter(key, value, cls._keys(), cls.made_for.facts)
 
     def sweeps(self) -> dict[str, Any]:
-        """What is given for each parameter (None: nothing), in declared order, with rate parameters last."""
+        """What is given for each parameter (None: nothing), in declaration order, with rate parameters last."""
         fields = {field.alias: name for name, field in type(self).model_fields.items()}
         rates = _rates(self.made_for.facts)
         names = [p.name for p in self.made_for.facts.parameters if p.name not in rates]
@@ -98,8 +98,15 @@ class EncoderConfig(Part):
 def model_for(entry: object) -> type[EncoderConfig]:
     """The model of the encoder that an entry of a study names.
 
-    This is the discriminator of a union that has a member per encoder. Pydantic would need all members at once,
-    that is, import the libraries of all encoders for a study that uses one, and fail where any plugin is broken.
+    This takes the place of a discriminated union with one member per encoder. Pydantic would need all members at
+    once, which means importing the libraries of all encoders for a study that uses one, and failing if any plugin
+    is broken.
+
+    Args:
+        entry: The entry's keys and values.
+
+    Raises:
+        ProblemsError: The entry names no encoder, or an unknown one.
     """
     if not isinstance(entry, Mapping):
         raise fail(f"must be an object with keys, not {kind(entry)}")
@@ -119,7 +126,7 @@ _models: dict[str, type[EncoderConfig]] = {}
 
 
 def model_of(encoder: Encoder) -> type[EncoderConfig]:
-    """The model of entries that use ``encoder``; the same one each time."""
+    """The model of entries that use ``encoder``; always the same class."""
     id_ = encoder.facts.id
     if id_ not in _models or _models[id_].made_for is not encoder:
         _models[id_] = _make(encoder)
@@ -139,7 +146,7 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
     own: dict[str, Any] = {
         "format": Annotated[
             Literal[facts.format],
-            worded(lambda value: f"the encoder {facts.id} makes {facts.format}, not {show(value)}"),
+            with_message(lambda value: f"the encoder {facts.id} makes {facts.format}, not {show(value)}"),
         ],
         "encoder": Literal[facts.id, None],
         "extra_args": Annotated[extras | None, AS_GIVEN],
@@ -150,7 +157,7 @@ def _make(encoder: Encoder) -> type[EncoderConfig]:
     def complete(schema: dict[str, Any]) -> None:
         last = ("resolution", "crop", "extra_args")
         schema["properties"] = dict(sorted(schema["properties"].items(), key=lambda item: item[0] in last))
-        # Something has to set the rate: a parameter, or an extra argument that stands in for it.
+        # The rate must be set: by a parameter, or by an extra argument that replaces it.
         if encoder.check(Setting.of(facts.format, encoder=facts.id)) is not None:
             keys = rates or [p.name for p in facts.parameters]
             schema["anyOf"] = [{"required": [key]} for key in [*keys, "extra_args"]]
@@ -171,7 +178,7 @@ class _ExtraArgs(Part):
         return unknown_extra(key, value, cls.facts)
 
     def plain(self) -> dict[str, Scalar]:
-        """What was given."""
+        """The entries that were given."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
@@ -199,7 +206,7 @@ def _extra_model(facts: EncoderFacts) -> type[_ExtraArgs]:
 
 
 def _field(parameter: Parameter, type_: Any, base: type[Part]) -> dict[str, Any]:
-    """The field for a parameter; under another name in Python, where the model has an attribute of that name."""
+    """The field for a parameter; in Python, under another name if the model has an attribute of that name."""
     name = parameter.name
     default = "" if parameter.default is None else f"; default {str(parameter.default).lower()}"
     description = f"{parameter.help} ({parameter.allowed()}{default})"
@@ -208,5 +215,5 @@ def _field(parameter: Parameter, type_: Any, base: type[Part]) -> dict[str, Any]
 
 
 def _rates(facts: EncoderFacts) -> list[str]:
-    """The parameters that set the rate; further ones are among the extra arguments."""
+    """The parameters that set the rate, apart from those among the extra arguments."""
     return [rate.name for rate in facts.rates if not rate.extra]

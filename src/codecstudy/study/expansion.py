@@ -1,4 +1,4 @@
-"""From the encoders of a study to its settings, and what is wrong with those that single values cannot tell."""
+"""From the encoders of a study to its settings, and the problems that validating single values cannot find."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from codecstudy.study.sweeps import Lengths, count_of, values_of
 from codecstudy.types import EncoderFacts, Setting
 
 MAX_SETTINGS = 100_000
-"""More settings than this are taken for a mistake: they would be held in memory for every image."""
+"""More settings than this are considered a mistake: they would be kept in memory for every image."""
 
 
 def settings_of(entry: EncoderConfig, resize: Lengths = None) -> Iterator[Setting]:
-    """Every combination of values, those of the rate parameter innermost.
+    """Every combination of values, with the rate parameter varying fastest.
 
-    ``resize`` is the resolution of an entry that has none, from an older file's ``preprocessing``.
+    Args:
+        entry: The entry of an encoder.
+        resize: Resolution of an entry that has none, from ``preprocessing`` of an older file.
     """
     facts, sweeps = entry.made_for.facts, entry.sweeps()
     resolution = resize if entry.resolution is None else entry.resolution
@@ -37,14 +39,16 @@ def settings_of(entry: EncoderConfig, resize: Lengths = None) -> Iterator[Settin
 
 
 def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Iterator[Problem]:
-    """What cannot be measured together, what encoders refuse, and what would be measured twice.
+    """Settings that cannot be measured together, that encoders refuse, and that would be measured twice.
 
-    ``entries`` holds the valid ones by their position in the study; places begin with that position.
+    Args:
+        entries: The valid entries by their position in the study; places of problems begin with that position.
+        resize: Resolution of entries that have none.
     """
     fitting = dict(entries)
     for i, entry in entries.items() if resize is not None else ():
         if entry.crop is not None:
-            yield Problem((i, "crop"), "cannot stand beside preprocessing.resize; remove one")
+            yield Problem((i, "crop"), "cannot be combined with preprocessing.resize; remove one")
         elif entry.resolution is not None and values_of(entry.resolution) != values_of(resize):
             yield Problem(
                 (i, "resolution"),
@@ -55,7 +59,7 @@ def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Ite
         del fitting[i]
     total = sum(_count(entry, resize) for entry in fitting.values())
     if total > MAX_SETTINGS:
-        yield Problem((), f"{total} settings are too many; at most {MAX_SETTINGS} are possible")
+        yield Problem((), f"{total} settings are too many; the maximum is {MAX_SETTINGS}")
         return
     first_at: dict[str, tuple[int, Setting]] = {}
     for i, entry in fitting.items():
@@ -71,11 +75,11 @@ def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Ite
             first, again = pairs[0]
             same = first.label() if first == again else f"{first.label()} and {again.label()}, by default"
             others = f" and {len(pairs) - 1} more" if len(pairs) > 1 else ""
-            yield Problem((i,), f"measures again what encoders[{j}] has: {same}{others}. Remove one of them")
+            yield Problem((i,), f"repeats settings of encoders[{j}]: {same}{others}. Remove one of them")
 
 
 def _count(entry: EncoderConfig, resize: Lengths) -> int:
-    """How many settings there are, without making them."""
+    """Number of settings, without creating them."""
     resolution = resize if entry.resolution is None else entry.resolution
     return math.prod(
         count_of(sweep) for sweep in (entry.crop, resolution, entry.extra_args, *entry.sweeps().values())
@@ -83,7 +87,7 @@ def _count(entry: EncoderConfig, resize: Lengths) -> int:
 
 
 def _as_encoded(setting: Setting, facts: EncoderFacts) -> str:
-    """Identity of what the encoder is asked to do: with the defaults of everything that was not given."""
+    """Identity of what the encoder is asked to do, with the defaults of all parameters that were not given."""
     given = json.loads(setting.canonical())
     extras = {p.name: p.default for p in facts.extra_parameters if p.default is not None}
     defaults = {p.name: p.default for p in facts.parameters if p.default is not None}

@@ -13,12 +13,16 @@ from codecstudy.study.messages import ProblemsError, fail, report, show
 def read_study_file(path: Path) -> object:
     """Keys and values of a study file.
 
-    Raises :class:`codecstudy.errors.StudyError` where there is no such file, or where it is not UTF-8 text,
-    not JSON or TOML, or has a key twice; syntax errors name line and column.
+    Args:
+        path: The file, in JSON or TOML according to its suffix.
+
+    Raises:
+        StudyError: There is no such file, or it is not UTF-8 text, not JSON or TOML, or has a key twice. Messages
+            about syntax errors contain line and column.
     """
     suffix = path.suffix.lower()
     if suffix not in (".json", ".toml"):
-        raise StudyError(f"{path}: a study file ends in .json or .toml")
+        raise StudyError(f"{path}: the name of a study file must end in .json or .toml")
     try:
         text = path.read_bytes().decode("utf-8-sig")
         if suffix == ".toml":
@@ -39,20 +43,20 @@ def read_study_file(path: Path) -> object:
     except ProblemsError as error:
         raise StudyError(report(str(path), error.problems)) from None
     except (ValueError, RecursionError) as error:
-        # tomllib's errors name line and column themselves.
-        what = "it is nested too deep" if isinstance(error, RecursionError) else error
+        # The messages of tomllib contain line and column themselves.
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise StudyError(f"{path}: not valid {suffix[1:].upper()}: {what}") from None
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object; the same key twice would silently lose the first value (TOML forbids it already)."""
+    """A JSON object. A duplicate key would silently lose the first value (TOML already forbids it)."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise fail(f"the key {show(twice)} stands twice in one object; remove one of them")
+        raise fail(f"the key {show(twice)} occurs twice in one object; remove one of them")
     return found
 
 
 def _no_constant(name: str) -> object:
-    raise fail(f"{name} is no JSON value")
+    raise fail(f"{name} is not a valid JSON value")

@@ -1,7 +1,7 @@
-"""What is wrong with a study, in words: where, which value, and what is allowed there instead.
+"""Messages about problems in a study: where, which value, and what is allowed instead.
 
-Pydantic decides what is wrong with the parts of a study. Its errors are turned into ours here, and nowhere else:
-each part (:class:`Part`) translates those of its own keys, and passes on those of the parts inside it.
+Pydantic finds the problems in the parts of a study. Its errors are turned into ours only here: each part
+(:class:`Part`) translates those of its own keys, and passes on those of the parts inside it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ Place = tuple[str | int, ...]
 """Keys and list positions that lead to a part of a study: ``("encoders", 1, "speed")``."""
 
 SHAPES = ("a value", "a list", "a range")
-"""How pydantic is told to name the forms of a sweep; it puts these names into the places of errors."""
+"""Names that pydantic is given for the forms of a sweep; it inserts them into the locations of errors."""
 
 _LONGEST_VALUE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where."""
+    """One problem, and its place."""
 
     place: Place
     message: str
@@ -47,7 +47,7 @@ class Problem:
 
 
 class ProblemsError(ValueError):
-    """Problems that a validator found; their places are relative to the part that it validates."""
+    """Problems found by a validator; their places are relative to the part that it validates."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -55,13 +55,13 @@ class ProblemsError(ValueError):
 
 
 class Part(BaseModel):
-    """What all parts of a study have in common: nothing can be changed, added or converted."""
+    """Base of all parts of a study: immutable, without unknown keys and type conversions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
 
     @model_validator(mode="wrap")
     @classmethod
-    def _in_our_words(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _with_our_messages(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
             return handler(value)
         except ValidationError as error:
@@ -83,7 +83,7 @@ def fail(message: str, *place: str | int) -> ProblemsError:
 
 
 def report(source: str, problems: Iterable[Problem]) -> str:
-    """The message for people: every problem once, sorted by place, after the name of the study file."""
+    """The message for users: every problem once, sorted by place, after the name of the study file."""
     ordered = sorted(set(problems), key=lambda p: (_natural(p.place), p.message))
     if len(ordered) == 1:
         return f"{source}: {ordered[0]}"
@@ -91,7 +91,7 @@ def report(source: str, problems: Iterable[Problem]) -> str:
 
 
 def translate(error: ValidationError, model: type[Part]) -> list[Problem]:
-    """What pydantic found in ``model``'s input, in the words of this module."""
+    """The errors that pydantic found in ``model``'s input, as problems with our messages."""
     problems: list[Problem] = []
     for item in error.errors(include_url=False):
         context: Mapping[str, Any] = item.get("ctx", {})
@@ -104,11 +104,11 @@ def translate(error: ValidationError, model: type[Part]) -> list[Problem]:
         if isinstance(cause, ProblemsError):
             problems += (Problem(place + inner.place, inner.message) for inner in cause.problems)
         else:
-            problems.append(Problem(place, _words(item["type"], value, item["msg"], context)))
+            problems.append(Problem(place, _message_of(item["type"], value, item["msg"], context)))
     return problems
 
 
-def _words(type_: str, value: object, message: str, context: Mapping[str, Any]) -> str:
+def _message_of(type_: str, value: object, message: str, context: Mapping[str, Any]) -> str:
     match type_:
         case "missing":
             return "is missing"
@@ -133,8 +133,8 @@ def _words(type_: str, value: object, message: str, context: Mapping[str, Any]) 
         case "greater_than":
             return f"{show(value)} is out of range. Allowed: more than {context['gt']:g}"
         case "string_pattern_mismatch":
-            # Ids are the only texts with a pattern.
-            allowed = "small letters, digits, _ and -, the first one a letter or digit"
+            # Only ids have a pattern.
+            allowed = "lower-case letters, digits, _ and -, beginning with a letter or digit"
             return f"{show(value)} is not allowed. Allowed: {allowed}"
         case "string_too_short":
             return "must not be empty"
@@ -143,7 +143,7 @@ def _words(type_: str, value: object, message: str, context: Mapping[str, Any]) 
 
 
 def show_place(place: Place) -> str:
-    """``encoders[1].speed``; keys that are not plain words stand in quotes."""
+    """``encoders[1].speed``; keys that are not plain words are quoted."""
     text = ""
     for part in place:
         if isinstance(part, int):
@@ -154,11 +154,11 @@ def show_place(place: Place) -> str:
 
 
 def show(value: object) -> str:
-    """A value as a study file would hold it, shortened where it is long."""
+    """A value as it would appear in a study file, shortened if it is long."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (ValueError, TypeError, RecursionError):
-        # Integers of thousands of digits, circular and very deep structures.
+        # Integers with thousands of digits, circular and very deep structures.
         return f"a {type(value).__name__} that is too large to show"
     # A lone surrogate cannot be printed.
     text = text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -185,7 +185,7 @@ def is_text(value: str) -> bool:
 
 def half_surrogate(value: object) -> str:
     """Message for a string that is not text in the sense of :func:`is_text`."""
-    return f"must be text, and {show(value)} has half of a surrogate pair in it"
+    return f"must be text, and {show(value)} contains half of a surrogate pair"
 
 
 def _check_text(value: str) -> str:
@@ -205,7 +205,7 @@ def unknown_key(key: object, known: Iterable[str]) -> str:
 
 
 def unknown_parameter(key: object, value: object, known: Iterable[str], facts: EncoderFacts) -> str:
-    """Message for a key of an encoder's entry that the encoder does not have."""
+    """Message for a key of an encoder's entry that the encoder does not accept."""
     if facts.extra_parameter(str(key)) is not None:
         hint = "; write it in extra_args."
     else:
@@ -214,16 +214,16 @@ def unknown_parameter(key: object, value: object, known: Iterable[str], facts: E
 
 
 def unknown_extra(key: object, value: object, facts: EncoderFacts) -> str:
-    """Message for an entry of ``extra_args`` that the encoder does not have."""
+    """Message for an entry of ``extra_args`` that the encoder does not accept."""
     if facts.parameter(str(key)) is not None:
-        hint = "; write it beside extra_args, not in it."
+        hint = "; write it next to extra_args, not inside it."
     else:
         hint = did_you_mean(str(key), [parameter.name for parameter in facts.extra_parameters])
     return f"{facts.title} has no extra argument {show(key)} (given: {show(value)}){hint} {takes(facts)}"
 
 
 def takes(facts: EncoderFacts) -> str:
-    """What the entry of an encoder may hold."""
+    """The keys that the entry of an encoder may contain, as a sentence."""
     keys = [f"{p.name} ({p.allowed()})" for p in facts.parameters]
     text = f"{facts.title} takes {', '.join([*keys, 'resolution', 'crop'])}"
     extras = [f"{p.name} ({p.allowed()})" for p in facts.extra_parameters]
@@ -233,7 +233,7 @@ def takes(facts: EncoderFacts) -> str:
 
 
 def wrong_value(value: object, parameter: Parameter) -> str:
-    """Message for a value that ``parameter`` does not take."""
+    """Message for a value that ``parameter`` does not accept."""
     allowed = f"Allowed: {parameter.allowed()}"
     if isinstance(value, Mapping):
         return f"must be one value, or a list of values, not {kind(value)}. {allowed}"
@@ -249,10 +249,10 @@ def wrong_value(value: object, parameter: Parameter) -> str:
 
 
 def _word(key: object) -> str:
-    """A key without quotes, where it is a plain word."""
+    """A key, quoted unless it is a plain word."""
     return key if isinstance(key, str) and re.fullmatch(r"[\w-]+", key) else show(key)
 
 
 def _natural(place: Place) -> tuple[tuple[int, int, str], ...]:
-    """Sort key in which ``encoders[10]`` comes after ``encoders[2]``."""
+    """Sort key by which ``encoders[10]`` comes after ``encoders[2]``."""
     return tuple((0, part, "") if isinstance(part, int) else (1, 0, part) for part in place)

@@ -1,7 +1,7 @@
-"""Studies: a question written as a file, and the settings that it spells out.
+"""Studies: a question written as a file, and the settings that it describes.
 
-A study is refused when it is loaded, with every problem that it has, rather than measured with a part of it
-ignored. Keys of older study files (``preprocessing``, ``analysis``, ``comparison``, ``$schema``) are read.
+A study with problems is refused when it is loaded, with all of them listed, instead of being measured with a part
+of it ignored. Keys of older study files (``preprocessing``, ``analysis``, ``comparison``, ``$schema``) are read.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TIME_BUDGETS = 'seconds (3600), or text such as "90s", "30m", "1h30m", "2h15m30s
 def _known_metric(name: Any) -> str:
     if not isinstance(name, str):
         raise fail(f"must be the name of a metric, not {kind(name)}")
-    if name not in metrics.BUILT_IN:  # those are known without loading their kernels
+    if name not in metrics.BUILT_IN:  # these are known without loading their kernels
         try:
             metrics.get(name)
         except MetricError as error:
@@ -66,10 +66,10 @@ def _seconds(value: Any) -> Any:
     if isinstance(value, str):
         return parse_time_budget(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # The longest time is what a float holds of whole seconds, which also keeps huge integers out.
+    # The largest time is the largest float of whole seconds, which also excludes huge integers.
     if value is not None and not (is_number and 0 < value < 2**53):
         raise fail(
-            f"{kind(value)} is not a valid time budget. Allowed: a number of seconds above zero, or text: "
+            f"{kind(value)} is not a valid time budget. Allowed: a number of seconds greater than zero, or text: "
             f"{TIME_BUDGETS}"
         )
     return value
@@ -86,78 +86,82 @@ _SECONDS_SCHEMA: dict[str, Any] = {
 
 
 class DatasetConfig(Part):
-    """Which images a study measures, and in which order."""
+    """The images that a study measures, and their order."""
 
     id: Text = Field(min_length=1, description="Dataset, as 'codecstudy datasets list' names it.")
     max_images: int | None = Field(
-        None, ge=1, description="At most this many images; all of them without it."
+        None, ge=1, description="Maximum number of images; by default, all of them."
     )
     order: Order = Field(
         "hashed", description="hashed: a random sample, stable while the dataset grows; name: sorted by path."
     )
-    seed: int = Field(0, description="Another seed gives another sample; used with order hashed.")
+    seed: int = Field(0, description="A different seed gives a different sample; used with order hashed.")
 
 
 class Preprocessing(Part):
-    """Where older study files hold their resolutions."""
+    """The place of resolutions in older study files."""
 
     resize: Lengths = Field(
-        None, description="As resolution, for all encoders. Older files have it; write resolution instead."
+        None, description="Like resolution, for all encoders. Used by older files; write resolution instead."
     )
 
 
 class StudyConfig(Part):
-    """A study, checked. Two ways in, :meth:`load` and :meth:`model_validate`; both raise StudyError."""
+    """A validated study, created by :meth:`load` or :meth:`model_validate`; both raise StudyError."""
 
     schema_uri: Text | None = Field(
         None, alias="$schema", description="JSON Schema of study files, for editors; not used here."
     )
     id: str = Field(
         pattern="^[a-z0-9][a-z0-9_-]*$",
-        description="Short name, used for folders: small letters, digits, _ and -.",
+        description="Short name, used for folders: lower-case letters, digits, _ and -.",
     )
     name: Text = Field(
         default=None,
         validate_default=True,
-        description="Name for people; the id without it.",
+        description="Display name; by default, the id.",
         json_schema_extra={"type": ["string", "null"]},
     )
-    description: Text | None = Field(None, description="Which question the study answers.")
+    description: Text | None = Field(None, description="The question that the study answers.")
     time_budget: Annotated[float | None, BeforeValidator(_seconds), WithJsonSchema(_SECONDS_SCHEMA)] = Field(
         None, description=f"Wall-clock time after which no further image is started: {TIME_BUDGETS}."
     )
     dataset: DatasetConfig = Field(description="Source images.")
-    preprocessing: Preprocessing | None = Field(None, description="Of older study files.")
+    preprocessing: Preprocessing | None = Field(None, description="Used by older study files.")
     encoders: tuple[SerializeAsAny[EncoderConfig], ...] = Field(description="Encoders and their sweeps.")
     metrics: Annotated[tuple[str, ...] | None, GetPydanticSchema(lambda _, handler: handler(_METRICS))] = (
-        Field(None, description=f"Metrics to measure; without it {', '.join(metrics.BUILT_IN)}.")
+        Field(None, description=f"Metrics to measure; by default, {', '.join(metrics.BUILT_IN)}.")
     )
     analysis: dict[str, Any] | None = Field(
-        None, description="Of older study files: which parameters the plots show (x_axis, group_by)."
+        None, description="Used by older study files: which parameters the plots show (x_axis, group_by)."
     )
     comparison: dict[str, Any] | None = Field(
-        None, description="Of older study files: which tiles are compared at which targets."
+        None, description="Used by older study files: which tiles are compared at which targets."
     )
     analysis_fragment_size: int | None = Field(
         None, ge=1, description="Side in pixels of the square that is scored in every crop."
     )
     crop_too_small_strategy: Literal["skip_image", "skip_measurement", "adjust_aspect_ratio"] | None = Field(
-        None, description="What happens where that square does not fit a crop."
+        None, description="What to do if that square does not fit into a crop."
     )
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Read a study file, JSON or TOML by its suffix.
+        """Read a study file.
 
-        Raises :class:`codecstudy.errors.StudyError` where the file cannot be read or is no valid study; the
-        message holds all problems, each with its place, the value and what is allowed.
+        Args:
+            path: The file, in JSON or TOML according to its suffix.
+
+        Raises:
+            StudyError: The file cannot be read or is not a valid study. The message lists all problems, each with
+                its place, the value and what is allowed.
         """
         path = Path(path)
         return cls._checked(read_study_file(path), str(path))
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
-        """Check a study given as keys and values; raises StudyError in the words of :meth:`load`."""
+        """Validate a study given as keys and values; raises StudyError with the messages of :meth:`load`."""
         return cls._checked(obj, "study", **options)
 
     @classmethod
@@ -178,8 +182,8 @@ class StudyConfig(Part):
         if not isinstance(value, list | tuple):
             raise fail(f"must be a list of encoders, not {kind(value)}")
         if not value:
-            raise fail("the list is empty, so that nothing would be measured. Give at least one encoder")
-        # One at a time, so that those that are valid are held against each other, whatever is wrong with others.
+            raise fail("the list is empty, so nothing would be measured. Give at least one encoder")
+        # One at a time, so that the valid ones are compared with each other even if others have problems.
         problems: list[Problem] = []
         valid: dict[int, EncoderConfig] = {}
         for i, entry in enumerate(value):
@@ -222,22 +226,22 @@ class StudyConfig(Part):
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The metrics that are measured."""
+        """The metrics to measure."""
         return metrics.BUILT_IN if self.metrics is None else self.metrics
 
     def settings(self) -> tuple[Setting, ...]:
-        """All settings, no two alike.
+        """All settings, without duplicates.
 
-        Those of one size of the source stand together, so that one prepared reference is alive at a time: the
-        original first, then resolutions and then crops from large to small. Within a size they stand as in
-        the file.
+        Those of one size of the source are adjacent, so that only one prepared reference is in memory at a time:
+        the original first, then resolutions and then crops from large to small. Within a size they are in the
+        order of the file.
         """
         resize = self.preprocessing.resize if self.preprocessing else None
         every = itertools.chain.from_iterable(settings_of(encoder, resize) for encoder in self.encoders)
         return tuple(sorted(every, key=lambda s: (s.crop is not None, -(s.crop or s.resolution or math.inf))))
 
     def to_dict(self) -> dict[str, Any]:
-        """The study with the keys of a study file, as plain JSON values; ``model_validate`` takes it back."""
+        """The study with the keys of a study file, as plain JSON values; the inverse is ``model_validate``."""
         document = self.model_dump(mode="json", by_alias=True)
         parts = [document, document["dataset"], *document["encoders"], document["preprocessing"] or {}]
         for part in parts:
@@ -247,7 +251,7 @@ class StudyConfig(Part):
 
 
 def _plain(value: object, *place: str | int) -> Any:
-    """A copy of a free part of a study, which must be JSON values so that results can hold it."""
+    """A copy of a free part of a study, which must consist of JSON values so that results can store it."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float) and math.isfinite(value):

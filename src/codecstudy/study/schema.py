@@ -1,7 +1,7 @@
-"""JSON Schema of study files, for editors that complete and check them while one types.
+"""JSON Schema of study files, for editors that complete and check them during typing.
 
-It is made from the models that load a study. Loading checks more: duplicates, and what an encoder says to a
-combination of values.
+It is generated from the models that load a study. Loading also checks for duplicates, and asks encoders about
+combinations of values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Schema = dict[str, Any]
 
 
 def json_schema() -> Schema:
-    """JSON Schema (draft 2020-12) of a study, with the parameters and ranges of every encoder that is known."""
+    """JSON Schema (draft 2020-12) of a study, with the parameters and ranges of every known encoder."""
     encoders = [codecs.get(name) for name in codecs.names()]
     entries: Any = functools.reduce(operator.or_, (model_of(encoder) for encoder in encoders))
     study = create_model(
@@ -30,7 +30,7 @@ def json_schema() -> Schema:
     schema = study.model_json_schema(schema_generator=_ForEditors)
     listed = schema["properties"]["encoders"]
     listed["minItems"] = 1
-    # In place of a union: of an entry that fits no member of one, editors cannot tell which was meant.
+    # Instead of a union: if an entry fits no member of one, editors cannot know which member was meant.
     names = [encoder.facts.id for encoder in encoders]
     listed["items"] = {
         "type": "object",
@@ -50,12 +50,12 @@ def json_schema() -> Schema:
         "$schema": GenerateJsonSchema.schema_dialect,
         **schema,
         "title": "codecstudy study",
-        "description": "Which images are encoded with which encoders and settings.",
+        "description": "The images, encoders and settings of a study.",
     }
 
 
 def _chosen(name: str) -> Schema:
-    """Schema of an entry that names this encoder: by its id, or by its format if it is that format's default."""
+    """Schema of an entry that selects this encoder: by its id, or by the format whose default it is."""
     return {
         "anyOf": [
             {"properties": {"encoder": {"const": name}}, "required": ["encoder"]},

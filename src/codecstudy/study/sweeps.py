@@ -1,7 +1,8 @@
-"""The types of what one key of an encoder holds: a value, a list of values, or a range of the rate parameter.
+"""The types of the values of one encoder key: a value, a list of values, or a range of the rate parameter.
 
-They are made from what the encoder declares. :meth:`Parameter.accepts` is asked, too, because its types are exact:
-pydantic's ``Literal[True]`` takes 1. Values stay as they were given: its ``float`` would make 1.0 of 1.
+They are built from what the encoder declares. Values are also checked with :meth:`Parameter.accepts`, because its
+types are exact (pydantic's ``Literal[True]`` accepts 1), and are left unconverted (pydantic's ``float`` would turn
+1 into 1.0).
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ from codecstudy.study.messages import SHAPES, Part, Problem, ProblemsError, fail
 from codecstudy.types import Parameter
 
 ORIGINAL = "original"
-"""What a study writes for the original size (TOML has no null)."""
+"""How a study file writes the original size (TOML has no null)."""
 
 _VALUE, _LIST, _RANGE = SHAPES
 
 AS_GIVEN = PlainSerializer(lambda value: value)
-"""Annotation of a type whose values are written as they are."""
+"""Annotation of a type whose values are serialized unchanged."""
 
 
 class RateRange(Part):
-    """Levels of a rate parameter: from ``start`` on, ``step`` apart, up to ``stop``, if a step hits it."""
+    """Levels of a rate parameter: from ``start`` in steps of ``step``, up to and including ``stop``."""
 
     start: int | float
     stop: int | float
@@ -58,13 +59,13 @@ class RateRange(Part):
 
     @property
     def count(self) -> int:
-        """How many levels there are."""
+        """Number of levels."""
         if isinstance(self.step, int):
             return int((self.stop - self.start) // self.step) + 1
         return math.floor((self.stop - self.start) / self.step + 1e-9) + 1
 
     def values(self) -> tuple[int | float, ...]:
-        """All levels, ascending: 30 to 95 by 10 gives 30, 40, ..., 90."""
+        """All levels, ascending: 30 to 95 by 10 is 30, 40, ..., 90."""
         # Rounded, because 0.1 + 2 * 0.1 is 0.30000000000000004.
         return tuple(round(self.start + i * self.step, 9) for i in range(self.count))
 
@@ -83,14 +84,14 @@ class RateRange(Part):
         )
 
 
-def worded(words: Callable[[Any], str]) -> Any:
-    """Annotation of a type: ``words`` makes the message about a value that it does not take."""
+def with_message(message: Callable[[Any], str]) -> Any:
+    """Annotation of a type: ``message`` makes the message about a value that it does not accept."""
 
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
             return handler(value)
         except ValidationError:
-            raise fail(words(value)) from None
+            raise fail(message(value)) from None
 
     return WrapValidator(check)
 
@@ -117,9 +118,15 @@ def value_of(parameter: Parameter) -> Any:
 
 
 def sweep_of(value: Any, hint: str, range_: type[RateRange] | None = None) -> Any:
-    """The type of a sweep: ``value``, a list of such values that are all different, or a range.
+    """The type of a sweep.
 
-    ``hint`` ends the message about an empty list.
+    Args:
+        value: Type of a single value.
+        hint: End of the message about an empty list.
+        range_: Model of ranges, if they are allowed.
+
+    Returns:
+        The type of ``value``, of a list of distinct values, or of a range.
     """
 
     def shape(given: object) -> str:
@@ -134,12 +141,12 @@ def sweep_of(value: Any, hint: str, range_: type[RateRange] | None = None) -> An
 
 
 def list_of(value: Any, hint: str) -> Any:
-    """The type of a list of values that are all different; ``hint`` ends the message about an empty one."""
+    """The type of a list of distinct values; ``hint`` ends the message about an empty one."""
 
     def check(values: tuple[Any, ...]) -> tuple[Any, ...]:
         if not values:
-            raise fail(f"the list is empty, so that nothing would be measured. {hint}")
-        # As JSON text, because True and 1 are equal in Python and two different values of an encoder.
+            raise fail(f"the list is empty, so nothing would be measured. {hint}")
+        # Compared as JSON text, because True and 1 are equal in Python but different values for an encoder.
         first_at: dict[str, int] = {}
         texts = [json.dumps(item, sort_keys=True) for item in values]
         repeated = [i for i, text in enumerate(texts) if first_at.setdefault(text, i) != i]
@@ -161,14 +168,14 @@ def values_of(sweep: Any) -> tuple[Any, ...]:
 
 
 def count_of(sweep: Any) -> int:
-    """How many values there are, without making them."""
+    """Number of values, without creating them."""
     return sweep.count if isinstance(sweep, RateRange) else len(values_of(sweep))
 
 
 _LENGTHS = sweep_of(
     Annotated[
         Annotated[int, Field(ge=1)] | Literal["original"] | None,
-        worded(
+        with_message(
             lambda value: (
                 f"{kind(value)} is not a valid length. Allowed: pixels of the longest edge, 1 or more, "
                 f"or null (or {show(ORIGINAL)}) for the original size"

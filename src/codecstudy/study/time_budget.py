@@ -1,4 +1,4 @@
-"""How long a run may take, as people write it."""
+"""Time budgets as text: parsing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
 def parse_time_budget(value: str) -> float:
-    """Seconds from ``"3600"``, ``"1h"``, ``"30m"``, ``"90s"``, ``"1h30m"`` or ``"2h15m30s"``.
+    """Parse a time budget.
 
-    Raises ``ValueError``, showing the accepted forms, for anything else: also for nothing, zero, and what is
-    negative or not finite.
+    Args:
+        value: Seconds, or hours, minutes and seconds: ``"3600"``, ``"1h"``, ``"30m"``, ``"90s"``, ``"1h30m"``,
+            ``"2h15m30s"``.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        ValueError: The text has another form (an empty one, for example), or is zero, negative or not finite. The
+            message shows the accepted forms.
     """
-    # Not stripped: what has spaces around it is none of the accepted forms.
+    # Not stripped: text with spaces around it is not among the accepted forms.
     text = value if isinstance(value, str) else ""
     seconds = 0.0
     if _SECONDS.fullmatch(text):
@@ -26,6 +34,6 @@ def parse_time_budget(value: str) -> float:
     if not 0 < seconds < math.inf:
         raise ValueError(
             f"{value!r:.60} is not a valid time budget. Give seconds (3600) or hours, minutes and seconds in that "
-            "order: 1h, 30m, 90s, 1h30m, 2h15m30s; more than zero."
+            "order: 1h, 30m, 90s, 1h30m, 2h15m30s; it must be more than zero."
         )
     return seconds

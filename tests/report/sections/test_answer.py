@@ -24,7 +24,7 @@ def shown(values: Values) -> Answer:
     return next(a for a in values.answers if a.shown)
 
 
-def test_the_answer_names_format_number_saving_and_doubt() -> None:
+def test_the_answer_names_format_number_saving_and_uncertainty() -> None:
     found = shown(values_of(four_formats(images=5)))
     assert found.best is not None
     assert (found.best.title, found.best.number, found.best.number_name) == ("AVIF", "80", "quality")
@@ -40,7 +40,7 @@ def test_the_answer_names_format_number_saving_and_doubt() -> None:
     assert any(tool.name == "avifenc" and "-q 80" in (tool.text or "") for tool in found.best.tools)
 
 
-def test_where_the_best_is_not_shown_everywhere_the_next_is_named() -> None:
+def test_if_not_all_browsers_support_the_best_format_a_fallback_is_named() -> None:
     results = four_formats(images=3)
     kept = [r for r in results.measurements if r.format != "avif"]
     found = shown(values_of(dataclasses.replace(results, measurements=kept)))
@@ -58,7 +58,7 @@ def test_the_fallback_names_no_saving_where_the_baseline_misses_the_target() -> 
     assert "than" not in (found.fallback or "")
 
 
-def test_an_unreachable_target_is_said_plainly() -> None:
+def test_an_unreachable_target_is_reported() -> None:
     found = shown(values_of(four_formats(images=2), target=99.0))
     assert found.best is None
     assert plain(found.lead).startswith("No measured setting of any format reaches SSIMULACRA2 99 on 95 %")
@@ -68,19 +68,19 @@ def test_an_unreachable_target_is_said_plainly() -> None:
 def test_the_baseline_may_be_the_smallest() -> None:
     results = four_formats(images=3)
     found = shown(values_of(results, baseline="avif"))
-    assert "No other format" in found.lead
+    assert "No other measured format" in found.lead
 
 
-def test_one_image_has_no_intervals_and_says_why() -> None:
+def test_a_single_image_has_no_intervals_and_a_reason() -> None:
     values = values_of(four_formats(images=1))
-    assert "nothing about others" in shown(values).lead
-    assert any("One image" in note for note in values.notes)
+    assert "nothing about other images" in shown(values).lead
+    assert any("Only one image" in note for note in values.notes)
     assert all(row.interval is None for row in shown(values).rows)
 
 
 def test_one_format_is_reported_with_a_note() -> None:
     values = values_of(study([BASE], 3))
-    assert any("One format" in note for note in values.notes)
+    assert any("Only one format" in note for note in values.notes)
     assert shown(values).best is not None
 
 
@@ -88,11 +88,11 @@ def test_one_quality_is_reported_with_a_note() -> None:
     one = dataclasses.replace(BASE, qualities=(80,))
     values = values_of(study([one, dataclasses.replace(one.scaled(0.5), format="avif")], 3))
     assert any("no curves" in note for note in values.notes)
-    # A single setting that meets the target is an answer all the same.
+    # A single setting that meets the target is still an answer.
     assert shown(values).best is not None
 
 
-def test_without_ssimulacra2_the_next_metric_answers() -> None:
+def test_without_ssimulacra2_the_answer_is_based_on_the_next_metric() -> None:
     results = four_formats(images=2)
     kept = [dataclasses.replace(r, ssimulacra2=None) for r in results.measurements]
     values = values_of(dataclasses.replace(results, measurements=kept))

@@ -1,4 +1,4 @@
-"""The gallery: which images, which files, and what is said of them."""
+"""The gallery: its images, their files, and their captions."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def test_without_artifacts_it_says_how_to_get_them(tmp_path: Path) -> None:
     assert command == "codecstudy run synthetic --save-artifacts"
 
 
-def test_where_the_files_are_gone_it_says_so(tmp_path: Path) -> None:
+def test_missing_files_are_reported(tmp_path: Path) -> None:
     results = with_files(tmp_path, four_formats(images=2))
     found, text, _ = shown(results, tmp_path / "elsewhere")
     assert found is None
     assert "no longer where" in (text or "")
 
 
-def test_it_shows_each_format_at_the_measured_setting_nearest_to_the_score(tmp_path: Path) -> None:
+def test_it_shows_each_format_at_the_measured_setting_closest_to_the_score(tmp_path: Path) -> None:
     found, _, _ = shown(with_files(tmp_path, four_formats(images=3)), tmp_path, target=72.0)
     assert found is not None
     high, low = found["entries"][0]["looks"]
@@ -46,7 +46,7 @@ def test_it_shows_each_format_at_the_measured_setting_nearest_to_the_score(tmp_p
     assert [s["setting"] for s in high["shots"]] == ["quality 70"] * 4
     assert [s["setting"] for s in low["shots"]] == ["quality 50"] * 4
     assert [s["title"] for s in high["shots"]] == ["JPEG", "WebP", "AVIF", "JPEG XL"]
-    # Of the two AVIF variants the recommended one.
+    # Of the two AVIF variants, the recommended one is shown.
     assert high["shots"][2]["details"] == "4:2:0, speed 6"
     assert high["shots"][0]["scores"]["ssimulacra2"] == 70
     assert high["shots"][0]["bytes"] > 0
@@ -58,12 +58,14 @@ def test_the_image_with_the_largest_gap_comes_first_then_the_median(tmp_path: Pa
     whys = [entry["why"] for entry in found["entries"]]
     assert whys[0].startswith("largest gap: AVIF")
     assert whys[1].startswith("median: AVIF")
-    assert whys[2].startswith("least gain: AVIF")
+    assert whys[2].startswith("smallest saving: AVIF")
     assert whys[3:] == ["", ""]
     assert len({entry["name"] for entry in found["entries"]}) == 5
 
 
-def test_browsers_get_files_as_they_are_but_a_crop_of_what_they_cannot_show(tmp_path: Path) -> None:
+def test_files_are_embedded_unchanged_if_browsers_support_them_and_as_a_crop_otherwise(
+    tmp_path: Path,
+) -> None:
     results = with_files(tmp_path, four_formats(images=1))
     found, _, _ = shown(results, tmp_path)
     assert found is not None
@@ -88,7 +90,7 @@ def test_large_files_are_shown_as_a_lossless_crop(tmp_path: Path, monkeypatch: p
     assert "decoded JPEG file" in jpeg["shown"]
 
 
-def test_the_region_holds_the_damage(tmp_path: Path) -> None:
+def test_the_region_contains_the_artifacts(tmp_path: Path) -> None:
     found, _, _ = shown(with_files(tmp_path, four_formats(images=1), size=(700, 500)), tmp_path)
     assert found is not None
     left, top, width, height = found["entries"][0]["region"]
@@ -109,7 +111,7 @@ def test_it_stays_within_its_limits(tmp_path: Path) -> None:
     assert len(small["entries"]) == 1
 
 
-def test_no_image_at_all_is_a_note(tmp_path: Path) -> None:
+def test_without_any_image_there_is_a_note(tmp_path: Path) -> None:
     found, text, _ = shown(with_files(tmp_path, four_formats(images=2)), tmp_path, gallery_images=0)
     assert found is None
     assert text
@@ -126,7 +128,7 @@ def test_a_damaged_file_is_named_and_the_rest_is_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../outside.png", "/etc/outside.png"])
-def test_paths_that_lead_outside_are_not_followed(tmp_path: Path, path: str) -> None:
+def test_paths_outside_the_workspace_are_not_followed(tmp_path: Path, path: str) -> None:
     results = with_files(tmp_path / "root", four_formats(images=1))
     record = results.measurements[0]
     (tmp_path / "outside.png").write_bytes((tmp_path / "root" / str(record.encoded_path)).read_bytes())

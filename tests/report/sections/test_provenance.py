@@ -1,4 +1,4 @@
-"""Where the numbers come from, and what could not be measured."""
+"""The origin of the numbers, and what could not be measured."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_infinite_psnr_is_reported() -> None:
     assert any("lossless" in text for text in values.irregular)
 
 
-def test_provenance_names_everything() -> None:
+def test_provenance_lists_study_sample_and_machine() -> None:
     facts = {fact.name: fact.text for fact in values_of(four_formats(images=2)).facts}
     assert facts["Processor"] == "a CPU"
     assert facts["Time budget"] == "none"

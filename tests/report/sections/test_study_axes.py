@@ -1,4 +1,4 @@
-"""The axes that a study asks for."""
+"""The axes that a study requests."""
 
 from __future__ import annotations
 

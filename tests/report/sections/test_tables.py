@@ -1,4 +1,4 @@
-"""The tables: what their cells say, and why some have no number."""
+"""The tables: the text of their cells, and the reasons for missing numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cell(table: TableData, row: str, column: str) -> Cell:
 
 
 @pytest.mark.parametrize("section", [size, bd_rate])
-def test_there_is_a_table_for_each_metric_of_which_one_is_shown(section: ModuleType) -> None:
+def test_there_is_a_table_for_each_metric_and_one_is_shown(section: ModuleType) -> None:
     tables = section.build(context_of(four_formats(images=2))).tables
     assert [t.metric for t in tables] == ["ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim"]
     assert [t.shown for t in tables] == [True, False, False, False, False]
@@ -46,7 +46,7 @@ def test_bd_rates_compare_rows_with_columns() -> None:
     assert cell(table, "JPEG", "WebP").text.startswith("+18")  # 1 / 0.85
 
 
-def test_where_there_are_no_curves_the_cells_say_why() -> None:
+def test_without_curves_the_cells_give_the_reason() -> None:
     one = dataclasses.replace(BASE, qualities=(80,))
     table = shown(bd_rate, study([one, dataclasses.replace(one.scaled(0.5), format="avif")], 3))
     cells = [c for row in table.rows for c in row.cells]
@@ -56,7 +56,7 @@ def test_where_there_are_no_curves_the_cells_say_why() -> None:
 
 def test_equivalent_numbers_are_those_with_the_same_score() -> None:
     table = shown(quality_numbers, four_formats(images=5))
-    # All codecs of the formulas have scores equal to their numbers.
+    # The scores of all synthetic codecs equal their quality numbers.
     avif = cell(table, "AVIF 4:2:0, speed 6", "80")
     assert avif.text == "80"
     assert avif.sub.replace(NARROW, " ") == "\N{MINUS SIGN}40 %"

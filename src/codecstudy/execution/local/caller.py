@@ -11,17 +11,22 @@ from codecstudy.execution.events import Died, Done
 from codecstudy.execution.local.executor import LocalExecutor
 
 _POLL_SECONDS = 60.0
-"""How long one look at the worker waits; an event or a deadline ends it at once."""
+"""Seconds to wait for the worker at a time; an event or a deadline ends the wait at once."""
 _STARTS = 3
-"""Starts in a row that may fail, as in a run, until the installation counts as broken."""
+"""Consecutive failed starts, as in a run, after which the installation is considered broken."""
 
 
 class Caller:
     """Runs ``handler`` on one payload after the other in a process of its own.
 
-    The process starts with the first call, and anew after one that it has not survived. ``handler`` and ``config``
-    are those of :meth:`Executor.start`, the rest those of :class:`LocalExecutor`. Use it in a ``with`` block, at
-    whose end the process is gone.
+    The process is started by the first call, and again after a call that it did not survive. Use it in a ``with``
+    block; the process is gone at its end.
+
+    Args:
+        handler: As for :meth:`Executor.start`.
+        config: As for :meth:`Executor.start`.
+        memory_limit: As for :class:`LocalExecutor`.
+        environment: As for :class:`LocalExecutor`.
     """
 
     def __init__(
@@ -46,10 +51,10 @@ class Caller:
         self._executor.stop(now=kind is not None)
 
     def call(self, payload: object, deadline: float) -> object:
-        """What the handler makes of ``payload``, within ``deadline`` seconds.
+        """Run the handler on ``payload``, for at most ``deadline`` seconds.
 
         Returns:
-            The handler's value, a ``HandlerError`` where it raised, or a ``Died`` where the process ended.
+            The handler's value, a ``HandlerError`` if it raised, or a ``Died`` if the process ended.
 
         Raises:
             CodecstudyError: The process does not start.
@@ -61,12 +66,12 @@ class Caller:
                 return event.value
             if event.running is not None or event.reason != "crash":
                 return event
-            # It had not begun with this payload, so that another process may do it.
+            # It had not started on this payload, so another process may take it.
             failed_starts += 1
             if failed_starts >= _STARTS:
                 said = f" The last one said:\n{event.detail}" if event.detail else ""
                 raise CodecstudyError(
-                    f"Workers end before they are ready: {event.how()}. 'codecstudy doctor' tests the "
+                    f"The worker processes end before they are ready: {event.how()}. 'codecstudy doctor' tests the "
                     f"installation.{said}"
                 )
 
@@ -81,7 +86,7 @@ class Caller:
         answer: Done | Died | None = None
         while answer is None:
             for event in self._executor.poll(_POLL_SECONDS):
-                # A process may answer and die before anybody looks.
+                # A process may answer and then die before the next poll.
                 self._dead |= isinstance(event, Died)
                 if answer is None and isinstance(event, Done | Died):
                     answer = event

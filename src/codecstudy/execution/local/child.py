@@ -1,8 +1,8 @@
-"""What runs inside a worker process: takes tasks from its pipe, one after the other, and answers.
+"""The program of a worker process: takes tasks from its pipe, one after the other, and answers.
 
-The executor runs this file by its path, not as a part of the package, so that a worker starts with the standard
-library alone, has the parent's ``sys.path``, and never imports the program that the parent was started with
-(a notebook, a script without a main guard). The parent imports it for the wire format.
+The executor runs this file by its path instead of as a part of the package, so that a worker starts with the
+standard library alone, has the parent's ``sys.path``, and never imports the parent's main program (a notebook, a
+script without a main guard). The parent imports it for the wire format.
 
 A frame is a header (magic, kind, length of the body) and a body. Only payloads, values and the first frame
 are pickles; everything else has a fixed layout, so that garbage on the pipe is recognised and not unpickled.
@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 MAGIC = b"cswp"
 HEADER = struct.Struct("<4scQ")
 MAX_BODY = 1 << 32
-"""Bytes that a frame's body may have; a greater length is garbage."""
+"""Largest size of a frame's body in bytes; a greater length is garbage."""
 
 # From the parent.
 HELLO = b"H"  # pickle of (sys.path, handler, pickled config, memory limit in bytes or None)
@@ -48,12 +48,12 @@ DONE_BODY = struct.Struct("<Qdq?")
 """Sequence number, wall seconds, peak resident bytes (-1: unknown), whether the value is a handler error."""
 
 STDERR_LIMIT = 1 << 20
-"""Bytes on standard error after which the file starts again, between two tasks."""
+"""Bytes on standard error after which the file is truncated, between two tasks."""
 TRACEBACK_LIMIT = 20_000
 
 
 def frame(kind: bytes, body: bytes = b"") -> bytes:
-    """One message as it goes over the pipe."""
+    """One message in the form in which it is sent over the pipe."""
     if len(body) > MAX_BODY:
         raise ValueError(
             f"A message of {len(body):,} bytes is over the limit of {MAX_BODY:,}: pass a path instead."
@@ -73,15 +73,19 @@ class FrameReader:
 
     @property
     def partial(self) -> bool:
-        """Whether a message has begun and not ended."""
+        """Whether a message has begun but not ended."""
         return bool(self._buffer)
 
     def feed(self, data: bytes) -> None:
-        """Add bytes as they came from the pipe."""
+        """Add bytes from the pipe."""
         self._buffer += data
 
     def frames(self) -> Iterator[tuple[bytes, bytes]]:
-        """Each whole message (kind, body) so far. Raises ``CorruptStreamError``."""
+        """Yield each whole message (kind, body) so far.
+
+        Raises:
+            CorruptStreamError: The bytes are not a message.
+        """
         while len(self._buffer) >= HEADER.size:
             magic, kind, length = HEADER.unpack_from(self._buffer)
             if magic != MAGIC or length > MAX_BODY:
@@ -100,7 +104,7 @@ class _Connection:
     """The worker's end of the pipe. Sending is safe from several threads."""
 
     def __init__(self, fileno: int) -> None:
-        # A child process of a task must not hold the pipe open after this process is gone.
+        # A child process of a task must not keep the pipe open after this process is gone.
         os.set_inheritable(fileno, False)
         self._socket = socket.socket(fileno=fileno)
         self._sending = threading.Lock()
@@ -121,7 +125,7 @@ class _Connection:
 
 
 class _Mailbox:
-    """Tasks that have arrived and not started: filled by the reader thread, emptied by the main thread."""
+    """Tasks that have arrived but not started: filled by the reader thread, emptied by the main thread."""
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
@@ -130,7 +134,7 @@ class _Mailbox:
         self._closed = False
 
     def listen(self) -> None:
-        """Read the pipe until it ends: with QUIT in order, without it because the parent is gone."""
+        """Read the pipe until it ends: after QUIT as requested, without it because the parent is gone."""
         try:
             for kind, body in self._connection.receive():
                 with self._changed:
@@ -144,13 +148,13 @@ class _Mailbox:
                     return
         except (OSError, CorruptStreamError):
             pass
-        except BaseException:  # such as no memory for a payload: a worker that cannot listen is useless
+        except BaseException:  # such as no memory for a payload: a worker that cannot read is useless
             traceback.print_exc()
             os._exit(1)
         _die_with_children()
 
     def take(self) -> tuple[int, bytes] | None:
-        """The next task, once there is one, after telling the parent; None: no more will come."""
+        """Wait for the next task and report its start to the parent; None if there are no more tasks."""
         with self._changed:
             while not self._tasks and not self._closed:
                 self._changed.wait()
@@ -168,7 +172,7 @@ def _die_with_children() -> None:
 
 
 def _stderr_size() -> int:
-    """Bytes on standard error, which is a file; starts it again where it has grown long."""
+    """Bytes on standard error, which is a file; truncates it if it has grown long."""
     try:
         size = os.fstat(2).st_size
         if size > STDERR_LIMIT:
@@ -181,10 +185,10 @@ def _stderr_size() -> int:
 
 
 class _PeakMemory:
-    """Peak resident memory of this process since the last reset, where the system can say so.
+    """Peak resident memory of this process since the last reset, if the system can report it.
 
-    Linux: 5 written to /proc/self/clear_refs resets VmHWM (proc(5)). Elsewhere ``ru_maxrss``, the peak of
-    the process's whole life.
+    Linux: writing 5 to /proc/self/clear_refs resets VmHWM (proc(5)). Elsewhere: ``ru_maxrss``, the peak since
+    the start of the process.
     """
 
     def __init__(self) -> None:
@@ -199,7 +203,7 @@ class _PeakMemory:
                 os.pwrite(self._reset, b"5", 0)
 
     def read(self) -> int:
-        """In bytes; -1 where nothing is known."""
+        """The peak in bytes; -1 if unknown."""
         try:
             if self._status >= 0:
                 _, found, rest = os.pread(self._status, 8192, 0).partition(b"VmHWM:")
@@ -214,7 +218,7 @@ class _PeakMemory:
 
 
 def _describe(error: BaseException) -> tuple[str, str, str]:
-    """Type name, message and traceback of an exception, whatever its methods do."""
+    """Type name, message and traceback of an exception, even if its own methods fail."""
     try:
         message = str(error)
     except Exception:
@@ -240,7 +244,7 @@ def _run(
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL), seconds, peak, False
     except (SystemExit, KeyboardInterrupt):
         raise
-    except BaseException as error:  # a panic in a Rust extension is no Exception
+    except BaseException as error:  # a panic in a Rust extension is not an Exception
         seconds = time.monotonic() - started
         return pickle.dumps(_describe(error)), seconds, memory.read(), True
 
@@ -248,7 +252,7 @@ def _run(
 def _limit_resources(memory_limit: int | None) -> None:
     import resource
 
-    # A core file of each crash would fill the disk of a long run.
+    # A core file for each crash would fill the disk during a long run.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     if memory_limit is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -260,14 +264,14 @@ def _make_handler(name: str, config: bytes) -> Callable[[object], object]:
     module, _, attribute = name.partition(":")
     handler = getattr(importlib.import_module(module), attribute)(pickle.loads(config))
     if not callable(handler):
-        raise TypeError(f"{name} gave a {type(handler).__name__}, which cannot be called.")
+        raise TypeError(f"{name} returned a {type(handler).__name__}, which is not callable.")
     return handler  # type: ignore[no-any-return]
 
 
-def _heed_signals() -> None:
-    """Let SIGINT and SIGTERM end this process even if its parent ignores them, as it does under nohup.
+def _restore_signals() -> None:
+    """Let SIGINT and SIGTERM end this process even if its parent ignores them, as under nohup.
 
-    What a process ignores is ignored by its children too, and deadlines end tasks by SIGTERM.
+    Child processes inherit ignored signals, and deadlines end tasks by SIGTERM.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
@@ -275,8 +279,8 @@ def _heed_signals() -> None:
 
 
 def main() -> int:
-    """Serve until the parent says so; exit status."""
-    _heed_signals()
+    """Run tasks until the parent closes the connection; returns the exit status."""
+    _restore_signals()
     connection = _Connection(int(sys.argv[1]))
     kind, body = next(connection.receive())
     if kind != HELLO:
@@ -301,4 +305,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())  # noqa: TID251 - this file is a program of its own
+    sys.exit(main())  # noqa: TID251 - this file is a program

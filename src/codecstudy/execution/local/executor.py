@@ -1,4 +1,4 @@
-"""Worker processes, and the one thread that talks to them."""
+"""Worker processes, and the single thread that communicates with them."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from codecstudy.execution.local.reaper import Reaper, kill_marked
 from codecstudy.execution.local.worker_handle import WorkerHandle
 
 SWEEP_SECONDS = 0.2
-"""How often to look for workers whose pipe stays open after their death (a child of theirs may hold it)."""
+"""Seconds between checks for workers whose pipe stays open after their death (a child may hold it)."""
 ENDING_SECONDS = 0.005
-"""How often to look at workers that are being ended."""
+"""Seconds between checks of workers that are being ended."""
 _NOT_RUNNING = "The executor is not running: start() it first."
 
 
 class LocalExecutor:
     """Worker processes on this machine; see :class:`codecstudy.execution.executor.Executor`.
 
-    Payloads, values and the handler's config are pickled; their types live in importable modules, never in the
+    Payloads, values and the handler's config are pickled; their types must be in importable modules, not in the
     program's main module, which workers do not import. Deadlines and ``stop`` send SIGTERM to the process tree
     and, ``term_grace`` seconds later, SIGKILL.
 
     Args:
         workers: Number of worker processes.
         memory_limit: Bytes; becomes each worker's RLIMIT_DATA, its private writable memory (RLIMIT_AS would count
-            what libraries merely map). Children of a worker get the same limit each. Linux enforces it, macOS does
-            not.
-        sys_path: Where workers look for modules; default: this process's ``sys.path``.
+            what libraries merely map). Each child of a worker gets the same limit. Enforced on Linux, but not on
+            macOS.
+        sys_path: Module search path of the workers; default: this process's ``sys.path``.
         environment: Variables added to the workers' environment.
         term_grace: Seconds between SIGTERM and SIGKILL.
-        start_limit: Seconds after which a worker that has not made its handler is ended as a ``timeout``.
+        start_limit: Seconds after which a worker that has not created its handler is ended as a ``timeout``.
 
     Raises:
         ValueError: ``workers`` is less than 1.
@@ -93,7 +93,7 @@ class LocalExecutor:
         """Start all workers; see :meth:`Executor.start`."""
         check_handler(handler)
         if self._hello is not None:
-            raise RuntimeError("The executor is running already: stop() it first.")
+            raise RuntimeError("The executor is already running: stop() it first.")
         path = [entry or str(Path.cwd()) for entry in (self._sys_path or sys.path)]
         self._hello = pickle.dumps((path, handler, pickle.dumps(config), self._memory_limit))
         self._name = uuid.uuid4().hex
@@ -110,7 +110,7 @@ class LocalExecutor:
         self._spawn(worker)
 
     def submit(self, worker: int, task: Hashable, payload: object, deadline: float) -> None:
-        """Queue a task at a worker; see :meth:`Executor.submit`. Raises what pickling the payload raises."""
+        """Queue a task for a worker; see :meth:`Executor.submit`. Errors of pickling the payload propagate."""
         check_deadline(task, deadline)
         handle = self._living(worker)
         body = pickle.dumps(payload, pickle.HIGHEST_PROTOCOL)
@@ -119,7 +119,7 @@ class LocalExecutor:
         self._watch(handle)
 
     def poll(self, timeout: float) -> list[Event]:
-        """What has happened, each worker's events in order; waits up to ``timeout`` seconds for the first one."""
+        """Return what has happened; see :meth:`Executor.poll`."""
         if self._hello is None:
             raise RuntimeError(_NOT_RUNNING)
         until = time.monotonic() + timeout
@@ -130,9 +130,9 @@ class LocalExecutor:
         return happened
 
     def stop(self, now: bool = False) -> None:
-        """End all workers and wait until they are gone; tasks that are not done are dropped.
+        """End all workers and wait until they are gone; unfinished tasks are dropped.
 
-        Idle workers exit by themselves, busy ones get SIGTERM and, after the grace period, SIGKILL; with ``now``
+        Idle workers exit by themselves, busy ones get SIGTERM and, after the grace period, SIGKILL; with ``now``,
         all get SIGKILL.
         """
         if self._hello is None:
@@ -181,7 +181,7 @@ class LocalExecutor:
         self._watch(handle)
 
     def _watch(self, handle: WorkerHandle) -> None:
-        """Wait for a worker's messages, and for room in its pipe while something is unsent."""
+        """Wait for a worker's messages, and for space in its pipe while something is unsent."""
         if handle.process.at_end:
             if handle.process in self._selector.get_map():
                 self._selector.unregister(handle.process)
@@ -191,7 +191,7 @@ class LocalExecutor:
             self._selector.modify(handle.process, wanted, handle)
 
     def _step(self, wait: float) -> None:
-        """One round: move bytes, enforce deadlines, notice deaths; waits only if nothing is due."""
+        """One round: transfer bytes, enforce deadlines, notice deaths; waits only if nothing is due."""
         now = time.monotonic()
         wait = min(wait, self._swept + SWEEP_SECONDS - now)
         for handle in self._handles.values():
@@ -217,13 +217,13 @@ class LocalExecutor:
                 self._events.extend(handle.read(drain=True))
                 handle.process.at_end = True
                 self._watch(handle)
-                # Its death is for the next poll(): until it is reported, tasks may be submitted.
+                # Its death is left to the next poll(): until it is reported, tasks may be submitted.
                 if self._stopping or all(event.worker != handle.number for event in self._events):
                     self._reap(handle)
 
     def _reap(self, handle: WorkerHandle) -> None:
         handle.process.kill_tree()
-        if not self._stopping:  # stop() looks once for the orphans of all
+        if not self._stopping:  # stop() searches once for the orphans of all workers
             handle.process.kill_orphans()
         assert self._reaper is not None
         self._reaper.remove(handle.process.pid)

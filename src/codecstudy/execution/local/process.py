@@ -46,16 +46,23 @@ _OUT_OF_MEMORY = re.compile(
 
 
 class WorkerProcess:
-    """A running worker: frames out and in without ever blocking, and the end of its process tree.
+    """A running worker: exchanges frames without ever blocking, and ends its process tree.
 
-    The process leads a session of its own, so that Ctrl-C in a terminal reaches the parent alone and a
-    signal to its group reaches what its tasks have started. Raises ``OSError`` where none can be started.
+    The process leads a session of its own, so that Ctrl-C in a terminal reaches only the parent, and a signal to
+    its process group reaches the processes that its tasks have started.
+
+    Raises:
+        OSError: The process cannot be started.
     """
 
     def __init__(self, hello: bytes, mark: str, folder: Path, environment: Mapping[str, str]) -> None:
-        """``mark``: see ``reaper.MARK``; ``folder``: temporary files of its tasks, removed with it.
+        """Start the process.
 
-        ``environment``: variables that it has beyond this process's.
+        Args:
+            hello: The first message.
+            mark: See ``reaper.MARK``.
+            folder: Temporary files of its tasks; removed with it.
+            environment: Variables added to those of this process.
         """
         self.started = time.monotonic()
         self._mark = mark
@@ -71,10 +78,10 @@ class WorkerProcess:
         self._socket.setblocking(False)
         try:
             self._process = subprocess.Popen(
-                # -P: this package's folder on the path would hide modules of the same name elsewhere.
+                # -P: with this package's folder on the path, its modules would hide others of the same name.
                 [sys.executable, "-P", child.__file__, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                stdout=self._stderr,  # what a library prints cannot reach the pipe
+                stdout=self._stderr,  # output of libraries must not get into the pipe
                 stderr=self._stderr,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
@@ -98,16 +105,16 @@ class WorkerProcess:
 
     @property
     def unsent(self) -> bool:
-        """Whether bytes wait until the worker reads."""
+        """Whether there are bytes that the worker has not read yet."""
         return bool(self._out)
 
     def send(self, kind: bytes, body: bytes = b"") -> None:
-        """Queue a message and send as much as the pipe takes now."""
+        """Queue a message and send as much as the pipe accepts now."""
         self._out.append(memoryview(child.frame(kind, body)))
         self.flush()
 
     def flush(self) -> bool:
-        """Send what the pipe takes; whether it took anything."""
+        """Send what the pipe accepts; returns whether it accepted anything."""
         progress = False
         try:
             while self._out:
@@ -119,20 +126,23 @@ class WorkerProcess:
                     self._out[0] = self._out[0][sent:]
         except (BlockingIOError, InterruptedError):
             pass
-        except OSError:  # it is dead or has closed its end, which reading tells
+        except OSError:  # it is dead or has closed its end, which reading reveals
             self._out.clear()
         return progress
 
     @property
     def receiving(self) -> bool:
-        """Whether a part of a message has come and its rest has not."""
+        """Whether a message has arrived in part."""
         return self._reader.partial
 
     def receive(self, drain: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Whole messages that have arrived; sets ``at_end`` once no more can come.
 
-        ``drain``: all there are; without it a worker that says very much does not keep the executor from the
-        others. Raises ``child.CorruptStreamError``.
+        Args:
+            drain: Read everything; otherwise one worker with much output does not delay the others.
+
+        Raises:
+            child.CorruptStreamError: The bytes are not a message.
         """
         for _ in itertools.count() if drain else range(_READS_AT_ONCE):
             try:
@@ -148,10 +158,10 @@ class WorkerProcess:
             self._reader.feed(data)
             yield from self._reader.frames()
             if not drain and len(data) < _SMALL:
-                return  # there is hardly more yet, and another call costs as much as this one
+                return  # there is probably nothing more yet, and another call costs as much as this one
 
     def exited(self) -> bool:
-        """Whether the process is dead. It is not reaped yet, so its number still belongs to its group."""
+        """Whether the process is dead. It is not reaped yet, so its id still belongs to its group."""
         if self._process.returncode is not None:
             return True
         if not hasattr(os, "waitid"):
@@ -175,11 +185,11 @@ class WorkerProcess:
         kill_marked(self._mark)
 
     def tree_lives(self) -> bool:
-        """Whether the process, or a descendant seen when its tree was last signalled, is still there."""
+        """Whether the process, or a descendant seen when its tree was last signalled, still exists."""
         return not self.exited() or any(_lives(process) for process in self._descendants.values())
 
     def reap(self) -> int:
-        """Exit status as ``subprocess`` gives it; only after ``exited()``."""
+        """Exit status in the convention of ``subprocess``; only after ``exited()``."""
         return self._process.wait()
 
     def close(self) -> None:
@@ -197,7 +207,7 @@ class WorkerProcess:
             return ""
 
     def _signal_tree(self, signum: int) -> None:
-        with contextlib.suppress(psutil.Error):  # of a dead process nothing can be found
+        with contextlib.suppress(psutil.Error):  # a dead process has no information
             for process in [] if self.exited() else psutil.Process(self.pid).children(recursive=True):
                 self._descendants[process.pid] = process
         kill_group(self.pid, signum)
@@ -219,22 +229,22 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def tells_of_memory(stderr: str) -> bool:
-    """Whether a dying process said that it got no memory."""
+    """Whether a dying process reported that it could not allocate memory."""
     return _OUT_OF_MEMORY.search(stderr) is not None
 
 
 class OomKills:
     """Kills by the kernel's out-of-memory killer in this process's cgroup, which the workers share.
 
-    Each counts once. A kill of a worker's child cannot be told from a kill of a worker, so the next worker that is
-    killed is then taken for its victim.
+    Each counts once. A kill of a worker's child cannot be distinguished from a kill of a worker, so the next worker
+    that is killed is then assumed to be its victim.
     """
 
     def __init__(self) -> None:
         self._seen = host.oom_kills()
 
     def take(self) -> bool:
-        """Whether there was a kill that has not been taken yet."""
+        """Whether there was a kill that has not been counted yet."""
         if host.oom_kills() <= self._seen:
             return False
         self._seen += 1

@@ -1,9 +1,9 @@
-"""Ends the workers when the process that started them is gone, for whatever reason.
+"""Ends the workers when the process that started them is gone, for any reason.
 
-A worker sees by itself that its pipe has ended, but not while a task holds the interpreter's lock; the
-kernel's PR_SET_PDEATHSIG fires when the *thread* that started the worker ends and spares the worker's own
+A worker notices the end of its pipe, but not while a task holds the interpreter's lock; the kernel's
+PR_SET_PDEATHSIG fires when the *thread* that started the worker ends, and does not reach the worker's own
 children. So each executor has a reaper: a small process in a session of its own that waits for its parent to
-vanish, then kills every worker's process group and every process that carries the executor's mark in its
+disappear, then kills every worker's process group and every process that carries the executor's mark in its
 environment, and removes the executor's temporary folder.
 
 The executor runs this file by its path with the standard library alone.
@@ -26,9 +26,9 @@ PARENT_CHECK_SECONDS = 1.0
 
 
 def marked(value: str, *, prefix: bool = False) -> list[int]:
-    """Ids of the processes whose mark is (or starts with) ``value``; none where there is no /proc.
+    """Ids of the processes whose mark is (or starts with) ``value``; none if there is no /proc.
 
-    This finds descendants that left their process group and whose parents are dead already.
+    This finds descendants that left their process group and whose parents are already dead.
     """
     wanted = f"{MARK}={value}".encode()
     found = []
@@ -47,7 +47,7 @@ def marked(value: str, *, prefix: bool = False) -> list[int]:
 
 
 def kill_marked(value: str, *, prefix: bool = False) -> None:
-    """SIGKILL to all marked processes, until no living one is left (zombies have no environment)."""
+    """Send SIGKILL to all marked processes until none is alive (zombies have no environment)."""
     for _ in range(10):
         pids = [pid for pid in marked(value, prefix=prefix) if pid != os.getpid()]
         if not pids:
@@ -64,7 +64,7 @@ def kill_group(pid: int, signum: int) -> None:
 
 
 class Reaper:
-    """The executor's end of its reaper."""
+    """The executor's connection to its reaper process."""
 
     def __init__(self, executor: str, folder: Path) -> None:
         self._arguments = [str(os.getpid()), executor, str(folder)]
@@ -89,17 +89,17 @@ class Reaper:
         return self._process.pid
 
     def add(self, pid: int) -> None:
-        """A worker has started."""
+        """Report that a worker has started."""
         self._workers.add(pid)
         self._tell(f"+{pid}\n")
 
     def remove(self, pid: int) -> None:
-        """A worker is dead; told before it is reaped, so that the number cannot be another process's yet."""
+        """Report that a worker is dead, before it is reaped, while its id cannot belong to another process."""
         self._workers.discard(pid)
         self._tell(f"-{pid}\n")
 
     def check(self) -> None:
-        """Start it again if someone has ended it."""
+        """Start it again if it has been killed."""
         if self._process.poll() is not None:
             self._close_pipe()
             self._process = self._spawn()
@@ -116,8 +116,8 @@ class Reaper:
 
     def _tell(self, text: str) -> None:
         assert self._process.stdin is not None
-        # A pipe that is broken or full means a reaper that is dead or stopped: check() replaces a dead one, and
-        # the workers watch their own pipes as well.
+        # A broken or full pipe means that the reaper is dead or stopped: check() replaces a dead one, and the
+        # workers watch their own pipes as well.
         with contextlib.suppress(OSError):
             os.write(self._process.stdin.fileno(), text.encode())
 
@@ -128,11 +128,11 @@ class Reaper:
 
 
 def main() -> None:
-    """Wait until the parent is gone (end of the pipe, or another parent), then end what it has left."""
+    """Wait until the parent is gone (end of the pipe, or another parent), then end what it left behind."""
     parent, executor, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     workers: set[int] = set()
     rest = b""
-    # The parent's number is asked for too: a process that the parent has forked may hold the pipe open.
+    # The parent's id is checked too: a process forked by the parent may keep the pipe open.
     while os.getppid() == parent:
         if not select.select([0], [], [], PARENT_CHECK_SECONDS)[0]:
             continue

@@ -1,4 +1,4 @@
-"""One worker while its process lives: the tasks it has, what it reports, when it must end."""
+"""One worker while its process lives: its tasks, its reports, and when it must end."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from codecstudy.execution.local import child
 from codecstudy.execution.local.process import OomKills, WorkerProcess, tells_of_memory
 
 UNKILLABLE_SECONDS = 30.0
-"""How long a process may take to die after SIGKILL (it may hang in the kernel) before it is given up."""
+"""Seconds after SIGKILL until a process that does not die (it may hang in the kernel) is given up."""
 ARRIVING_SECONDS = 1.0
-"""How long a deadline waits for the rest of a message that has arrived in part."""
+"""Seconds that a deadline is extended for the rest of a message that has arrived in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class _Task:
 
 @dataclass(slots=True)
 class _Ending:
-    """Why a worker is being ended, and until when it has time."""
+    """Why a worker is being ended, and its time limit."""
 
     reason: DeathReason
     note: str
@@ -42,14 +42,21 @@ class WorkerHandle:
     """A worker's number and its current process."""
 
     def __init__(self, number: int, process: WorkerProcess, start_limit: float, grace: float) -> None:
-        """``start_limit``: seconds to become ready; ``grace``: seconds from SIGTERM to SIGKILL."""
+        """Start to track a process.
+
+        Args:
+            number: Number of the worker.
+            process: The process.
+            start_limit: Seconds to become ready.
+            grace: Seconds from SIGTERM to SIGKILL.
+        """
         self.number = number
         self.process = process
         self._start_limit = start_limit
         self._grace = grace
         self._tasks: dict[int, _Task] = {}
         self._running: int | None = None
-        # Start of the running task; with none, when the worker last took or gave anything.
+        # Start of the running task; if none is running, the last time that the worker received or sent something.
         self._since = process.started
         self._ready = False
         self._ignore_input = False
@@ -59,7 +66,7 @@ class WorkerHandle:
 
     @property
     def idle(self) -> bool:
-        """Whether it is ready and has no task, so that it would exit at once if asked to."""
+        """Whether it is ready and has no task, so that it would exit immediately if asked to."""
         return self._ready and not self._tasks and self._ending is None
 
     @property
@@ -68,7 +75,7 @@ class WorkerHandle:
         return self._ending is not None
 
     def submit(self, sequence: int, task: Hashable, deadline: float, payload: bytes) -> None:
-        """Send a task; for a worker that is being ended it counts as never started."""
+        """Send a task. If the worker is being ended, the task counts as never started."""
         if self._ending is None:
             self.process.send(child.TASK, child.SEQUENCE.pack(sequence) + payload)
         if not self._tasks:
@@ -81,7 +88,7 @@ class WorkerHandle:
         self._ending = _Ending("crash", "", time.monotonic() + self._grace)
 
     def flush(self) -> None:
-        """Send what has waited for room in the pipe."""
+        """Send what has been waiting for space in the pipe."""
         if self.process.flush() and self._running is None:
             self._since = time.monotonic()
 
@@ -101,7 +108,7 @@ class WorkerHandle:
             self._ending = _Ending("crash", "", time.monotonic() + self._grace)
 
     def look(self) -> Iterator[Event]:
-        """Notice a death that the pipe does not show, because a child of the worker holds it open."""
+        """Detect a death that the pipe does not show because a child of the worker keeps it open."""
         if self._ending is None and self.process.exited():
             yield from self.read(drain=True)
             if self._ending is None:
@@ -116,12 +123,12 @@ class WorkerHandle:
             self.process.terminate_tree()
 
     def due(self) -> float:
-        """When it must be looked at next (``time.monotonic``), unless it sends something before."""
+        """The time (``time.monotonic``) at which it must be checked next, unless it sends something first."""
         if self._ending is not None:
             return 0.0
         if not self._ready:
             due = self.process.started + self._start_limit
-        elif self._tasks:  # where it has not started the next one, it hangs between two tasks
+        elif self._tasks:  # if it has not started the next one, it hangs between two tasks
             due = self._since + self._next().deadline
         else:
             return math.inf
@@ -143,7 +150,7 @@ class WorkerHandle:
             self.end("timeout", note)
 
     def gone(self, now: float) -> bool:
-        """Whether its whole tree is dead, or cannot be killed."""
+        """Whether its whole process tree is dead, or cannot be killed."""
         if self._ending is None:
             return False
         if not self.process.tree_lives():
@@ -157,7 +164,7 @@ class WorkerHandle:
         ending, running = self._ending, self._running
         if ending.reason == "timeout":
             running = ending.blamed
-        if running not in self._tasks:  # it ended while the worker was being ended
+        if running not in self._tasks:  # the task ended while the worker was being ended
             running = None
         stderr = self.process.stderr_tail(self._stderr_start)
         notes = [ending.note, self._broken or stderr]
@@ -193,7 +200,7 @@ class WorkerHandle:
             if self._running is not None or sequence != next(iter(self._tasks), None):
                 raise child.CorruptStreamError(f"task number {sequence} cannot have started")
             self._running = sequence
-            # The worker's own clock, which is this one: the message may have waited for a poll.
+            # The worker uses the same clock; the message may have waited for a poll.
             self._since = max(self.process.started, min(started, time.monotonic()))
             return None
         if kind == child.DONE:
@@ -217,7 +224,7 @@ class WorkerHandle:
         try:
             pickled = pickle.loads(memoryview(body)[child.DONE_BODY.size :])
             value = HandlerError(*pickled) if is_error else pickled
-        except Exception as error:  # a class may pickle well and not come back
+        except Exception as error:  # a class may support pickling but not unpickling
             value = HandlerError(type(error).__name__, f"The task's value cannot be unpickled: {error}", "")
         return Done(self.number, task.name, value, seconds, peak if peak >= 0 else None)
 

@@ -1,8 +1,8 @@
 """Butteraugli: the distance at which errors become visible.
 
-Same numbers as libjxl's ``butteraugli_main`` with its default options (commit aea3a06e): sRGB shown at 80
-nits, compared at full and at half resolution. A distance of about 1 is just noticeable; less is better,
-identical images give exactly 0. Images of which a side is under 8 pixels give 0, as the tool does.
+The scores are those of libjxl's ``butteraugli_main`` with its default options (commit aea3a06e): sRGB shown at 80
+nits, compared at full and at half resolution. A distance of about 1 is just noticeable; lower is better,
+identical images score exactly 0. Images with a side of less than 8 pixels score 0, as in the tool.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from codecstudy.metrics.butteraugli.streaming import PLANES, scales_for, stream
 from codecstudy.metrics.butteraugli.strips import Plane, Window, aligned_zeros, strip_columns, to_raster
 from codecstudy.metrics.butteraugli.windows import Windows, half_windows, windows_for
 from codecstudy.metrics.vector import LANES
-from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityLabels
 
 _NOTHING: Plane = np.empty((0, 0), np.float32)
 
 SMALLEST_SIDE = 8
-"""Pixels below which a resolution is not looked at."""
+"""A resolution with a side of fewer pixels is not compared."""
 
 
 class ButteraugliScore(NamedTuple):
@@ -53,7 +53,7 @@ class _Resolution:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the planes."""
+        """Memory of the planes, in bytes."""
         return self._planes.nbytes
 
     def _stream(self, pixels: Pixels, comparing: bool, *results: NDArray[np.floating]) -> None:
@@ -62,7 +62,7 @@ class _Resolution:
 
 
 class Prepared:
-    """A reference with everything that depends on it alone computed. Not for two threads at once."""
+    """A reference with everything that depends on it alone computed. Not for use by two threads at once."""
 
     def __init__(self, reference: Pixels) -> None:
         self._shape = reference.shape
@@ -83,16 +83,21 @@ class Prepared:
 
     @property
     def nbytes(self) -> int:
-        """Memory that is held, in bytes: all that scores will ever need."""
+        """Memory in use, in bytes: everything that scores will ever need."""
         kept = sum(part.nbytes for part in (self._full, self._half) if part is not None)
         kept += sum(window.nbytes for window in self._windows)
         return kept + self._half_distances.nbytes + self._row.nbytes
 
     def score(self, distorted: Pixels) -> ButteraugliScore:
-        """Compare with ``distorted``: uint8, height x width x 3, sRGB, of the reference's shape.
+        """Compare with a distorted image.
 
-        Raises ``ValueError`` for another dtype or shape. Allocates nothing of the image's size, but for a
-        copy where ``distorted`` is not C-contiguous.
+        Allocates nothing of the image's size, except for a copy if ``distorted`` is not C-contiguous.
+
+        Args:
+            distorted: uint8, height x width x 3, sRGB, of the reference's shape.
+
+        Raises:
+            ValueError: The dtype or shape differs.
         """
         return self._compare(check_pair(self._shape, distorted), self._row)
 
@@ -120,9 +125,13 @@ class Prepared:
 
 
 def prepare(reference: Pixels) -> Prepared:
-    """Prepare ``reference``: uint8, height x width x 3, sRGB, any memory layout.
+    """Prepare a reference, which keeps about 65 bytes per pixel.
 
-    Keeps about 65 bytes a pixel. Raises ``ValueError`` for another dtype or shape, or an empty array.
+    Args:
+        reference: uint8, height x width x 3, sRGB, any memory layout.
+
+    Raises:
+        ValueError: The array has another dtype or shape, or is empty.
     """
     return Prepared(check_image(reference, "reference"))
 
@@ -141,7 +150,7 @@ FACTS = MetricFacts(
             usual_target=1.5,
             identical=0.0,
             minimum=0.0,
-            quality_words=QualityWords(
+            quality_labels=QualityLabels(
                 steps=(
                     (0.5, "visually lossless", "no difference is visible"),
                     (1.0, "excellent", "differences are at the threshold of visibility"),

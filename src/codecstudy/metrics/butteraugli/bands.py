@@ -6,8 +6,8 @@
     mid  = blur(rest, 3.225)         high = rest - mid      (X and Y only)
     hf   = blur(high, 1.564)         uhf  = high - hf       (X and Y only)
 
-Between the splits the bands are bent: small values removed or doubled, large ones compressed, red-green
-detail suppressed where luminance detail is strong.
+Between the splits the bands are modified: small values are removed or doubled, large ones compressed, and red-green
+detail is suppressed where luminance detail is strong.
 
 Source: SeparateFrequencies and what it calls in libjxl's lib/jxl/butteraugli/butteraugli.cc (commit aea3a06e).
 """
@@ -50,7 +50,7 @@ def _compress(x: Lanes, limit: float) -> Lanes:
 def split_low_row(
     x: Row, y: Row, b: Row, low_x: Row, low_y: Row, low_b: Row, rest_x: Row, rest_y: Row, rest_b: Row
 ) -> None:
-    """Take the low frequencies out of one row of X, Y, B, and bring them (in place) to a common scale."""
+    """Remove the low frequencies from one row of X, Y, B, and convert them (in place) to a common scale."""
     for i in range(0, x.size, LANES):
         lx, ly, lb = load(low_x, i), load(low_y, i), load(low_b, i)
         store(rest_x, i, load(x, i) - lx)
@@ -63,7 +63,7 @@ def split_low_row(
 
 @routine
 def split_mid_row(rest_x: Row, rest_y: Row, mid_x: Row, mid_y: Row, high_x: Row, high_y: Row) -> None:
-    """Take the middle frequencies, bent in place, out of one row of X and Y; red-green gives way to luminance."""
+    """Remove the middle frequencies, modified in place, from one row of X and Y; luminance suppresses red-green."""
     for i in range(0, rest_x.size, LANES):
         mx, my = load(mid_x, i), load(mid_y, i)
         hy = load(rest_y, i) - my
@@ -77,7 +77,7 @@ def split_mid_row(rest_x: Row, rest_y: Row, mid_x: Row, mid_y: Row, high_x: Row,
 
 @routine
 def split_high_row(high_x: Row, high_y: Row, hf_x: Row, hf_y: Row, uhf_x: Row, uhf_y: Row) -> None:
-    """Split one row of X and Y into high frequencies (``hf``: the blur, bent in place) and ultra-high ones."""
+    """Split one row of X and Y into high (``hf``: the blur, modified in place) and ultra-high frequencies."""
     for i in range(0, high_x.size, LANES):
         smooth_x = load(hf_x, i)
         store(uhf_x, i, _remove_around_zero(load(high_x, i) - smooth_x, 0.04))

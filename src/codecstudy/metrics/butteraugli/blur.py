@@ -1,8 +1,8 @@
-"""Separable truncated Gaussians, the one filter that Butteraugli is made of.
+"""Separable truncated Gaussians, the only filter that Butteraugli uses.
 
-A kernel of standard deviation sigma reaches ``int(2.25 * sigma)`` pixels. At the borders of the image the
-taps that remain are renormalised, done here as zero padding times a factor for each border row and column;
-the blur of the opsin dynamics mirrors the image instead.
+A kernel of standard deviation sigma extends ``int(2.25 * sigma)`` pixels. At the borders of the image the remaining
+taps are renormalised, implemented here as zero padding times a factor for each border row and column; the blur of
+the opsin dynamics mirrors the image instead.
 
 Source: ComputeKernel, Blur and ConvolutionWithTranspose in libjxl's lib/jxl/butteraugli/butteraugli.cc
 (commit aea3a06e).
@@ -41,18 +41,18 @@ SIGMA_MASK = 2.7
 
 
 def radius_of(sigma: float) -> int:
-    """Pixels that a kernel reaches to either side."""
+    """Number of pixels that a kernel extends to either side."""
     return max(1, int(2.25 * sigma))
 
 
 def gaussian_taps(sigma: float) -> NDArray[np.float64]:
-    """Taps 0 (the centre) to radius, of sum 1 over the whole symmetric kernel."""
+    """Taps 0 (the centre) to radius, with sum 1 over the whole symmetric kernel."""
     half = np.exp(-0.5 * (np.arange(radius_of(sigma) + 1) / sigma) ** 2)
     return half / (2 * half.sum() - half[0])
 
 
 def border_scale(sigma: float, size: int) -> NDArray[np.float32]:
-    """What renormalises each of ``size`` positions: 1 over the sum of the taps inside the image."""
+    """Factor that renormalises each of ``size`` positions: 1 over the sum of the taps inside the image."""
     half = gaussian_taps(sigma)
     taps = np.concatenate([half[:0:-1], half])
     reach = len(half) - 1
@@ -61,7 +61,7 @@ def border_scale(sigma: float, size: int) -> NDArray[np.float32]:
 
 
 def _symmetric_filter(sigma: float) -> Any:
-    """The filter step for one sigma: every input is loaded once, the taps are constants."""
+    """The filter step for one sigma: every input is loaded once, and the taps are constants."""
     taps = [float(tap) for tap in gaussian_taps(sigma)]
     reach = len(taps) - 1
 
@@ -142,10 +142,10 @@ def blur_band(
 ) -> None:
     """Blur the rows of a band that are inside the image; the band starts at image row ``y``.
 
-    ``window`` holds the band between two margins, (radius + rows + radius, at least ``size`` floats): how wide
-    they are says which of the blurs is meant. Rows outside the image are zeros there; or, with empty scales, they
-    mirror the image already, and so will the columns.
-    ``scratch`` holds 8 rows with a halo; ``blurred`` has room for whole groups of 8 vectors in a row.
+    ``window`` contains the band between two margins, (radius + rows + radius, at least ``size`` floats): the size
+    of the margins selects the blur. Rows outside the image are zeros there; or, with empty scales, they already
+    mirror the image, and so will the columns.
+    ``scratch`` has 8 rows with a halo; ``blurred`` has room for whole groups of 8 vectors in a row.
     """
     pitch = window.shape[1]
     columns = size // LANES
@@ -153,7 +153,7 @@ def blur_band(
     mirrored = row_scale.size == 0
     start = HALO * LANES
     for first in range(0, blurred.shape[0], GROUP):
-        top = y + first  # of 8 rows
+        top = y + first  # first of 8 rows
         if top + GROUP <= 0 or top >= height:
             continue
         at = (first + radius) * pitch

@@ -1,7 +1,7 @@
-"""Comparing bands: what a distorted row adds to the error energy of the reference's row, and their sum.
+"""Comparison of bands: the error energy that a distorted row adds to the reference's row, and its sum.
 
-Three kinds of energy meet in a pixel: squared differences of bands (L2), symmetric or not; Malta's lines; and
-the squared difference of the activities. Masked, they give the distance::
+Three kinds of energy are added at each pixel: squared differences of bands (L2), symmetric or not; Malta's lines;
+and the squared difference of the activities. After masking, they yield the distance::
 
     distance = sqrt(mask_low * low_energy + mask_high * high_energy)
 
@@ -106,14 +106,14 @@ def high_energy_row(reference: FourRows, distorted: FourRows, energy: Row, malta
 
 @routine
 def finish_malta_row(row: Row, columns: int, width: int) -> None:
-    """Make a row of scaled differences ready for lines: nothing outside the image, neighbours at hand."""
+    """Prepare a row of scaled differences for the lines: zeros outside the image, and strip neighbours copied."""
     fill_void(row, REACH * LANES, columns, width, 0.0)
     wrap_strips(row, REACH * LANES, columns, REACH, 0.0)
 
 
 @routine
 def distance_row(low: Row, high: Row, ref_activity: Row, activity: Row, mask: Row, distance: Row) -> None:
-    """Combine the energies of one row to its distance."""
+    """Combine the energies of one row into its distance."""
     for i in range(0, distance.size, LANES):
         change = load(ref_activity, i) - load(activity, i)
         mask_high, mask_low = mask_factors(load(mask, i))
@@ -123,7 +123,7 @@ def distance_row(low: Row, high: Row, ref_activity: Row, activity: Row, mask: Ro
 
 @routine
 def add_half_resolution(distance: Row, half: Row) -> None:
-    """Mix in the distance of the same pixels at half resolution."""
+    """Add the distance of the same pixels at half resolution."""
     for i in range(0, half.size, LANES):
         coarse = load(half, i) * _HALF_WEIGHT
         store(distance, 2 * i, fma(load(distance, 2 * i), _FULL_WEIGHT, coarse))
@@ -139,7 +139,7 @@ def pool_row(distance: Row, pooled: NDArray[np.float64]) -> None:
     peak = float(largest(top))
     if peak == 0.0:
         return
-    # Relative to the row's peak, so that no 12th power leaves the range of float32.
+    # Relative to the row's peak, so that no 12th power exceeds the range of float32.
     sum3 = splat(0.0)
     sum6 = splat(0.0)
     sum12 = splat(0.0)

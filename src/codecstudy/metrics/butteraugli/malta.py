@@ -1,8 +1,8 @@
 """Malta: errors count for more where they line up.
 
-The difference of two bands is scaled, then summed along 16 lines of 9 pixels through each pixel (as a Maltese
-cross has its arms); the energy is the sum of the squared line sums. The lines are point-symmetric, so one half
-of each is enough to tell it. Ultra-high frequencies use every pixel of a line, the other bands every second.
+The difference of two bands is scaled, then summed along 16 lines of 9 pixels through each pixel (like the arms of a
+Maltese cross); the energy is the sum of the squared line sums. The lines are point-symmetric, so one half of each
+describes it. Ultra-high frequencies use every pixel of a line, the other bands every second pixel.
 
 Source: MaltaDiffMapT and MaltaUnit in libjxl's lib/jxl/butteraugli/butteraugli.cc (commit aea3a06e).
 """
@@ -23,7 +23,7 @@ from codecstudy.metrics.kernels import routine, stage
 from codecstudy.metrics.vector import LANES, absolute, f32x16, load, maximum, select, store
 
 REACH = 4
-"""Pixels that a line reaches to either side."""
+"""Number of pixels that a line extends to either side."""
 
 Line = tuple[tuple[int, int], ...]
 """The (dy, dx) of one half of a line, innermost first."""
@@ -66,7 +66,7 @@ class Scaling(NamedTuple):
     symmetric: float
     """Weight of the difference itself."""
     one_sided: float
-    """Weight of what was lost below 0.55, or gained above 1.05, of the reference's magnitude."""
+    """Weight of the part below 0.55, or above 1.05, of the reference's magnitude."""
     norm: float
     """Magnitude at which a difference counts half."""
 
@@ -91,10 +91,12 @@ MF_Y = _scaling(37.0819870399, 130262059.556, _SPARSE)
 
 @stage
 def scaled_difference(reference: Lanes, distorted: Lanes, scaling: Scaling) -> Lanes:
-    """Difference of 16 values of a band, as its scaling has it; positive where the reference is larger."""
+    """Scaled difference of 16 values of a band; positive where the reference is larger."""
     negative = reference < 0.0
     size = absolute(reference)
-    along = select(negative, -distorted, distorted)  # the distorted value, seen from the reference's side
+    along = select(
+        negative, -distorted, distorted
+    )  # the distorted value with the sign of the reference removed
     lost = maximum(size * 0.55 - along, 0.0)
     gained = maximum(along - size * 1.05, 0.0)
     weighted = (size - along) * scaling.symmetric + (lost - gained) * scaling.one_sided
@@ -103,7 +105,7 @@ def scaled_difference(reference: Lanes, distorted: Lanes, scaling: Scaling) -> L
 
 
 def _line_energy(lines: Sequence[Line]) -> Any:
-    """The sum of the squared line sums; LLVM merges the beginnings that lines share."""
+    """The sum of the squared line sums; LLVM merges common beginnings of lines."""
 
     def energy(typing: Any, plane: Any, at: Any, pitch: Any) -> Any:
         """Energy along the lines through the 16 pixels at flat index ``at`` of rows ``pitch`` floats apart."""
@@ -117,7 +119,7 @@ def _line_energy(lines: Sequence[Line]) -> Any:
             def pixel(dy: int, dx: int) -> Any:
                 return write.load(plane, array, write.offset(write.along(centre, pitch, dy), LANES * dx))
 
-            energies: dict[int, Any] = {}  # by how often a line is there
+            energies: dict[int, Any] = {}  # by the number of times that a line occurs
             for line, times in Counter(lines).items():
                 total = pixel(0, 0)
                 for dy, dx in line:
@@ -141,9 +143,9 @@ _sparse_energy = _line_energy(LINES_SPARSE)
 def add_full_lines(malta: Plane, first: int, end: int, energy: Plane, to: int, size: int) -> None:
     """Add the energy along the full lines through rows ``first`` to ``end`` to those rows of ``energy``.
 
-    ``malta`` holds rows with a halo of 4, the rows themselves between a margin of 4 above and below; ``energy``
-    holds them from its row ``to`` on, ``size`` floats each. All rows of a column go before the next column:
-    what they share of its neighbourhood then stays in the first cache.
+    ``malta`` has rows with a halo of 4, the rows themselves between a margin of 4 above and below; ``energy``
+    has them from its row ``to`` on, ``size`` floats each. All rows of a column are processed before the next
+    column: the shared part of their neighbourhoods then stays in the first-level cache.
     """
     pitch = malta.shape[1]
     for i in range(0, size, LANES):

@@ -1,8 +1,8 @@
-"""Visual masking: errors hide where the reference is busy.
+"""Visual masking: errors are less visible where the reference is busy.
 
 The activity of an image is the energy of its high bands, compressed by a square root and blurred (sigma 2.7).
-The mask is the reference's activity after a fuzzy erosion (a smooth spot nearby is enough to show an error),
-and gives one factor for high-frequency and one for low-frequency errors.
+The mask is the reference's activity after a fuzzy erosion (a smooth spot nearby is enough to reveal an error); it
+determines one factor for high-frequency and one for low-frequency errors.
 
 Source: CombineChannelsForMasking, DiffPrecompute, FuzzyErosion, MaskY and MaskDcY in libjxl's
 lib/jxl/butteraugli/butteraugli.cc (commit aea3a06e).
@@ -23,12 +23,12 @@ _ACTIVITY_BIAS = _ACTIVITY * 12.61050594197
 _ACTIVITY_ZERO = square_root(_ACTIVITY_BIAS)
 _SCALE = 1.0 / (17.83 * 0.79079917404)
 EROSION = 3
-"""Pixels between the neighbours that the erosion looks at."""
+"""Distance in pixels of the neighbours that the erosion uses."""
 
 
 @routine
 def activity_row(hf_x: Row, hf_y: Row, uhf_x: Row, uhf_y: Row, activity: Row) -> None:
-    """Activity of one row, not blurred yet."""
+    """Activity of one row, before the blur."""
     for i in range(0, activity.size, LANES):
         x = (load(uhf_x, i) + load(hf_x, i)) * 2.5
         y = (load(uhf_y, i) + load(hf_y, i)) * 0.4
@@ -50,7 +50,7 @@ def _insert(value: Lanes, first: Lanes, second: Lanes, third: Lanes) -> tuple[La
 def fuzzy_erosion(activity: Plane, y: int, width: int, neighbourhood: Plane, eroded: Row) -> None:
     """Row ``y`` of the plane ``activity``: weighted sum of the three smallest of a pixel and 8 neighbours.
 
-    ``neighbourhood`` is scratch of three rows with a halo. Outside the image nothing is small.
+    ``neighbourhood`` is scratch of three rows with a halo. Pixels outside the image count as large.
     """
     height, pitch = activity.shape
     columns = pitch // LANES

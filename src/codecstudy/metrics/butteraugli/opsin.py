@@ -1,7 +1,7 @@
 """Opsin dynamics: linear light to the opponent channels X (red-green), Y (yellow) and B (blue).
 
-Photopsins absorb a mix of the primaries; the eye adapts, so that the sensitivity at a pixel is the slope of
-a gamma curve at the light around it (a blur of sigma 1.2)::
+Photopsins absorb a mix of the primaries; the eye adapts, so the sensitivity at a pixel is the slope of a gamma
+curve at the light around it (a blur of sigma 1.2)::
 
     absorbance(l) = M l + bias            gamma(a) = 19.245 ln(a + 9.971) - 23.16
     sensitivity   = gamma(absorbance(blurred l)) / absorbance(blurred l)
@@ -25,7 +25,7 @@ from codecstudy.metrics.kernels import routine, stage
 from codecstudy.metrics.vector import LANES, bits, fma, from_bits, load, maximum, store, to_float
 
 INTENSITY_TARGET = 80.0
-"""Nits of full white: what butteraugli_main assumes of sRGB images."""
+"""Luminance of full white in nits, as butteraugli_main assumes for sRGB images."""
 
 _BIAS_01 = 1.7557483643287353
 _BIAS_2 = 12.226454707163354

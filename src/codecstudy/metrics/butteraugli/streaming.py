@@ -1,4 +1,4 @@
-"""One pass over an image: bands of 16 rows stream through all stages, so that rows are used while in cache.
+"""One pass over an image: bands of 16 rows go through all stages, so that rows are used while they are in cache.
 
 ::
 
@@ -6,9 +6,9 @@
                        |            |            |           |
                        keep as the reference's planes, or compare with them -> energies -> distance
 
-Each stage lags behind the one before it by the rows that the blur between them reaches ahead (see
-:mod:`~codecstudy.metrics.butteraugli.windows`): in one turn of the loop, ``y`` moves up the image from stage
-to stage. Rows outside the image are never written; those that a blur may read are zeros.
+Each stage lags behind the one before it by the number of rows that the blur between them reads ahead (see
+:mod:`~codecstudy.metrics.butteraugli.windows`): within one iteration, ``y`` moves up the image from stage to stage.
+Rows outside the image are never written; those that a blur may read are zeros.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ from codecstudy.metrics.kernels import kernel, routine
 from codecstudy.metrics.vector import LANES
 from codecstudy.types import Pixels
 
-# The planes of a reference, by the first of each kind.
+# The planes of a reference: index of the first plane of each kind.
 LOW, MID, HIGH, ACTIVITY, MASK, PLANES = 0, 3, 6, 10, 11, 12
 
 
 class Scales(NamedTuple):
-    """Border factors of the blurs along one side of an image: float32 (pixels of the side,) each."""
+    """Border factors of the blurs along one side of an image: float32 each of shape (pixels of the side,)."""
 
     low: Row
     mid: Row
@@ -96,7 +96,7 @@ def _read(pixels: Pixels, halving: bool, nits: Row, y: int, height: int, size: i
         source = -1 - source if source < 0 else source
         source = 2 * height - 1 - source if source >= height else source
         if source < 0:
-            continue  # further outside than any blur reaches
+            continue  # further outside than any blur reads
         to = 2 * RADIUS_OPSIN + k
         red, green, blue = light[0, to, :size], light[1, to, :size], light[2, to, :size]
         if halving:
@@ -220,9 +220,9 @@ def stream(
 
     ``pixels`` is uint8 (height, width, 3), read at half resolution if ``halving``; ``nits`` (256,) is the light
     of each byte. ``planes`` is (12, rows, 16 * strip columns).
-    ``half`` holds the distances at half resolution, (half the rows, 8 * strip columns), or nothing.
-    ``distances`` takes row y in its row y modulo its length: one row will do where only the score is wanted.
-    ``pooled`` (4,) takes the maximum and the sums of the 3rd, 6th and 12th powers of the distances.
+    ``half`` has the distances at half resolution, (half the rows, 8 * strip columns), or is empty.
+    ``distances`` stores row y in its row y modulo its length: one row is enough if only the score is wanted.
+    ``pooled`` (4,) receives the maximum and the sums of the 3rd, 6th and 12th powers of the distances.
     """
     height, width, size = rows.low.size, columns.low.size, planes.shape[2]
     bands, scratch, mirrored = windows.bands, windows.scratch, rows.low[:0]
@@ -286,9 +286,9 @@ def stream(
         else:
             keep(bands, 1, y, planes, ACTIVITY)
 
-        for window in windows[:-2]:  # all but bands and scratch, which nothing is kept in
+        for window in windows[:-2]:  # all but bands and scratch, which keep nothing between bands
             advance(window)
-            if front + 2 * BAND > height:  # what the next band does not fill is outside the image
+            if front + 2 * BAND > height:  # the part that the next band does not fill is outside the image
                 clear(window, window.shape[1] - BAND)
     if not comparing:
         for y in range(height):

@@ -1,13 +1,13 @@
-"""How rows of pixels lie in memory: 16 vertical strips, interleaved, one strip to a vector lane.
+"""Memory layout of rows of pixels: 16 vertical strips, interleaved, one strip per vector lane.
 
 An image row of ``width`` pixels is cut into 16 strips of ``columns`` pixels. Column ``x = lane * columns + i``
 is float ``16 * i + lane`` of the row, so that vector ``i`` holds the i-th column of every strip::
 
     strip 0: a b c d      strip 1: e f g h      ...      memory: a e ..  b f ..  c g ..  d h ..
 
-Whatever a kernel does to a pixel and its neighbours, left and right as well as above and below, it then does
-to whole vectors: a horizontal filter is the vertical one with another stride, no load straddles a cache line,
-and nothing is ever shuffled. The price is paid at the strips' ends, where neighbours live in the next lane:
+Operations on a pixel and its neighbours, left and right as well as above and below, then become operations on whole
+vectors: a horizontal filter is the vertical one with another stride, no load straddles a cache line, and no
+shuffles are needed. Only the ends of the strips need extra work, because their neighbours are in the next lane:
 :func:`wrap_strips` copies them into a halo of vectors on either side of the row.
 
 The columns from ``width`` to ``16 * columns`` are *void*. Rows that a filter reads keep zeros there.
@@ -34,11 +34,11 @@ Window = NDArray[np.float32]
 """Rows of several channels: (planes, rows, floats of a row)."""
 
 HALO = 16
-"""Vectors on either side of a row that is filtered: the widest radius."""
+"""Vectors on either side of a row that is filtered: the largest radius."""
 
 
 def aligned_zeros(*shape: int) -> NDArray[np.float32]:
-    """Zeros that start at a cache line, so that no vector of a row straddles two."""
+    """Zeros aligned to a cache line, so that no vector of a row straddles two."""
     size = int(np.prod(shape))
     memory = np.zeros(size + LANES, np.float32)
     start = -(memory.ctypes.data // memory.itemsize) % LANES
@@ -74,7 +74,7 @@ def _mean4(
 
 @routine
 def gather_row(values: Row, pixels: Pixels, y: int, red: Row, green: Row, blue: Row) -> None:
-    """Look up each byte of image row ``y`` in ``values`` (256 entries) and deal the pixels out to the strips."""
+    """Look up each byte of image row ``y`` in ``values`` (256 entries) and distribute the pixels to the strips."""
     width = pixels.shape[1]
     columns = red.size // LANES
     for i in range(columns):
@@ -91,7 +91,7 @@ def gather_row(values: Row, pixels: Pixels, y: int, red: Row, green: Row, blue: 
 
 @routine
 def gather_halved_row(values: Row, pixels: Pixels, y: int, red: Row, green: Row, blue: Row) -> None:
-    """Row ``y`` at half resolution: means of 2 x 2 looked up values; at an odd border of those that exist."""
+    """Row ``y`` at half resolution: means of 2 x 2 looked up values; at an odd border, of those that exist."""
     height, width = pixels.shape[:2]
     columns = red.size // LANES
     above, below = 2 * y, min(2 * y + 1, height - 1)

@@ -1,7 +1,7 @@
-"""Kernel steps written by Python loops: straight-line code on vectors, where numba's own loops would stay loops.
+"""Kernel steps written by Python loops: straight-line code on vectors, which numba's own loops would not become.
 
-A step is described once, as data (the taps of a filter, the lines of a Malta unit); its code is made when a
-kernel that uses it is compiled. The writer below is all that such descriptions need.
+A step is described once, as data (the taps of a filter, the lines of a Malta unit); its code is generated when a
+kernel that uses it is compiled. The writer below has the instructions that such descriptions need.
 """
 
 from __future__ import annotations

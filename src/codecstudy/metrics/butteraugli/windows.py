@@ -1,8 +1,8 @@
-"""The rows in flight while bands of rows stream through the stages.
+"""The rows that are kept while bands of rows go through the stages.
 
 A blur needs rows above and below, so each stage lags behind the one before it by the radius of the blur between
-them, and what it reads is a *window*: the rows of the newest band and as many before it as are still needed.
-Nothing as large as the image exists but what is kept of a reference.
+them, and its input is a *window*: the rows of the newest band and the earlier rows that are still needed. Only the
+planes kept for a reference are as large as the image.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from codecstudy.metrics.kernels import routine
 from codecstudy.metrics.vector import LANES, load, store
 
 BAND = 16
-"""Rows that move from stage to stage together: whole groups of the filters."""
+"""Number of rows that move from stage to stage together: whole groups of the filters."""
 
-# How many rows each stage is behind the one that is read last.
+# How many rows each stage is behind the stage that reads the image.
 LAG_LIGHT = RADIUS_OPSIN
 LAG_OPSIN = LAG_LIGHT + RADIUS_OPSIN
 LAG_LOW = LAG_OPSIN + RADIUS_LOW
@@ -37,7 +37,7 @@ LAG_DISTANCE = LAG_HIGH + RADIUS_MASK
 
 
 class Windows(NamedTuple):
-    """Rows in flight: float32 (planes, rows, floats of a row), the newest band last."""
+    """Rows in use: float32 (planes, rows, floats of a row), the newest band last."""
 
     light: Window
     """Light in nits: R, G, B."""
@@ -57,7 +57,7 @@ class Windows(NamedTuple):
     malta_high: Window
     """Scaled differences of hf X, hf Y, uhf X and uhf Y."""
     bands: Window
-    """What the current stage has just made, one band of up to four planes."""
+    """The output of the current stage, one band of up to four planes."""
     scratch: Window
     """Rows with a halo, for filters."""
 
@@ -67,8 +67,8 @@ WINDOWS_TYPE = types.NamedUniTuple(types.float32[:, :, ::1], len(Windows._fields
 
 def windows_for(columns: int) -> Windows:
     """Windows for images whose strips have ``columns`` columns."""
-    # Rows that a filter reads are an odd number of cache lines apart. A power of two would be fatal: all of
-    # a column's rows would fall on the same few places of the cache.
+    # The distance between rows that a filter reads is an odd number of cache lines. With a power of two, all
+    # rows of a column would compete for the same few places of the cache.
     pitch = LANES * (columns | 1)
     with_reach = LANES * (columns + 2 * REACH | 1)
     whole_groups = LANES * GROUP * -(-columns // GROUP)
@@ -92,7 +92,7 @@ def windows_for(columns: int) -> Windows:
 
 
 def half_windows(windows: Windows, columns: int) -> Windows:
-    """Windows for strips of half as many ``columns``, in the memory of those for all of them."""
+    """Windows for strips of half as many ``columns``, in the memory of ``windows``."""
 
     def narrow(window: Window, like: Window) -> Window:
         return window.reshape(-1)[: like.size].reshape(like.shape)

@@ -21,12 +21,12 @@ from codecstudy.types import MetricColumn, MetricFacts, Pixels
 PEAK = 255
 _SAMPLES = types.Array(types.uint8, 1, "C", readonly=True)
 _STEPS = 1 << 15
-"""Squared differences (at most 255^2) that certainly sum to less than 2^31."""
+"""Number of squared differences (each at most 255^2) whose sum is certainly less than 2^31."""
 
 
 @kernel(types.int64(_SAMPLES, _SAMPLES))
 def sum_of_squared_differences(reference: Any, distorted: Any) -> Any:
-    """Sum over all samples of the squared difference; both arrays flat and of one size."""
+    """Sum over all samples of the squared difference; both arrays flat and of the same size."""
     whole = reference.size - reference.size % LANES
     result = 0
     for start in range(0, whole, _STEPS * LANES):
@@ -42,16 +42,27 @@ def sum_of_squared_differences(reference: Any, distorted: Any) -> Any:
 
 
 class Prepared:
-    """PSNR against one reference image, of which it keeps a copy."""
+    """PSNR against one reference image, which is copied."""
 
     def __init__(self, reference: Pixels) -> None:
-        """``reference``: uint8 (height, width, 3) in any memory layout. ``ValueError`` for anything else."""
+        """Copy ``reference``.
+
+        Args:
+            reference: uint8, height x width x 3, any memory layout.
+
+        Raises:
+            ValueError: The array has another dtype or shape, or is empty.
+        """
         self._reference = check_image(reference, "reference").copy()
 
     def score(self, distorted: Pixels) -> float:
-        """Decibels, ``inf`` where the images are identical, never NaN.
+        """PSNR in decibels, ``inf`` for identical images, never NaN.
 
-        ``distorted``: uint8 of the reference's shape, else ``ValueError``.
+        Args:
+            distorted: uint8, of the reference's shape.
+
+        Raises:
+            ValueError: The dtype or shape differs.
         """
         pixels = check_pair(self._reference.shape, distorted)
         squares = sum_of_squared_differences(self._reference.reshape(-1), pixels.reshape(-1))
@@ -65,7 +76,7 @@ class Prepared:
 
 
 def prepare(reference: Pixels) -> Prepared:
-    """Make ready to score images against ``reference``; see :class:`Prepared`."""
+    """Prepare to score images against ``reference``; see :class:`Prepared`."""
     return Prepared(reference)
 
 

@@ -6,9 +6,9 @@
 
 Local means, variances and the covariance are weighted by an 11 x 11 Gaussian of sigma 1.5. The score is the
 mean of the map where the whole window lies inside the image, as in the authors' ``ssim_index.m``: the outer
-5 pixels on every side are centres of no window. Luma is BT.601, unrounded.
+5 pixels on every side are not centres of a window. Luma is BT.601, unrounded.
 
-All images here are stored minus 128: variances do not change, and their float32 rounding errors shrink.
+All images here are stored minus 128: the variances stay the same, and their float32 rounding errors become smaller.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ OFFSET = 128.0
 _gauss = np.exp(-0.5 * (np.arange(RADIUS + 1) / SIGMA) ** 2)
 _gauss /= 2 * _gauss.sum() - _gauss[0]
 W0, W1, W2, W3, W4, W5 = (float(weight) for weight in _gauss)
-"""Weights of the window at distance 0 to 5 from its centre, in one dimension; over the window they sum to 1."""
+"""Weights of the window at distance 0 to 5 from its centre, in one dimension; the whole window sums to 1."""
 
 _PIXELS = types.Array(types.uint8, 3, "C", readonly=True)
 _PLANE = types.float32[:, ::1]
@@ -75,8 +75,8 @@ def _luma(pixels: Any, i: Any) -> Any:
 def _filter_rows(rows: Any, ring: Any, y: Any) -> Any:
     """Filter every row of ``rows`` (n, stride) along x into row ``y`` of the n images of ``ring``.
 
-    ``ring`` (n, 2 * WINDOW, stride) keeps the last WINDOW rows of each image. Every row is in it twice, so
-    that WINDOW rows in order always follow one another, from row :func:`_top` on.
+    ``ring`` (n, 2 * WINDOW, stride) keeps the last WINDOW rows of each image. Every row is stored twice, so that
+    there are always WINDOW consecutive rows in order, from row :func:`_top` on.
     """
     stride = rows.shape[1]
     for image in range(rows.shape[0]):
@@ -95,7 +95,7 @@ def _top(image: Any, y: Any, stride: Any) -> Any:
 
 @kernel(types.void(_PIXELS, _PLANE, _PLANE, _PLANE, _PLANE, _PLANES))
 def _prepare_reference(pixels: Any, luma: Any, mean: Any, variance: Any, rows: Any, ring: Any) -> None:
-    """Fill luma, and its local mean and variance by their last row's index, from the reference."""
+    """Compute luma, local mean and variance of the reference; the latter two are indexed by their last row."""
     height, width, _ = pixels.shape
     stride = rows.shape[1]
     for y in range(height):
@@ -117,7 +117,7 @@ def _prepare_reference(pixels: Any, luma: Any, mean: Any, variance: Any, rows: A
 
 @kernel(types.float64(_PIXELS, types.intp, _PLANE, _PLANE, _PLANE, _PLANE, _PLANES))
 def _mean_ssim(pixels: Any, valid: Any, luma: Any, mean: Any, variance: Any, rows: Any, ring: Any) -> Any:
-    """Mean of the SSIM map, ``valid`` columns wide, between ``pixels`` and what was prepared."""
+    """Mean of the SSIM map, ``valid`` columns wide, between ``pixels`` and the prepared reference."""
     height, width, _ = pixels.shape
     stride = rows.shape[1]
     result = 0.0
@@ -146,7 +146,7 @@ def _mean_ssim(pixels: Any, valid: Any, luma: Any, mean: Any, variance: Any, row
 
 @stage
 def _ssim(mu_x: Any, mu_y: Any, s_xx: Any, s_yy: Any, s_xy: Any) -> Any:
-    """The formula at the top of this module; exactly 1 where both images agree."""
+    """The formula at the top of this module; exactly 1 where both images are equal."""
     luminance_and_structure = (2.0 * (mu_x * mu_y) + C1) * (2.0 * s_xy + C2)
     return luminance_and_structure / ((mu_x * mu_x + mu_y * mu_y + C1) * (s_xx + s_yy + C2))
 
@@ -155,9 +155,13 @@ class Prepared:
     """SSIM against one reference image: its luma and local statistics, 12 bytes per pixel."""
 
     def __init__(self, reference: Pixels) -> None:
-        """``reference``: uint8 (height, width, 3), any memory layout, at least 11 pixels a side.
+        """Prepare ``reference``.
 
-        ``ValueError`` for anything else.
+        Args:
+            reference: uint8, height x width x 3, any memory layout, at least 11 pixels on each side.
+
+        Raises:
+            ValueError: The array has another dtype or shape, or is too small.
         """
         pixels = check_image(reference, "reference")
         height, width, _ = self._shape = pixels.shape
@@ -167,9 +171,9 @@ class Prepared:
                 f"the size of its window"
             )
         self._valid = width - WINDOW + 1
-        # Whole vectors, and one more for what the window reads beyond the last column.
+        # Whole vectors, and one more for what the window reads past the last column.
         stride = -(-width // LANES) * LANES + LANES
-        # An odd number of vectors: rows a power of two apart would compete for the same cache lines.
+        # An odd number of vectors: with a distance of a power of two, rows would compete for the same cache lines.
         stride += LANES if stride % (2 * LANES) == 0 else 0
         self._luma = np.zeros((height, stride), np.float32)
         self._mean = np.zeros((height - WINDOW + 1, stride), np.float32)
@@ -183,7 +187,11 @@ class Prepared:
     def score(self, distorted: Pixels) -> float:
         """Mean SSIM of luma, 1.0 for identical images.
 
-        ``distorted``: uint8 of the reference's shape, else ``ValueError``.
+        Args:
+            distorted: uint8, of the reference's shape.
+
+        Raises:
+            ValueError: The dtype or shape differs.
         """
         pixels = _whole_vectors(check_pair(self._shape, distorted))
         return float(
@@ -196,13 +204,13 @@ class Prepared:
 
 
 def _whole_vectors(pixels: Pixels) -> Pixels:
-    """Images narrower than one vector, widened to one: the added columns are never read as valid ones."""
+    """Images narrower than one vector, widened to one: the added columns never count as valid."""
     missing = LANES - pixels.shape[1]
     return pixels if missing <= 0 else np.pad(pixels, ((0, 0), (0, missing), (0, 0)))
 
 
 def prepare(reference: Pixels) -> Prepared:
-    """Make ready to score images against ``reference``; see :class:`Prepared`."""
+    """Prepare to score images against ``reference``; see :class:`Prepared`."""
     return Prepared(reference)
 
 

@@ -1,9 +1,9 @@
 """SSIMULACRA2: structural similarity unveiling local and compression-related artifacts (Sneyers 2022).
 
-Agrees with libjxl's tool ``ssimulacra2`` at commit aea3a06e. Both images are taken to XYB at up to six
+Agrees with libjxl's tool ``ssimulacra2`` at commit aea3a06e. Both images are converted to XYB at up to six
 scales (:mod:`.xyb`), blurred (:mod:`.blur`) and compared in an SSIM map and an edge-difference map
-(:mod:`.maps`), tile by tile in one pass over each scale (:mod:`.tiles`, :mod:`.scale`). The maps' norms are
-weighed into one score (:mod:`.pooling`): 100 for identical images, about 90 for visually lossless, 70 for
+(:mod:`.maps`), tile by tile in one pass over each scale (:mod:`.tiles`, :mod:`.scale`). A weighted sum of the maps'
+norms is converted to the score (:mod:`.pooling`): 100 for identical images, about 90 for visually lossless, 70 for
 high, 50 for medium quality, below 0 for very strong distortion.
 """
 
@@ -16,22 +16,26 @@ from codecstudy.errors import ImageError
 from codecstudy.metrics.base import Metric, check_image, check_pair
 from codecstudy.metrics.ssimulacra2 import maps, pooling, scale, tiles
 from codecstudy.metrics.vector import LANES
-from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityWords
+from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityLabels
 
 MINIMUM_SIDE = 8
-"""Pixels; libjxl's tool refuses smaller images, too."""
+"""Pixels; libjxl's tool also refuses smaller images."""
 
 
 class Prepared:
     """SSIMULACRA2 against one reference image: about 45 bytes per pixel.
 
-    Not safe for two threads at once: the workspaces are reused between calls.
+    Not for use by two threads at once: the workspaces are reused between calls.
     """
 
     def __init__(self, reference: Pixels) -> None:
-        """``reference``: uint8 (height, width, 3) sRGB, any memory layout, at least 8 pixels a side.
+        """Prepare ``reference``.
 
-        ``ValueError`` for anything else.
+        Args:
+            reference: uint8, height x width x 3, sRGB, any memory layout, at least 8 pixels on each side.
+
+        Raises:
+            ValueError: The array has another dtype or shape, or is too small.
         """
         pixels = check_image(reference, "reference")
         height, width, _ = self._shape = pixels.shape
@@ -42,7 +46,7 @@ class Prepared:
             )
         self._sizes = _sizes(height, width)
         self._parts = _parts(len(self._sizes))
-        # The first scale reads the pixels, and the last one has no scale after it to write.
+        # The first scale reads the pixels, and the last one has no following scale to write.
         none = np.zeros((3, 0, 0), np.float32)
         self._planes = [none, *(_planes(*size) for size in self._sizes[1:]), none]
         self._work = tiles.workspace(width)
@@ -53,9 +57,13 @@ class Prepared:
         self._pass_over_scales(pixels, preparing=True)
 
     def score(self, distorted: Pixels) -> float:
-        """At most 100, which identical images have; unbounded below.
+        """The score: at most 100, for identical images; no lower bound.
 
-        ``distorted``: uint8 of the reference's shape, else ``ValueError``.
+        Args:
+            distorted: uint8, of the reference's shape.
+
+        Raises:
+            ValueError: The dtype or shape differs.
         """
         sums = self._pass_over_scales(check_pair(self._shape, distorted), preparing=False)
         pixels = np.array([h * w for h, w in self._sizes], np.float64)
@@ -84,7 +92,7 @@ class Prepared:
 
 
 def _sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """(height, width) at every scale: libjxl stops after the first one that is under 8 pixels a side."""
+    """(height, width) at every scale: libjxl stops after the first one with a side of less than 8 pixels."""
     sizes = [(height, width)]
     while len(sizes) < pooling.SCALES and min(sizes[-1]) >= MINIMUM_SIDE:
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
@@ -92,7 +100,7 @@ def _sizes(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def _parts(scales: int) -> list[tuple[int, int, int]]:
-    """What each scale needs of each channel: nothing that all weights are zero for is computed."""
+    """The parts that each scale needs of each channel: parts whose weights are all zero are not computed."""
     weights = pooling.weights(scales)
 
     def part(level: int, channel: int) -> int:
@@ -112,12 +120,12 @@ def _prepared_floats(size: tuple[int, int], parts: tuple[int, int, int]) -> int:
 
 
 def _planes(height: int, width: int) -> NDArray[np.float32]:
-    """Linear RGB of one scale, with room for what whole vectors write and read beyond the last column."""
+    """Linear RGB of one scale, with room for what whole vectors write and read past the last column."""
     return np.zeros((3, height, width + 2 * LANES), np.float32)
 
 
 def prepare(reference: Pixels) -> Prepared:
-    """Make ready to score images against ``reference``; see :class:`Prepared`."""
+    """Prepare to score images against ``reference``; see :class:`Prepared`."""
     return Prepared(reference)
 
 
@@ -136,7 +144,7 @@ FACTS = MetricFacts(
             identical=100.0,
             digits=1,
             maximum=100.0,
-            quality_words=QualityWords(
+            quality_labels=QualityLabels(
                 steps=(
                     (90.0, "visually lossless", "indistinguishable from the original even in a flicker test"),
                     (85.0, "excellent", "indistinguishable from the original when switching between the two"),

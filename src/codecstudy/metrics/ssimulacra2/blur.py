@@ -4,12 +4,12 @@ Charalampidis, "Recursive Implementation of the Gaussian Filter Using Truncated 
 equation numbers below; libjxl at commit aea3a06e: ``tools/gauss_blur.cc``. The Gaussian is a sum of three
 cosines, each of which a second-order recursion filters. Outside the image everything is zero.
 
-In exact arithmetic this is a symmetric filter of 9 taps. The recursions do not forget, though: what they
-round stays in them, and shows in the scores. So each step is done in libjxl's order and in float32.
+In exact arithmetic this is a symmetric filter of 9 taps. The recursions, however, keep their rounding errors, which
+affect the scores. So each step is done in libjxl's order and in float32.
 
-Images pass through in 16 x 16 tiles. The filter needs 4 pixels of what follows, hence a blurred tile lies
-4 pixels before the tile that came in: it covers [x - 4, x + 12). Rows are filtered as columns of a
-transposed tile, 16 of them in lockstep.
+Images are processed in 16 x 16 tiles. The filter needs the 4 pixels that follow, hence a blurred tile is 4 pixels
+before the input tile: it covers [x - 4, x + 12). Rows are filtered as columns of a transposed tile, 16 of them in
+lockstep.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ SIGMA = 1.5
 RADIUS = 5
 """N of (57): round(3.2795 sigma + 0.2546). Output n needs the inputs n - N - 1 and n + N - 1."""
 LAG = RADIUS - 1
-"""Pixels by which output lies behind input."""
+"""Number of pixels by which output lags behind input."""
 HISTORY = 2 * RADIUS
-"""Inputs before a tile that its outputs need."""
+"""Number of inputs before a tile that its outputs need."""
 _FIRST_OF_FOUR = 8
-"""libjxl filters a row's first outputs one by one up to here, and then four at a time."""
+"""libjxl filters a row's first outputs one by one up to here, and the others four at a time."""
 
 
 def _recursion() -> tuple[list[float], list[float]]:
@@ -52,7 +52,7 @@ def _recursion() -> tuple[list[float], list[float]]:
 def _four_at_once(n2: float, d1: float) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
     """Factors of the input and of the last two outputs in each of four successive outputs.
 
-    From o_n = n2 i_n - d1 o_(n-1) - o_(n-2), put into itself.
+    They follow from o_n = n2 i_n - d1 o_(n-1) - o_(n-2), substituted into itself.
     """
     d2 = d1 * d1
     before_last = (-1.0, d1, 1.0 - d2, d2 * d1 - 2 * d1)
@@ -69,7 +69,7 @@ _IN5, _LAST5, _BEFORE5 = _four_at_once(_N5, _D5)
 
 @stage
 def _four(s0: Any, s1: Any, s2: Any, s3: Any, last: Any, before: Any, n: Any, dl: Any, db: Any) -> Any:
-    """Four successive outputs of one recursion, as libjxl's ``FastGaussian1D`` gives them amid a row."""
+    """Four successive outputs of one recursion, as in libjxl's ``FastGaussian1D`` in the middle of a row."""
     o0 = fma(dl[0], last, fma(db[0], before, n[0] * s0))
     o1 = fma(dl[1], last, fma(db[1], before, fma(n[0], s1, n[1] * s0)))
     o2 = fma(dl[2], last, fma(db[2], before, fma(n[0], s2, fma(n[1], s1, n[2] * s0))))
@@ -79,7 +79,7 @@ def _four(s0: Any, s1: Any, s2: Any, s3: Any, last: Any, before: Any, n: Any, dl
 
 @stage
 def _one_by_one(s0: Any, s1: Any, s2: Any, s3: Any, last: Any, before: Any, n: Any, dl: Any) -> Any:
-    """Four successive outputs of one recursion, as ``FastGaussian1D`` gives them near a row's ends."""
+    """Four successive outputs of one recursion, as computed by ``FastGaussian1D`` near the ends of a row."""
     o0 = fma(dl[0], last, n[0] * s0 - before)
     o1 = fma(dl[0], o0, n[0] * s1 - last)
     o2 = fma(dl[0], o1, n[0] * s2 - o0)
@@ -89,7 +89,7 @@ def _one_by_one(s0: Any, s1: Any, s2: Any, s3: Any, last: Any, before: Any, n: A
 
 @stage
 def _sum_of_inputs(columns: Any, image: Any, n: Any) -> Any:
-    """Input columns n - N - 1 and n + N - 1 of ``image``, added."""
+    """Sum of input columns n - N - 1 and n + N - 1 of ``image``."""
     before = (image * 2 * LANES + ((n - RADIUS - 1) & (2 * LANES - 1))) * LANES
     after = (image * 2 * LANES + ((n + RADIUS - 1) & (2 * LANES - 1))) * LANES
     return load(columns, before) + load(columns, after)
@@ -139,8 +139,8 @@ def blur_rows(columns: Any, image: Any, x: Any, width: Any, memory: Any, tile: A
 def blur_columns(tile: Any, strips: Any, strip: Any, blurred: Any, out: Any) -> None:
     """Filter ``tile`` (16, 16) along y, from where the last call for this strip of columns stopped.
 
-    The 16 rows come out 4 rows late, at flat index ``out`` of ``blurred``. ``strips`` (strips, 16, 16) keeps
-    each strip's last 10 input rows and, behind them, the state of the recursions.
+    The 16 rows are written 4 rows late, at flat index ``out`` of ``blurred``. ``strips`` (strips, 16, 16) keeps
+    each strip's last 10 input rows and, after them, the state of the recursions.
     """
     m = strip * LANES * LANES
     state = m + HISTORY * LANES

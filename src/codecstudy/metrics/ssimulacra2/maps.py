@@ -13,9 +13,9 @@ from codecstudy.metrics.vector import LANES, absolute, load, maximum, prefetch, 
 
 C2 = 0.0009
 NOTHING, EDGES, EDGES_AND_SSIM = 0, 1, 2
-"""What is needed of a channel at a scale."""
+"""The parts that are needed of a channel at a scale."""
 AHEAD = 12 * TILE
-"""Floats between what is read of the reference and what is brought near meanwhile: about two tiles' worth."""
+"""Floats between the part of the reference that is read and the part that is prefetched: about two tiles."""
 
 
 @stage
@@ -32,7 +32,7 @@ def write_reference(work: Any, channel: Any, strip: Any, part: Any, prepared: An
 
 @stage
 def _ssim_error(mean1: Any, variance1: Any, mean2: Any, square2: Any, product: Any) -> Any:
-    """1 - SSIM, at least 0, without the luminance term's denominator; 0 where both images agree."""
+    """1 - SSIM, at least 0, without the luminance term's denominator; 0 where both images are equal."""
     difference = mean1 - mean2
     luminance = 1.0 - difference * difference
     covariance = 2.0 * (product - mean1 * mean2) + C2
@@ -52,7 +52,7 @@ def add_errors(
 ) -> None:
     """Add the errors in rows ``first`` to ``stop`` and columns ``inside`` of the output tile to the sums.
 
-    The edge error is (1 + edge2) / (1 + edge1) - 1, written such that little is lost to rounding: an artifact
+    The edge error is (1 + edge2) / (1 + edge1) - 1, in a form with little rounding error: an artifact
     where it is positive, lost detail where it is negative.
     """
     s = channel * SUMS * LANES

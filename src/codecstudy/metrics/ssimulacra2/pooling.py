@@ -1,7 +1,7 @@
 """From the norms of the error maps to one score.
 
-Source: libjxl ``tools/ssimulacra2.cc`` at commit aea3a06e (``Msssim::Score``). The weights were tuned by its
-authors on subjective scores (CID22, TID2013, KADID-10k, KonFiG-IQA).
+Source: libjxl ``tools/ssimulacra2.cc`` at commit aea3a06e (``Msssim::Score``). Its authors tuned the weights on
+subjective scores (CID22, TID2013, KADID-10k, KonFiG-IQA).
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _WEIGHTS = np.array([
 def weights(scales: int) -> NDArray[np.float64]:
     """Weights of an image with ``scales`` scales: (channel, scale, norm, map).
 
-    libjxl takes them one after another from the list for six scales. An image with fewer scales therefore
-    uses other weights than those that were tuned for its maps: the score is defined so.
+    libjxl takes them one after another from the list for six scales. An image with fewer scales therefore uses
+    other weights than those that were tuned for its maps; the score is defined that way.
     """
     return _WEIGHTS[: 3 * scales * 6].reshape(3, scales, 2, 3)
 
@@ -54,7 +54,7 @@ def weights(scales: int) -> NDArray[np.float64]:
 def score(sums: NDArray[np.float64], pixels: NDArray[np.float64]) -> float:
     """The score, at most 100, of ``sums`` (scale, channel, norm, map) over ``pixels`` (scale) pixels each.
 
-    The sums of norm 1 are of the errors' fourth powers.
+    Norm 1 uses sums of the errors' fourth powers.
     """
     means = sums / pixels[:, None, None, None]
     norms = np.stack([means[:, :, 0], np.sqrt(np.sqrt(means[:, :, 1]))], axis=2)

@@ -1,16 +1,16 @@
 """One scale of one image: from pixels to the sums of its error maps in a single pass over 16 x 16 tiles.
 
-A tile goes through all stages while it is in the first-level cache: linear RGB, its half for the next scale,
-XYB, blur along rows, blur along columns, error maps. The blurs put out their tile 4 columns to the left and 4
-rows above the one that came in; what they still need of earlier tiles is kept in :class:`.tiles.Workspace`, per
-row (``columns``, ``row_memory``) and per strip of 16 columns (``strips``, ``last_rows``).
+A tile goes through all stages while it is in the first-level cache: linear RGB, its half for the next scale, XYB,
+blur along rows, blur along columns, error maps. The output tile of the blurs is 4 columns left of the input tile
+and 4 rows above it; the parts of earlier tiles that they still need are kept in :class:`.tiles.Workspace`, per row
+(``columns``, ``row_memory``) and per strip of 16 columns (``strips``, ``last_rows``).
 
-The reference goes through the same stages once. What the maps need of it is written, in the order in which
-it will be read, to ``prepared``: tile by tile, channel by channel, for a channel with an SSIM map the value
-(transposed, as it comes in), the edge strength, the mean and the variance, else the edge strength alone.
+The reference goes through the same stages once. The values that the maps need are written to ``prepared`` in the
+order in which they will be read: tile by tile, channel by channel; for a channel with an SSIM map the value
+(transposed, as in the input), the edge strength, the mean and the variance, otherwise only the edge strength.
 """
 
-# numba has no complete annotations.
+# numba's annotations are incomplete.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from codecstudy.metrics.vector import LANES, lane_index, load, prefetch, store, 
 def _take_in(work: Any, channel: Any, x: Any, part: Any, preparing: Any, prepared: Any, p: Any) -> Any:
     """Turn the channel's tile into ``work.columns``, with its square and its product with the reference.
 
-    Returns how many images that makes. An SSIM map's reference is written to ``prepared`` at ``p``, or read.
+    Returns the number of these images. An SSIM map's reference is written to ``prepared`` at ``p``, or read.
     """
     here = (channel * IMAGES * PAIR + (x & (PAIR - 1))) * LANES
     transpose(work.xyb, channel * LANES * PAIR + LANES, PAIR, work.columns, here, LANES)
@@ -68,7 +68,7 @@ def _take_in(work: Any, channel: Any, x: Any, part: Any, preparing: Any, prepare
 
 @stage
 def _remember(work: Any, channel: Any, strip: Any) -> None:
-    """Keep the XYB that later output tiles need: 4 rows for the band below, the tile for the next strip."""
+    """Keep the XYB values that later output tiles need: 4 rows for the band below, the tile for the next strip."""
     for i in range(LAG):
         last = xyb_row(work, channel, strip, LANES + i)
         store(work.last_rows, ((strip * 3 + channel) * LAG + i) * LANES, last)
@@ -112,12 +112,12 @@ def pass_over_scale(
     work: Any,
     sums: Any,
 ) -> None:
-    """Take one image through one scale: the reference to ``prepared``, or a distorted one to ``sums``.
+    """Process one image at one scale: the reference to ``prepared``, or a distorted one to ``sums``.
 
-    The image is ``pixels``, uint8 (height, width, 3), at full scale and else ``planes``, linear RGB float32
-    (3, height, at least width + 16); ``size`` is its (height, width) and ``parts`` what is needed of its
-    three channels. Where ``halved`` has rows, the next scale's linear RGB is written to it. ``sums``, float64
-    (3, 6), is added to: per channel the sums described at ``SUMS``.
+    The image is ``pixels``, uint8 (height, width, 3), at full scale and otherwise ``planes``, linear RGB float32
+    (3, height, at least width + 16); ``size`` is its (height, width) and ``parts`` the parts that are needed of its
+    three channels. If ``halved`` has rows, the next scale's linear RGB is written to it. The sums of each channel
+    described at ``SUMS`` are added to ``sums``, float64 (3, 6).
     """
     height, width = size
     across, down = (width + LAG + LANES - 1) // LANES, (height + LAG + LANES - 1) // LANES

@@ -1,4 +1,4 @@
-"""16 x 16 tiles of one scale: the arrays that a pass works in, and the stages before the blur.
+"""16 x 16 tiles of one scale: the arrays that a pass uses, and the stages before the blur.
 
 Source: libjxl ``tools/ssimulacra2.cc`` at commit aea3a06e (``Downsample``).
 """
@@ -25,7 +25,7 @@ IMAGES = 3
 
 
 class Workspace(NamedTuple):
-    """Arrays that a pass over one scale works in; all float32 but for ``edge``."""
+    """Arrays that a pass over one scale uses; all float32 except ``edge``."""
 
     edge: NDArray[np.uint8]
     """(48,): 16 pixels at the right end of a row, the last one repeated."""
@@ -77,7 +77,7 @@ def tiles_across(length: int) -> int:
 
 @stage
 def linear_from_pixels(pixels: Any, x: Any, y: Any, rows: Any, edge: Any, linear: Any) -> None:
-    """Fill ``linear`` with the tile at (x, y) of the sRGB image; the last column stands for those after it."""
+    """Fill ``linear`` with the tile at (x, y) of the sRGB image; the last column is repeated beyond the image."""
     width = pixels.shape[1]
     for i in range(rows):
         prefetch(pixels, ((y + i) * width + x + 8 * LANES) * 3)
@@ -107,9 +107,9 @@ def linear_from_planes(planes: Any, x: Any, y: Any, rows: Any, width: Any, linea
 
 @stage
 def halve(linear: Any, x: Any, y: Any, rows: Any, halved: Any) -> None:
-    """Average 2 x 2 pixels of the tile at (x, y) into ``halved``; a last odd row stands for the one after it.
+    """Average 2 x 2 pixels of the tile at (x, y) into ``halved``; an odd last row is repeated.
 
-    Writes 8 columns and, behind them, 8 that the next tile overwrites.
+    Writes 8 columns and, after them, 8 that the next tile overwrites.
     """
     _, height, stride = halved.shape
     for c in range(3):

@@ -33,7 +33,7 @@ _FOUR_THIRDS = np.float32(np.float32(4) / np.float32(3))
 def cube_root_minus_bias(x: Any) -> Any:
     """The cube root of f32x16 ``x`` minus that of the bias; ``x`` must be positive and not denormal.
 
-    Newton's iteration on x^(-1/3), from a start that has a third of the negated exponent.
+    Newton's iteration on x^(-1/3), starting from a third of the negated exponent.
     """
     third_of_x = _THIRD * x
     r = from_bits(0x54800000 - (bits(x) >> 23) * 0x002AAAAA)
@@ -49,7 +49,7 @@ def cube_root_minus_bias(x: Any) -> Any:
 def positive_xyb(r: Any, g: Any, b: Any) -> Any:
     """(X, Y, B) of linear light (r, g, b): f32x16 each, in 0 to 1.
 
-    The responses are at least ``BIAS``, so the clamps that wide-gamut colours would need are left out.
+    The responses are at least ``BIAS``, so the clamps that wide-gamut colours would need are omitted.
     """
     l_response = cube_root_minus_bias(fma(M00, r, fma(M01, g, fma(M02, b, BIAS))))
     m_response = cube_root_minus_bias(fma(M10, r, fma(M11, g, fma(M12, b, BIAS))))

@@ -1,7 +1,7 @@
 """An explicit vector type for kernels: 16 lanes that stay in registers.
 
-LLVM's own vectorizer does well on one simple loop, but not on recursions and on chains of small stages.
-Kernels that need more say so with this type, and still read like the scalar formula::
+LLVM's own vectorizer works well on one simple loop, but not on recursions and on chains of small stages.
+Kernels that need more use this type explicitly, and still read like the scalar formula::
 
     x = load(plane, i)                # 16 floats of a C-contiguous array, from flat element index i
     y = fma(x, 0.5, offset)           # rounds once; x * 0.5 + offset rounds twice: nothing is contracted
@@ -10,9 +10,9 @@ Kernels that need more say so with this type, and still read like the scalar for
 * ``f32x16``, ``i32x16`` and ``mask16`` are numba types (float32, int32, boolean lanes). Their values live
   inside kernels only: they cannot cross into Python.
 * Operators: ``+ - * /``, unary ``-`` and comparisons on floats; ``+ - * & |``, ``>>`` (arithmetic) and
-  comparisons on integers; ``& |`` on masks. A scalar operand is converted to the lanes' element type and
-  stands for every lane.
-* Every operation rounds as IEEE 754 says, whatever the machine: LLVM splits the lanes to the width it has.
+  comparisons on integers; ``& |`` on masks. A scalar operand is converted to the lanes' element type and used for
+  every lane.
+* Every operation rounds as IEEE 754 says, on every machine: LLVM splits the lanes to the available width.
 * Loads and stores are unaligned and **unchecked**. Callers pad their arrays to whole vectors.
 """
 

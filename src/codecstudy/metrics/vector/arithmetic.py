@@ -1,6 +1,6 @@
 """Functions of vectors."""
 
-# numba and llvmlite have no complete annotations.
+# The annotations of numba and llvmlite are incomplete.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from codecstudy.metrics.vector.types import LANES, f32x16, i32x16, in_kernels, m
 
 
 def _llvm(name: str) -> Callable[..., Any]:
-    """Code that calls an LLVM intrinsic on float vectors."""
+    """Code generator that calls an LLVM intrinsic on float vectors."""
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         function_type = ir.FunctionType(f32x16.llvm, [f32x16.llvm] * len(args))

@@ -1,6 +1,6 @@
 """Loads and stores of vectors, and the transposition of tiles."""
 
-# numba and llvmlite have no complete annotations.
+# The annotations of numba and llvmlite are incomplete.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def load(typing_context: Any, array: Any, index: Any) -> Any:
 
 @in_kernels
 def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
-    """``store(array, index, value)``: write a f32x16 (or a scalar, 16 times) to flat ``index``."""
+    """``store(array, index, value)``: write an f32x16 (or a scalar, 16 times) to flat ``index``."""
     if not _is_flat(array, types.float32):
         return None
 
@@ -88,9 +88,9 @@ def load_rgb(typing_context: Any, array: Any, index: Any) -> Any:
 
 @in_kernels
 def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
-    """``prefetch(array, index)``: begin to bring the cache line of flat element ``index`` near.
+    """``prefetch(array, index)``: begin to load the cache line of flat element ``index``.
 
-    The index may lie outside the array. Worth it where reads jump: hardware follows single streams by itself.
+    The index may lie outside the array. Useful if reads jump: hardware prefetches single streams by itself.
     """
     if not _is_flat(array, types.float32, types.uint8):
         return None
@@ -108,7 +108,7 @@ def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 def _interleave_pairs(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """Inside each 128-bit lane, single floats of ``a`` and ``b`` in turn: the lower two, the upper two."""
+    """Inside each 128-bit lane, alternating floats of ``a`` and ``b``: the lower two, the upper two."""
     low = [q + k for q in range(0, LANES, 4) for k in (0, LANES, 1, LANES + 1)]
     return shuffle(builder, a, b, low), shuffle(builder, a, b, [lane + 2 for lane in low])
 
@@ -170,5 +170,5 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
             if not k & distance:
                 stepped[k], stepped[k + distance] = combine(builder, rows[k], rows[k + distance])
         rows = stepped
-    # The first step puts columns 0 and 1 of each four low, 2 and 3 high: the two in the middle come out swapped.
+    # The first step puts columns 0 and 1 of each four low, 2 and 3 high, so the two in the middle are swapped.
     return [rows[group + k] for group in range(0, LANES, 4) for k in (0, 2, 1, 3)]

@@ -1,6 +1,6 @@
 """The vector types, and numba's operators on them."""
 
-# numba and llvmlite have no complete annotations.
+# The annotations of numba and llvmlite are incomplete.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Vector(types.Type):
 f32x16 = Vector(types.float32, ir.FloatType())
 i32x16 = Vector(types.int32, ir.IntType(32))
 mask16 = Vector(types.boolean, ir.IntType(1))
-"""One truth value per lane: what a comparison gives and :func:`select` takes."""
+"""One truth value per lane: the result of a comparison and the first argument of :func:`select`."""
 
 
 @register_model(Vector)
@@ -53,7 +53,7 @@ def _scalar_to_vector(context: Any, builder: Any, from_type: Any, to_type: Vecto
 
 
 def in_kernels(function: Callable[..., Any]) -> Any:
-    """Make ``function`` callable from kernels, without its typing context: numba's ``intrinsic``, untyped."""
+    """Make ``function`` callable from kernels: numba's ``intrinsic``, with an untyped signature."""
     return intrinsic(function)
 
 
@@ -66,9 +66,9 @@ def shuffle(builder: Any, a: Any, b: Any, lanes: Any) -> Any:
 def _operator(
     function: Callable[..., Any], takes: tuple[Vector, ...], gives: Vector | None, emit: Any
 ) -> None:
-    """Teach numba ``function`` on two vectors of a type in ``takes``, or on one and a scalar.
+    """Define ``function`` for numba on two vectors of a type in ``takes``, or on one and a scalar.
 
-    ``gives`` is the result's type (None: that of the operands), ``emit(builder, is_float, a, b)`` its code.
+    ``gives`` is the type of the result (None: that of the operands), ``emit(builder, is_float, a, b)`` its code.
     """
 
     class Template(AbstractTemplate):

@@ -1,4 +1,4 @@
-"""The sections of the page: each is a module with a function ``build``, and a template beside it."""
+"""The sections of the page: each is a module with a function ``build``, and a template next to it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionValues:
-    """What the template of one section shows, as plain values; the template escapes all texts.
+    """What the template of one section shows, as plain values; the template escapes all text.
 
-    Every section extends this by fields of its own. Its ``build`` returns None where the section has nothing to
-    show and is left out.
+    Sections add their own fields in a subclass. A section's ``build`` returns None if the section has nothing to
+    show; it is then left out.
     """
 
     chart_data: dict[str, Any] = field(default_factory=dict)
-    """What the section's script needs besides :func:`codecstudy.report.chart_data.chart_data`."""
+    """Data for the section's script, in addition to :func:`codecstudy.report.chart_data.chart_data`."""

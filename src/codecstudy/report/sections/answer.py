@@ -23,18 +23,18 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A size ratio to draw, in percent of the drawing's width."""
+    """A size ratio as a bar, in percent of the drawing's width."""
 
     value: float
     low: float | None
     high: float | None
     unit: float
-    """Where the baseline's size (ratio 1) lies."""
+    """Position of the baseline's size (ratio 1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """One format's line in the answer."""
+    """One format's row in the answer."""
 
     style: str
     """Name of its colour."""
@@ -45,9 +45,9 @@ class AnswerRow:
     baseline: bool
     best: bool
     change: str
-    """``30 % smaller``."""
+    """For example ``30 % smaller``."""
     interval: str | None
-    """``26 to 32 % smaller``."""
+    """For example ``26 to 32 % smaller``."""
     bar: Bar | None
     size: str
     """Bytes per megapixel."""
@@ -58,10 +58,10 @@ class AnswerRow:
     everywhere: bool
     sentence: str
     note: str | None
-    """A remark on the setting, such as that it lies between two measured ones."""
+    """A remark on the setting, for example that it is between two measured ones."""
     tools: tuple[Tool, ...]
     reason: str | None = None
-    """Why the format has no setting; the texts above are empty then."""
+    """Why the format has no setting; if set, most fields above are empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Answer:
     scope: int
     target: str
     label: str
-    """``very good``; empty where the metric has no such scale."""
+    """A label for the quality level, for example ``very good``; empty if the metric has no labels."""
     seen: str
     """What an average observer sees."""
     shown: bool
@@ -80,13 +80,13 @@ class Answer:
     lead: str
     """One sentence below the headline."""
     fallback: str | None
-    """What to use where the best format cannot be shown."""
+    """What to use in browsers that do not support the best format."""
     rows: tuple[AnswerRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values(SectionValues):
-    """One answer for every target and scope, of which the chosen one is shown."""
+    """One answer for every target and scope, of which the page shows the chosen one."""
 
     answers: tuple[Answer, ...]
     notes: tuple[str, ...]
@@ -94,7 +94,7 @@ class Values(SectionValues):
 
 
 def build(context: Context) -> Values:
-    """One answer for every offered target in every scope."""
+    """One answer for every target that the reader can choose, in every scope."""
     found = [
         _answer(context, context.answers(target), scope)
         for target in context.offered
@@ -104,7 +104,7 @@ def build(context: Context) -> Values:
 
 
 def tools(context: Context, setting: Setting) -> tuple[Tool, ...]:
-    """How to get ``setting`` from other tools."""
+    """Commands for other tools that use ``setting``."""
     return tuple(Tool(c.tool, c.text, c.note) for c in context.encoders.commands(setting))
 
 
@@ -132,7 +132,7 @@ def _answer(context: Context, answer: Recommendations, scope: int) -> Answer:
 
 
 def _widest(items: list[Recommendation]) -> float:
-    """The largest ratio to draw."""
+    """The largest ratio to draw, which sets the scale of the bars."""
     drawn = [i.size_ratio for i in items if i.size_ratio is not None]
     return max([1.0, *(r.value for r in drawn), *(r.high for r in drawn if r.high is not None)])
 
@@ -179,20 +179,20 @@ def _row(
         sentence=_sentence(context, item, is_base),
         note=None
         if item.measured
-        else f"{name.capitalize()} {value} lies between two measured settings, "
+        else f"{name.capitalize()} {value} is between two measured settings, "
         "so its numbers are interpolated, image by image.",
         tools=tools(context, item.setting),
     )
 
 
 def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
-    """What the setting means for the size of a file, in one sentence."""
+    """What the setting means for file size, in one sentence."""
     assert item.setting is not None
     title, base, ratio = context.encoders.facts(item.encoder).title, context.baseline_title(), item.size_ratio
     if is_base:
         return f"The baseline: the other formats are compared with {base} at its own best setting."
     if ratio is None:
-        return f"{base} does not reach this quality, so there is nothing to compare with."
+        return f"{base} does not reach this quality, so there is no comparison."
     sentence = f"1 MB of {base} becomes {text.size(ratio.value * 1e6)} of {title} at this target"
     if ratio.low is None or ratio.high is None:
         return sentence + "."
@@ -205,7 +205,7 @@ def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
 
 
 def _compared(change: str, other: str) -> str:
-    """``30 % smaller than JPEG``, ``the same size as JPEG``."""
+    """For example ``30 % smaller than JPEG`` or ``the same size as JPEG``."""
     return f"{change} {'as' if change.startswith('the same') else 'than'} {other}"
 
 
@@ -216,31 +216,31 @@ def _lead(context: Context, best: Recommendation | None, base: Setting | None, t
         limit = " within the limit on encode time" if context.options.max_encode_time is not None else ""
         return (
             f"No measured setting of any format reaches {title} {target:g} on {share} of the images{limit}. "
-            "Choose a lower target, or measure finer settings."
+            "Choose a less demanding target, or measure finer settings."
         )
     ratio, name = best.size_ratio, context.baseline_title()
     if best.setting == base:
-        return f"No other format that was measured makes smaller files at this quality than {name}."
+        return f"No other measured format makes smaller files than {name} at this quality."
     if ratio is None:
         return f"It has the smallest files. {name} does not reach this quality, so there is no comparison."
     interval = text.change_range(ratio)
     files = f"{name} files at the setting that {name} needs for this target"
     if interval is None:
-        sure = "One image says nothing about others: measure more of them."
+        certainty = "One image says nothing about other images: measure more of them."
     elif ratio.high is not None and ratio.high >= 1:
         return (
-            f"Its files come out {_compared(text.change(ratio.value), files)}, but that is not certain: with "
+            f"Its files are {_compared(text.change(ratio.value), files)}, but that is not certain: with "
             f"{text.CONFIDENCE} confidence, {interval}."
         )
     else:
-        sure = f"For other images like these: {interval}, with {text.CONFIDENCE} confidence."
+        certainty = f"For other images like these: {interval}, with {text.CONFIDENCE} confidence."
         if ratio.images < FEW_IMAGES:
-            sure += f" This is based on only {ratio.images} images: measure more of them before you decide."
-    return f"Its files are {_compared(text.change(ratio.value), files)}. {sure}"
+            certainty += f" This is based on only {ratio.images} images: measure more before you decide."
+    return f"Its files are {_compared(text.change(ratio.value), files)}. {certainty}"
 
 
 def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
-    """The limit on encode time; empty without one, and without an answer, whose lead says it already."""
+    """The limit on encode time. Empty without a limit, or without an answer: the lead mentions it then."""
     if max_encode_time is None or best is None or best.setting is None:
         return ""
     return f" Encoders that need more than {text.seconds(max_encode_time)} per megapixel were left out."
@@ -249,19 +249,19 @@ def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
 def _fallback(
     context: Context, items: list[Recommendation], rows: tuple[AnswerRow, ...], best: AnswerRow | None
 ) -> str | None:
-    """The best format that all current browsers show, where the best of all is not one of them."""
+    """The best format that all current browsers support, if the best format overall is not one of them."""
     if best is None or best.everywhere:
         return None
     for item, row in zip(items, rows, strict=True):
         if item.setting is not None and row.everywhere:
             saving = (
-                f", {_compared(row.change, context.baseline_title())} of equal quality"
+                f", {_compared(row.change, context.baseline_title())} at equal quality"
                 if row.change and not row.baseline
                 else ""
             )
             what = text.full_name(item.setting, context.encoders)
             return (
-                f"Not all browsers show {best.title}. The best of the formats that all current browsers show: "
+                f"Not all browsers support {best.title}. The best format that all current browsers support: "
                 f"{what}{saving}."
             )
     return None
@@ -272,27 +272,29 @@ def _notes(context: Context) -> tuple[str, ...]:
     results, images = context.results, len(context.points.images)
     found = []
     if images == 1:
-        found.append("One image was measured: it says nothing about others, so there are no intervals.")
+        found.append(
+            "Only one image was measured. It says nothing about other images, so there are no intervals."
+        )
     elif images < FEW_IMAGES:
         found.append(
             f"Only {images} images were measured. The intervals account for that; more images would narrow them."
         )
     if not results.complete:
-        found.append(f"The run ended early: {results.incomplete_reason or 'no reason was noted'}.")
+        found.append(f"The run ended early: {results.incomplete_reason or 'no reason was recorded'}.")
     failed = context.points.counts.failed
     if failed:
         found.append(f"{text.count(failed, 'measurement')} failed; the end of this page says why.")
     if len(context.styles) == 1:
-        found.append("One format was measured: there is nothing to compare it with but its own settings.")
+        found.append("Only one format was measured, so there is no other format to compare it with.")
     lacking = [
         context.scopes[k].label for k, scope in enumerate(context.scopes) if context.bases[scope] is None
     ]
     if lacking:
         found.append(
-            f"{context.baseline_title()} was not measured at {', '.join(lacking)}: no comparison there."
+            f"{context.baseline_title()} was not measured at {', '.join(lacking)}, so there is no comparison there."
         )
     if all(len(b.levels) < 2 for b in context.points.blocks):
         found.append(
-            "No setting was swept over several qualities, so there are no curves to compare at equal quality."
+            "No format was measured at several quality levels, so there are no curves to compare at equal quality."
         )
     return tuple(found)

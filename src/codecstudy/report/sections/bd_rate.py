@@ -1,4 +1,4 @@
-"""Codec against codec: BD-rates of every variant against every other."""
+"""BD-rates of every variant against every other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codecstudy.report.sections import SectionValues
 from codecstudy.report.tables import Cell, TableData, empty_cell, ratio_cell, variant_row
 
 MATRIX_VARIANTS = 16
-"""A larger matrix cannot be read: the recommended variants and the first of the others are taken."""
+"""A larger matrix would be unreadable: it shows the recommended variants and the first of the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ def build(context: Context) -> Values:
             ]
             note = ""
             if len(chosen) < len(matrix):
-                note = f"{len(chosen)} of {len(matrix)} variants; all of them: codecstudy export."
+                note = f"{len(chosen)} of {len(matrix)} variants. Use codecstudy export for all of them."
             shown = metric == context.metric and index == 0
             tables.append(TableData(index, metric, shown, columns, tuple(rows), note))
     return Values(tables=tuple(tables))
@@ -64,5 +64,5 @@ def _cell(context: Context, entry: BDRate) -> Cell:
         low, high = (text.score(end, scale) for end in entry.overlap)
         title += f", between {scale.title} {low} and {high}"
     if entry.refused:
-        title += "; left out: " + ", ".join(f"{n} with {why}" for why, n in entry.refused.items())
+        title += "; left out: " + ", ".join(f"{n} ({why})" for why, n in entry.refused.items())
     return ratio_cell(ratio, title)

@@ -7,5 +7,5 @@ from codecstudy.report.sections import SectionValues
 
 
 def build(context: Context) -> SectionValues:
-    """Nothing but the plot and its controls."""
+    """No values: the template contains only the plot and its controls."""
     return SectionValues()

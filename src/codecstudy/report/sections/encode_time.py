@@ -9,6 +9,6 @@ from codecstudy.report.sections import SectionValues
 
 
 def build(context: Context) -> SectionValues | None:
-    """Nothing but the plot and its controls; None where no encode time was measured."""
+    """No values: the template contains only the plot and its controls. None without measured encode times."""
     timed = any((~np.isnan(b.times["encode_cpu"])).any() for b in context.points.blocks)
     return SectionValues() if timed else None

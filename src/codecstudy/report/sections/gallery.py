@@ -1,4 +1,4 @@
-"""The gallery: the same part of an image in every format, at the measured setting nearest to the same score."""
+"""The gallery: the same part of an image in every format, at the measured setting closest to the target score."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ from codecstudy.results import QualityRecord
 from codecstudy.types import Box, Pixels
 
 _LOWER = 2
-"""The first images are shown at a second, lower score, too: lower by as much as the metric's usual target and the
-target this many steps below it differ (20 for SSIMULACRA2). Differences are visible there."""
+"""The first images are also shown at a lower score, at which differences are visible. It is lower by the difference
+between the metric's usual target and the target this many steps below it (20 for SSIMULACRA2)."""
 _FEATURED = 3
+"""Number of images that are shown at the lower score, too."""
 _MEGAPIXELS = 150.0
-"""No further image is added after distance maps of this many megapixels: about 15 s of one core."""
+"""Limit on the megapixels of distance maps, after which no image is added: about 15 s on one core."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Why there are no pictures, or which are missing."""
+    """Says why there are no pictures, or which ones are missing."""
 
     text: str
     command: str | None = None
@@ -58,15 +59,16 @@ class Values(SectionValues):
 
 @dataclass(slots=True)
 class _Album:
-    """The pictures of the page, each once, within a limit."""
+    """The pictures of the page, each embedded once."""
 
     limit: int
+    """Maximum size of all pictures in bytes."""
     uris: list[str] = field(default_factory=list)
     used: int = 0
     _known: dict[object, int] = field(default_factory=dict)
 
     def add(self, key: object, picture: Picture) -> dict[str, Any]:
-        """A picture's entry: its place among all, its size, and where the region lies in it."""
+        """A picture's entry: its index among all pictures, its size, and the position of the region in it."""
         if key not in self._known:
             self._known[key] = len(self.uris)
             self.uris.append(picture.uri)
@@ -89,7 +91,7 @@ class _Shot:
 
 
 def build(context: Context) -> Values:
-    """The pictures, and a note on what is missing; it names the images that cannot be opened."""
+    """The pictures, and a note that names the images that could not be opened."""
     pictures, note = _gallery(context, context.root, context.inspector)
     return Values(note=note, chart_data={"gallery": pictures})
 
@@ -97,11 +99,11 @@ def build(context: Context) -> Values:
 def _gallery(
     context: Context, root: Path, inspector: Inspector | None
 ) -> tuple[dict[str, Any] | None, Note | None]:
-    """What the page's viewer shows, and a note on what it lacks: images that cannot be opened are named there."""
+    """The content of the gallery, and a note on what is missing."""
     saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
     if not saved:
         return None, Note(
-            "The encoded files of this study were not kept, so there are no images to show. Run it again with "
+            "The encoded files of this study were not saved, so there are no images to show. Run it again with "
             "--save-artifacts, which repeats every measurement whose file is missing.",
             _with_artifacts(context),
         )
@@ -110,11 +112,11 @@ def _gallery(
     wanted = candidates(context, (r for r in saved if r.encoder not in unknown), root)
     titles = [context.encoders.facts(name).title for name in unknown]
     if titles and not wanted:
-        return None, Note(f"{_not_installed(titles)} here, so there are no images to show.")
+        return None, Note(f"{_not_installed(titles)} on this machine, so there are no images to show.")
     if inspector is None or not wanted:
         return None, Note(
-            "The encoded files of this study, or their originals, are no longer where the results say. Run it "
-            "again with --save-artifacts.",
+            "The encoded files of this study, or their originals, are no longer where the results say they are. "
+            "Run the study again with --save-artifacts.",
             _with_artifacts(context),
         )
     album = _Album(context.options.gallery_bytes)
@@ -130,14 +132,14 @@ def _gallery(
         try:
             entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
         except Exception as error:
-            # Decoders raise anything on a damaged file: the report names it and goes on.
+            # A decoder may raise any exception for a damaged file: name the file in the report and continue.
             broken.append(f"{name}: {str(error) or type(error).__name__}")
     found = {"pictures": album.uris, "entries": entries} if entries else None
     return found, _note(len(entries), len(wanted), broken, titles)
 
 
 def _lower_target(context: Context) -> list[float]:
-    """The second score to look at; none for a metric with too few targets."""
+    """The lower score to show as well; empty for a metric with too few targets."""
     scale = context.scale
     usual = scale.targets.index(scale.usual_target) if scale.usual_target in scale.targets else 0
     if usual < _LOWER:
@@ -146,13 +148,13 @@ def _lower_target(context: Context) -> list[float]:
 
 
 def _shown_columns(context: Context) -> list[str]:
-    """The columns that a caption has room for: the first one of each metric."""
+    """The columns to show in captions: the first one of each metric, to save space."""
     first = {metric.columns[0].name for metric in context.results.metrics}
     return [name for name in context.metrics if name in first]
 
 
 def _mapped(entry: dict[str, Any]) -> float:
-    """Megapixels of the distance maps behind one image, at most."""
+    """Upper bound on the megapixels of distance maps that were computed for one image."""
     width, height = entry["size"]
     return float(width * height * 1e-6 * sum(len(look["shots"]) for look in entry["looks"]))
 
@@ -167,7 +169,7 @@ def _note(shown: int, wanted: int, broken: list[str], unknown: list[str]) -> Not
         parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
     if unknown:
         whose = "its" if len(unknown) == 1 else "their"
-        parts.append(f"{_not_installed(unknown)} here, so {whose} files are not shown.")
+        parts.append(f"{_not_installed(unknown)} on this machine, so {whose} files are not shown.")
     if broken:
         parts.append(f"Could not be opened: {'; '.join(broken)}.")
     return Note(" ".join(parts)) if parts else None
@@ -259,7 +261,7 @@ def _picture(
 
 
 def _measure(source: Path, record: QualityRecord) -> str | None:
-    """How to score this file again; None where it was resized, since no file holds its original."""
+    """The command that scores this file again; None if it was resized, since its original is not in a file."""
     if record.resolution is not None or record.crop is not None:
         return None
     return shlex.join(["codecstudy", "measure", source.as_posix(), str(record.encoded_path)])

@@ -1,4 +1,4 @@
-"""Where the numbers come from: study, sample, machine, versions, and what could not be measured."""
+"""The origin of the numbers: study, sample, machine, versions, and what could not be measured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codecstudy.report.sections import SectionValues
 _SHOWN_IMAGES = 20
 _KINDS = {
     "score-falls": "a finer setting scores lower",
-    "size-falls": "a finer setting makes a smaller file",
+    "size-falls": "a finer setting produces a smaller file",
     "tied": "a larger file scores exactly the same",
     "infinite": "the result is lossless, so its PSNR is infinite",
 }
@@ -41,7 +41,7 @@ class Failures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values(SectionValues):
-    """All of it."""
+    """Everything that is needed to judge and repeat the measurements."""
 
     description: str
     facts: tuple[Fact, ...]
@@ -49,11 +49,11 @@ class Values(SectionValues):
     failures: Failures
     irregular: tuple[str, ...]
     explanations: tuple[Fact, ...]
-    """What each metric is."""
+    """An explanation of each metric."""
 
 
 def build(context: Context) -> Values:
-    """Everything that is needed to judge the measurements, and to repeat them."""
+    """Everything that is needed to judge and repeat the measurements."""
     return Values(
         description=" ".join(str(context.results.study.get("description") or "").split()),
         facts=_facts(context),
@@ -69,7 +69,7 @@ def _facts(context: Context) -> tuple[Fact, ...]:
     results, run = context.results, context.results.run
     found = [
         Fact("Study", f"{results.study_name or results.study_id} ({results.study_id})"),
-        Fact("Study file", run.study_file or "not noted", code=run.study_file is not None),
+        Fact("Study file", run.study_file or "not recorded", code=run.study_file is not None),
         Fact("Dataset", f"{results.dataset.id}, {text.count(results.dataset.image_count, 'image')}"),
         Fact("Folder", results.dataset.path, code=True),
         Fact("Sample", _sample(context)),
@@ -91,9 +91,9 @@ def _facts(context: Context) -> tuple[Fact, ...]:
 def _sample(context: Context) -> str:
     run = context.results.run
     order = (
-        f"in an order hashed with seed {run.seed}: every prefix is a random sample"
+        f"in a pseudorandom order with seed {run.seed}, so they are a random sample"
         if run.order == "hashed"
-        else "in the order of their names: not a random sample"
+        else "in the order of their names, so they are not a random sample"
     )
     return f"{run.images_measured:,} of {text.count(run.images_planned, 'planned image')}, {order}"
 
@@ -116,14 +116,14 @@ def _statistics(context: Context) -> str:
 
 
 def _versions(context: Context) -> tuple[Fact, ...]:
-    """Encoders, metrics, and ourselves."""
+    """Versions of encoders, metrics and codecstudy."""
     return tuple(Fact(name, version) for name, version in sorted(context.results.tool_versions.items()))
 
 
 def _explanations(context: Context) -> tuple[Fact, ...]:
-    """What each metric is that was measured."""
-    held = [m for m in context.results.metrics if any(c.name in context.columns for c in m.columns)]
-    return tuple(Fact(metric.title, metric.explanation) for metric in held)
+    """An explanation of each measured metric."""
+    measured = [m for m in context.results.metrics if any(c.name in context.columns for c in m.columns)]
+    return tuple(Fact(metric.title, metric.explanation) for metric in measured)
 
 
 def _failures(context: Context) -> Failures:
@@ -141,7 +141,7 @@ def _failures(context: Context) -> Failures:
 
 
 def _irregular(context: Context) -> tuple[str, ...]:
-    """Measured points that break the order of their curve, counted: they are drawn, not hidden."""
+    """How many measured points break the order of their curve; the plots show them all."""
     found = context.curves(context.metric).irregularities
     kinds = Counter((context.facts_of(i.variant).title, i.kind) for i in found)
     return tuple(f"{title}: {_KINDS[kind]} ({n} times)" for (title, kind), n in kinds.most_common())

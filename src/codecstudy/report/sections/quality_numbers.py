@@ -1,4 +1,4 @@
-"""What the quality numbers mean: scores at each number, and numbers that look the same."""
+"""What the quality numbers mean: the scores at each number, and equivalent numbers of other encoders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Values(SectionValues):
 
 
 def build(context: Context) -> Values:
-    """For each scope: the number of every variant that looks like the baseline at the usual numbers."""
+    """For each scope: every variant's equivalents of the baseline's usual quality numbers."""
     entries = equivalence(context.curves(context.metric), context.draw, context.options.baseline)
     by_variant: dict[str, list[Equivalent]] = {}
     for entry in entries:
@@ -59,6 +59,6 @@ def _cell(entry: Equivalent) -> Cell:
     if entry.size_ratio is not None:
         title += f"; files {text.change(entry.size_ratio.value)}"
     if entry.left_out:
-        title += f"; {text.count(entry.left_out, 'image')} never at that score"
+        title += f"; {text.count(entry.left_out, 'image')} left out: the score is not reached"
     sub = "" if entry.size_ratio is None else text.signed(entry.size_ratio.value)
     return Cell(median, title, 0 if entry.size_ratio is None else tone(entry.size_ratio.value), sub=sub)

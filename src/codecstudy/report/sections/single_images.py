@@ -1,4 +1,4 @@
-"""Image by image: how much sizes differ from one image to the next, and between groups of images."""
+"""How much sizes differ from one image to the next, and between groups of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codecstudy.report.tables import Cell, TableData, empty_cell, ratio_cell, va
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values(SectionValues):
-    """Sizes of groups of images."""
+    """Size ratios of groups of images."""
 
     tables: tuple[TableData, ...]
 

@@ -43,11 +43,13 @@ def _cell(entry: SizeRatio) -> Cell:
         return empty_cell(entry.reason)
     images = text.count(entry.images, "image")
     if entry.variant == entry.baseline:
-        return Cell("baseline", f"sizes are compared with it, on {images}", empty=True)
+        return Cell("baseline", f"the other sizes are compared with this one, on {images}", empty=True)
     interval = text.change_range(entry.ratio)
     left_out = entry.only_variant + entry.only_baseline
     title = f"{text.change(entry.ratio.value)} over {images}"
     title += f"; 95 % interval {interval}" if interval else ""
     title += f"; single images {text.signed(entry.p5)} to {text.signed(entry.p95)} (p5 to p95)"
-    title += f"; {text.count(left_out, 'image')} reached by one side only" if left_out else ""
+    title += (
+        f"; {text.count(left_out, 'image')} left out: only one side reaches the score" if left_out else ""
+    )
     return ratio_cell(entry.ratio, title)

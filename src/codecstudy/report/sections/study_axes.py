@@ -1,4 +1,4 @@
-"""The study's own question: the axes that its ``analysis`` block asks for."""
+"""A plot with the axes that the study's ``analysis`` block requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _AXES = {
     "chroma_subsampling": "chroma subsampling",
     "format": "format",
 }
-"""Titles of what an ``analysis`` block may name."""
+"""Titles of the parameters that an ``analysis`` block may name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Values(SectionValues):
 
 
 def build(context: Context) -> Values | None:
-    """The study's x axis and grouping; None where it asks for none, or for one that no setting has."""
+    """The study's x axis and grouping; None if it requests none, or an unknown one."""
     block = context.results.study.get("analysis")
     if not isinstance(block, dict) or block.get("x_axis") not in _AXES:
         return None

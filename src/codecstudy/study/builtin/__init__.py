@@ -1,4 +1,4 @@
-"""Built-in studies: one file each beside this one, to run as they are or to copy and change."""
+"""Built-in studies: one file each in this folder, to run as they are or to copy and change."""
 
 from __future__ import annotations
 
@@ -21,17 +21,21 @@ _IDS = (
 
 
 def builtin_ids() -> tuple[str, ...]:
-    """Ids of the built-in studies, the ones for newcomers first."""
+    """Ids of the built-in studies, those for beginners first."""
     return _IDS
 
 
 def builtin_path(id: str) -> Path:
-    """The file of a built-in study; StudyError, naming the known ones, where there is none of that id."""
+    """The file of a built-in study.
+
+    Raises:
+        StudyError: No built-in study has this id; the message names those that exist.
+    """
     if id not in _IDS:
-        raise StudyError(f"no built-in study is named {id!r}. Built-in ones: {', '.join(_IDS)}")
+        raise StudyError(f"no built-in study is named {id!r}. Built-in studies: {', '.join(_IDS)}")
     return Path(__file__).with_name(f"{id}.toml")
 
 
 def load_builtin(id: str) -> StudyConfig:
-    """A built-in study; StudyError, naming the known ones, where there is none of that id."""
+    """Load a built-in study; raises as :func:`builtin_path` does."""
     return StudyConfig.load(builtin_path(id))

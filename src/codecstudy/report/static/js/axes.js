@@ -1,4 +1,4 @@
-// The axes that the study itself asked for: any parameter against scores, size or time, one line a group.
+// The axes that the study requests: any parameter against score, size or time, with one line per group.
 /** @typedef {"score" | "bpp" | "encode" | "decode"} Quantity */
 /** @type {{ y: Quantity }} */
 const axesView = { y: "score" };
@@ -15,14 +15,14 @@ const QUANTITIES = {
 /** @typedef {Dot & { raw: Parameter, settings: number, v: number, k: number }} GroupDot */
 
 /**
- * Lines may run over all resolutions: what is hidden in one is hidden in all.
+ * Lines may span all resolutions: a variant that is hidden at one is hidden at all.
  * @param {Variant} variant
  */
 const hiddenLike = (variant) => inScope().some((e) =>
   state.hidden.has(e.v) && e.variant.encoder === variant.encoder && e.variant.details === variant.details);
 
 /**
- * The mean of each visible variant at each level, with its place on the study's axes.
+ * The mean of each visible variant at each level, with its position on the study's axes.
  * @param {string} metric
  * @param {string} xKey
  * @param {string} groupKey
@@ -36,7 +36,7 @@ function axesMeans(metric, xKey, groupKey) {
     return mean.level.flatMap((level, k) => {
       const given = { ...variant.parameters, [variant.axis || "-"]: level };
       const [value] = mean[axesView.y][k];
-      // An image at its own size has no number: it is a place of its own, after all others.
+      // The original size is not a number: it gets its own position after all others.
       const x = given[xKey] ?? (xKey === "resolution" || xKey === "crop" ? "original" : null);
       if (x === null || value === null) return [];
       return [{ x, group: given[groupKey] ?? "default", value, v, k, style: variant.style, title: variant.title }];
@@ -45,7 +45,7 @@ function axesMeans(metric, xKey, groupKey) {
 }
 
 /**
- * Numbers before texts, each in their order.
+ * Sorts numbers before texts.
  * @param {Parameter} a
  * @param {Parameter} b
  */
@@ -109,5 +109,5 @@ function bindAxes() {
     if (value === "score" || value === "bpp" || value === "encode" || value === "decode") axesView.y = value;
     set("metric", state.metric);
   });
-  chart("plot-axes", "The study's own axes", ["metric"], (inspector) => axesSpec(axes, inspector));
+  chart("plot-axes", "The axes that the study requests", ["metric"], (inspector) => axesSpec(axes, inspector));
 }

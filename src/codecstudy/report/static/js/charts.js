@@ -1,5 +1,5 @@
-// The plots: what each draws from the data, and what its points say.
-const TIP_HINT = "Enter or click: the command";
+// The plots: what each of them draws, and what its tooltips show.
+const TIP_HINT = "Press Enter or click for the command";
 
 /** @param {number} level */
 const plain = (level, digits = 5) => String(Number(level.toPrecision(digits)));
@@ -17,14 +17,14 @@ const fine = (tick) => plain(tick, 4);
 const levelText = (variant, level) => (variant.axis && level !== null ? `${variant.axis} ${plain(level)}` : variant.details);
 
 /**
- * Index of a level among the measured ones; a variant that was not swept has one without a number.
+ * Index of a level among the measured ones. A variant that was not swept has a single level, null.
  * @param {Variant} variant
  * @param {number | null} level
  */
 const levelIndex = (variant, level) => (level === null ? 0 : variant.levels.indexOf(level));
 
 /**
- * The outline of the area between `low` and `high`; points without either are left out.
+ * The outline of the area between `low` and `high`; points that lack either are left out.
  * @template T
  * @param {T[]} points
  * @param {(point: T) => [x: number, low: number | null, high: number | null]} ends
@@ -51,13 +51,13 @@ function outline(points, ends) {
 const lineThrough = (dots) => dots.map((dot) => [dot.x, dot.y]);
 
 /**
- * Draws a plot into the page, and again at each change of what it depends on.
+ * Draws a plot, and redraws it whenever the state that it depends on changes.
  * @template {Dot} D
  * @param {string} id
  * @param {string} label
  * @param {(keyof State)[]} keys
  * @param {(inspector: Inspector) => ChartSpec<D>} spec
- * @param {boolean} named Its points are named in the plot itself, so that it needs no legend and always shows them all.
+ * @param {boolean} named Whether points are named in the plot itself: it then has no legend and always shows all of them.
  */
 function chart(id, label, keys, spec, named = false) {
   const host = byId(id, HTMLElement);
@@ -73,7 +73,7 @@ function chart(id, label, keys, spec, named = false) {
 }
 
 /**
- * Facts and commands of one variant at one measured level.
+ * Shows facts and commands of one variant at one measured level.
  * @param {Inspector} inspector
  * @param {number} v
  * @param {number} k
@@ -92,7 +92,7 @@ function openLevel(inspector, v, k, metric) {
       [data.metrics[metric].title, `${score(mean.score[k][0], metric)} (95 % interval ${range(mean.score[k], (x) => score(x, metric)) || "none"})`],
       ["Single images", `${score(p5, metric)} to ${score(p95, metric)} (p5 to p95)`],
       ["Bits per pixel", `${number(bpp)} (${range(mean.bpp[k], number) || "no interval"})`],
-      bpp !== null && ["A megapixel", megapixel(bpp)],
+      bpp !== null && ["Size per megapixel", megapixel(bpp)],
       mean.encode[k][0] !== null && ["Encoding", `${seconds(mean.encode[k][0])} per megapixel, one core`],
       mean.decode[k][0] !== null && ["Decoding", `${seconds(mean.decode[k][0])} per megapixel, one core`],
       ["Images", String(mean.images)],
@@ -102,7 +102,7 @@ function openLevel(inspector, v, k, metric) {
   });
 }
 
-// The chosen target in a plot of the metric that it belongs to ----------------------------------------------------
+// The chosen target, in plots of the metric that it belongs to ----------------------------------------------------
 /**
  * @param {"x" | "y"} axis
  * @param {string} text
@@ -128,15 +128,15 @@ function curvesSpec(inspector) {
   const bands = series.flatMap((e) => (e.strong ? e.band ?? [] : []));
   const yDomain = extent(lines.map(([, y]) => y), 0.05);
   if (!up) yDomain.reverse();
-  const look = data.looks[state.target];
+  const label = data.labels[state.target];
   return {
     x: { title: "Bits per pixel", hint: "\u2190 smaller files", log: true, domain: extent([...lines, ...bands].map(([x]) => x), 0.03, true), format: short },
     y: { title, hint: up ? "higher is better" : "lower is better, drawn upwards", domain: yDomain, format: fine },
-    marks: targetMark("y", `${title} ${state.target}${look ? ": " + look : ""}`),
+    marks: targetMark("y", `${title} ${state.target}${label ? ": " + label : ""}`),
     series,
     tip: (dot, { v }) => ({
       title: `${data.variants[v].title} ${levelText(data.variants[v], dot.level)}`,
-      rows: [[title, score(dot.y, metric)], ["Bits per pixel", number(dot.x)], ["A megapixel", megapixel(dot.x)]],
+      rows: [[title, score(dot.y, metric)], ["Bits per pixel", number(dot.x)], ["Size per megapixel", megapixel(dot.x)]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => (one === null ? openLevel(inspector, v, dot.k, metric) : openImage(inspector, v, dot, one)),
@@ -169,7 +169,7 @@ function meanSeries(variant, v, metric) {
   const [scores, bits, low, high] = mean.line;
   /** @type {Point[]} */
   const line = scores.map((y, k) => [bits[k], y]);
-  // Along the scores: the interval is one of sizes.
+  // The band runs along the scores, because the interval is one of sizes.
   const band = curvesView.every ? [] : outline([...scores.keys()], (k) => [scores[k], low[k], high[k]]).map(([y, x]) => /** @type {Point} */ ([x, y]));
   const dots = levelDots(mean.level, mean.bpp.map(([x]) => x), mean.score.map(([y]) => y));
   const faint = curvesView.every
@@ -263,7 +263,7 @@ function ratioSpec(inspector) {
   return {
     x: { title, hint: "better quality \u2192", domain: xDomain, format: fine },
     y: { title: `Size compared with ${data.baseline}`, hint: "lower is smaller", domain: extent([...dots.map((d) => d.y), 1], 0.08), format: signed },
-    marks: targetMark("x", data.looks[state.target] || state.target),
+    marks: targetMark("x", data.labels[state.target] || state.target),
     series,
     tip: (dot, { v }) => {
       const variant = data.variants[v];
@@ -291,7 +291,7 @@ function ratioSpec(inspector) {
           ["Images", String(dot.images)],
         ],
         tools: toolsOf(variant, near),
-        notes: near >= 0 ? [`Each image was matched on its own; the commands are for the nearest measured setting, ${levelText(variant, variant.levels[near])}.`] : [],
+        notes: near >= 0 ? [`Each image was matched separately; the commands are for the nearest measured setting, ${levelText(variant, variant.levels[near])}.`] : [],
       });
     },
   };
@@ -304,7 +304,7 @@ function ratioSpec(inspector) {
 const chosenFront = () => data.pareto[state.target]?.[state.scope] ?? { images: 0, reason: null, left: {}, points: [] };
 
 /**
- * The front as a line of steps.
+ * The Pareto front as a stepped line.
  * @param {FrontPoint[]} points
  * @returns {Point[]}
  */
@@ -338,7 +338,7 @@ function timeSpec(inspector) {
     empty: front.reason || "Nothing to draw for this choice.",
     tip: (dot, { v }) => ({
       title: data.variants[v].name,
-      rows: [["Encoding", seconds(dot.x) + " per megapixel"], ["Bits per pixel", number(dot.y)], ["A megapixel", megapixel(dot.y)], ["On the front", dot.p.share === null ? (dot.p.front ? "yes" : "no") : `in ${percent(dot.p.share)} of resamples`]],
+      rows: [["Encoding", seconds(dot.x) + " per megapixel"], ["Bits per pixel", number(dot.y)], ["Size per megapixel", megapixel(dot.y)], ["On the Pareto front", dot.p.share === null ? (dot.p.front ? "yes" : "no") : `in ${percent(dot.p.share)} of resamples`]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => {
@@ -355,7 +355,7 @@ function timeSpec(inspector) {
           ["Images", String(front.images)],
         ],
         tools: toolsOf(variant, best < 0 ? -1 : levelIndex(variant, level)),
-        notes: best >= 0 ? [`The commands are for the measured setting whose mean score is nearest, ${levelText(variant, level)}.`] : [],
+        notes: best >= 0 ? [`The commands are for the measured setting with the closest mean score, ${levelText(variant, level)}.`] : [],
       });
     },
   };
@@ -404,7 +404,7 @@ function numbersSpec(inspector) {
   return {
     x: { title: `The encoder's ${axis ?? "setting"}`, domain: extent(dots.map((d) => d.x), 0.02), format: fine },
     y: { title, hint: "median and p5 to p95 of the images", domain: yDomain, format: fine },
-    marks: targetMark("y", data.looks[state.target] || state.target),
+    marks: targetMark("y", data.labels[state.target] || state.target),
     series,
     tip: (dot, { v }) => ({
       title: `${data.variants[v].name}, ${axis} ${plain(dot.x)}`,
@@ -426,17 +426,17 @@ function imagesSpec(inspector) {
   const entries = (data.single[state.target] ?? []).filter((e) => data.variants[e.v].scope === state.scope);
   const target = `${data.metrics[data.metric].title} ${state.target}`;
   const series = entries.map((entry, row) => {
-    // A steady scatter within the row, so that equal ratios do not hide each other.
+    // A deterministic scatter within the row, so that equal ratios do not hide each other.
     const dots = entry.image.map((image, k) => ({ x: entry.ratio[k], y: row + (((image * 7919) % 13) / 13 - 0.46) * 0.5, image, ratio: entry.ratio[k], level: entry.level[k], r: 3.6 }));
     return { v: entry.v, style: data.variants[entry.v].style, strong: true, dots };
   });
   return {
     height: Math.max(170, 90 + 52 * entries.length),
     x: { title: `Size compared with ${data.baseline}`, hint: "\u2190 smaller files", domain: extent([...entries.flatMap((e) => e.ratio), 1], 0.05), format: signed },
-    y: { title: `${target}, one point an image`, labels: entries.map((e) => ({ text: data.variants[e.v].name, style: data.variants[e.v].style })) },
+    y: { title: `${target}, one point per image`, labels: entries.map((e) => ({ text: data.variants[e.v].name, style: data.variants[e.v].style })) },
     marks: [{ axis: "x", at: 1, text: data.baseline }],
     series,
-    empty: `No image reaches ${target} with any codec and ${data.baseline}.`,
+    empty: `No image reaches ${target} with both ${data.baseline} and another codec.`,
     tip: (dot, { v }) => ({
       title: data.images[dot.image],
       rows: [["Files", `${change(dot.ratio)} with ${data.variants[v].name}`], dot.level !== null && [`At ${data.variants[v].axis}`, plain(dot.level, 3)]],

@@ -1,4 +1,4 @@
-// Elements without markup: every text goes in as text.
+// Creates elements without parsing markup: all text is inserted as text.
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -45,7 +45,7 @@ const all = (selector, kind, root = document) =>
   [...root.querySelectorAll(selector)].filter(/** @returns {element is E} */ (element) => element instanceof kind);
 
 /**
- * The element with an id; null where the page has no such section.
+ * The element with an id; null if the page does not have it.
  * @template {Element} E
  * @param {string} id
  * @param {new () => E} kind
@@ -115,7 +115,7 @@ function score(value, metric) {
 }
 
 /**
- * An interval as text; empty where there is none.
+ * An interval as text; empty if there is none.
  * @param {Estimate} ends
  * @param {(value: number) => string} format
  */
@@ -124,7 +124,7 @@ function range([, low, high], format) {
 }
 
 /**
- * A button that copies a text; where the clipboard is closed to the page it selects the text instead.
+ * A button that copies a text. If the page may not use the clipboard, it selects the text instead.
  * @param {string} text
  * @param {HTMLElement} source
  */

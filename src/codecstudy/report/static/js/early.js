@@ -1,4 +1,4 @@
 try {
   const theme = localStorage.getItem("codecstudy-theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-} catch { /* a page from disk may have no storage */ }
+} catch { /* a page opened from disk may have no storage */ }

@@ -1,4 +1,4 @@
-// The gallery: choose an image and two versions of it; below, all codecs are side by side.
+// The gallery: compares two versions of an image with a divider, and shows all codecs side by side below.
 const ZOOMS = [1, 2, 4, 8];
 
 class Gallery {
@@ -13,7 +13,7 @@ class Gallery {
     this.look = 0;
     this.left = 0;
     this.right = 1;
-    this.hot = false;
+    this.heatShown = false;
     this.view = new View();
     const region = () => this.entry.region;
     this.a = new Pane(this.view, pictures, region);
@@ -30,7 +30,7 @@ class Gallery {
     this.levels = h("div", { class: "segments", role: "group", "aria-label": "Quality" });
     this.labelled = h("div", { class: "labelled" }, h("span", {}, "All at"), this.levels);
     this.zooms = ZOOMS.map((zoom) => h("button", { type: "button", onclick: () => this.view.set(zoom) }, `${zoom}\u00d7`));
-    this.heat = h("button", { type: "button", "aria-pressed": "false", onclick: () => { this.hot = !this.hot; this.warm(); } }, "Difference map");
+    this.heat = h("button", { type: "button", "aria-pressed": "false", onclick: () => { this.heatShown = !this.heatShown; this.updateHeat(); } }, "Difference map");
     this.scale = h("span", { class: "heat-scale", hidden: true });
     this.grid = h("div", { class: "sides" });
     /** @type {Pane[]} */
@@ -44,7 +44,7 @@ class Gallery {
     entries.forEach((entry, k) => this.thumbs.append(h("button", {
       type: "button", onclick: () => this.choose(k), title: entry.name, "aria-label": entry.name,
     }, h("img", { src: pictures[entry.thumbnail.src], alt: "", width: entry.thumbnail.size[0], height: entry.thumbnail.size[1] }))));
-    // The original against the format with the smallest files.
+    // Compare the original with the format with the smallest files first.
     const best = this.shots.findIndex((shot) => shot.encoder === data.best);
     this.right = best < 0 ? 1 : best + 1;
     this.choose(0);
@@ -54,7 +54,7 @@ class Gallery {
   get shots() { return this.entry.looks[this.look].shots; }
 
   /**
-   * Pressing anywhere on the picture moves the divider there, unless it is zoomed: then it moves the picture.
+   * Pressing anywhere on the picture moves the divider there. When zoomed in, dragging moves the picture instead.
    * @param {PointerEvent} event
    */
   grab(event) {
@@ -170,19 +170,19 @@ class Gallery {
     const tag = (which) => `${this.label(which)} ${bytes(which ? this.shots[which - 1].bytes : this.entry.bytes)}`;
     this.leftTag.textContent = tag(this.left);
     this.rightTag.textContent = tag(this.right);
-    this.warm();
+    this.updateHeat();
     this.divide();
   }
 
-  warm() {
-    this.heat.setAttribute("aria-pressed", String(this.hot));
-    for (const pane of [this.a, this.b, ...this.panes]) pane.warm(this.hot);
-    this.scale.hidden = !this.hot;
+  updateHeat() {
+    this.heat.setAttribute("aria-pressed", String(this.heatShown));
+    for (const pane of [this.a, this.b, ...this.panes]) pane.showHeat(this.heatShown);
+    this.scale.hidden = !this.heatShown;
     this.scale.replaceChildren("Butteraugli 0", h("i", { "aria-hidden": "true" }), String(this.entry.looks[this.look].top));
   }
 
   sides() {
-    this.view.listeners.length = 3; // the stage's two panes and the zoom buttons stay
+    this.view.listeners.length = 3; // keep those of the stage's two panes and of the zoom buttons
     /**
      * @param {Picture} picture
      * @param {string} name
@@ -200,7 +200,7 @@ class Gallery {
     this.grid.replaceChildren(
       h("figure", {}, original.element, h("figcaption", {},
         h("strong", {}, "Original"), h("span", { class: "size" }, bytes(this.entry.bytes)),
-        h("span", { class: "quiet" }, "this part of it, as lossless WebP"))),
+        h("span", { class: "quiet" }, "this part, as lossless WebP"))),
       ...this.shots.map((shot, k) => h("figure", { class: `f-${shot.style}` }, encoded[k].element, h("figcaption", {}, caption(shot)))));
   }
 }

@@ -1,6 +1,6 @@
-// Below each plot: one of its points in full, with the commands that reproduce it.
+// The panel below each plot: details of the selected point, with the commands that reproduce it.
 /**
- * The lines of a definition list.
+ * The entries of a definition list.
  * @param {Row[]} rows
  */
 const facts = (rows) => rows.filter((row) => row !== false)
@@ -9,7 +9,7 @@ const facts = (rows) => rows.filter((row) => row !== false)
 class Inspector {
   /** @param {HTMLElement} host */
   constructor(host) {
-    this.panel = h("div", { class: "inspect", hidden: true, tabindex: "-1", role: "region", "aria-label": "The chosen point" });
+    this.panel = h("div", { class: "inspect", hidden: true, tabindex: "-1", role: "region", "aria-label": "Selected point" });
     host.append(this.panel);
   }
 
@@ -35,7 +35,7 @@ class Inspector {
 }
 
 /**
- * The commands of one variant at one measured level, and of the whole study.
+ * The commands for one variant at one measured level, and for the whole study.
  * @param {Variant} variant
  * @param {number} k index among the levels; negative for none
  * @returns {Tool[]}
@@ -47,7 +47,7 @@ function toolsOf(variant, k) {
 }
 
 /**
- * Index of the value nearest to another; -1 where there is none.
+ * Index of the value closest to `to`; -1 if there are no values.
  * @param {(number | null)[]} values
  * @param {number} to
  */

@@ -1,4 +1,4 @@
-// Which lines are drawn: one choice for all plots of the page.
+// The legend, which shows and hides lines in all plots of the page.
 /** @param {Variant} variant */
 function sample(variant) {
   const svg = s("svg", { width: 30, height: 14, viewBox: "0 0 30 14", "aria-hidden": "true", class: `f-${variant.style}` });
@@ -8,7 +8,7 @@ function sample(variant) {
   return svg;
 }
 
-// Hides all variants but the recommended ones, or shows them again.
+// Hides all variants except the recommended ones, or shows them again.
 function toggleOthers() {
   const others = inScope().filter((e) => !e.variant.pick).map((e) => e.v);
   const allHidden = others.every((v) => state.hidden.has(v));

@@ -1,9 +1,9 @@
-// Everything is in place: bind the controls and draw.
+// Binds the controls and draws the plots.
 function bindCopies() {
   for (const code of all("code[data-copy]", HTMLElement)) code.after(copyButton(code.textContent ?? "", code));
 }
 
-// The section in view is marked in the navigation.
+// Marks the visible section in the navigation.
 function bindNavigation() {
   const links = new Map(all("nav a[href^='#']", HTMLAnchorElement).map((a) => [a.hash.slice(1), a]));
   const seen = new IntersectionObserver((entries) => {

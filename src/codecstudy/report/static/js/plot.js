@@ -1,6 +1,6 @@
-// A plot of lines, bands and points in SVG, drawn anew at every size so that its text keeps its own.
+// A plot of lines, bands and points in SVG. It is redrawn when its size changes, so that text keeps its size.
 /**
- * Corners of a regular shape about (0, 0), the first one at the top.
+ * The path of a regular shape around (0, 0), with the first corner at the top.
  * @param {number} count
  * @param {(corner: number) => number} radius
  */
@@ -9,7 +9,7 @@ const corners = (count, radius) => `M${Array.from({ length: count }, (_, k) => {
   return `${(radius(k) * Math.sin(angle)).toFixed(2)} ${(-radius(k) * Math.cos(angle)).toFixed(2)}`;
 }).join("L")}z`;
 
-// The shapes of types.MARKERS, all of about the same area.
+// The shapes of codecstudy.types.MARKERS, all with about the same area.
 /** @type {Record<string, (r: number) => string>} */
 const MARKERS = {
   circle: (r) => `M${-r} 0a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`,
@@ -36,7 +36,7 @@ const dashes = (index) => DASHES[index % DASHES.length] || null;
 const path = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
 /**
- * The scale and the ticks of an axis with numbers.
+ * The scale and the ticks of a numeric axis.
  * @param {Axis} axis
  * @param {number} from
  * @param {number} to
@@ -49,7 +49,7 @@ function numberAxis(axis, from, to, most) {
 }
 
 /**
- * The same for either kind of y axis.
+ * The scale and the ticks of either kind of y axis.
  * @param {Axis | RowAxis} axis
  * @param {number} from
  * @param {number} to
@@ -71,7 +71,7 @@ class Plot {
   /**
    * @param {HTMLElement} host
    * @param {string} label
-   * @param {() => void} close what Escape closes besides the tooltip
+   * @param {() => void} close called when Escape is pressed, after the tooltip is closed
    */
   constructor(host, label, close) {
     this.close = close;
@@ -84,7 +84,7 @@ class Plot {
     this.y = this.x;
     /** @type {ChartSpec<D> | null} */
     this.spec = null;
-    /** Boxes where no name may stand. @type {[left: number, top: number, right: number, bottom: number][]} */
+    /** Boxes that names must not overlap. @type {[left: number, top: number, right: number, bottom: number][]} */
     this.taken = [];
     host.append(this.frame);
     /** @type {Pointer<D>} */
@@ -192,7 +192,7 @@ class Plot {
   }
 
   /**
-   * The name of a point beside it: of four places the first where no other name or point is.
+   * The name of a point, at the first of four positions next to it that is free.
    * @param {string} text
    * @param {number} x
    * @param {number} y
@@ -210,7 +210,7 @@ class Plot {
   }
 
   /**
-   * Names at the ends of the lines, pushed apart where they would touch.
+   * Names at the ends of the lines, moved apart if they would overlap.
    * @param {Series<D>[]} series
    */
   #labels(series) {

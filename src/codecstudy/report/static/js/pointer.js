@@ -1,4 +1,4 @@
-// Pointing at a plot, by mouse, finger or keyboard: the nearest point is described.
+// Shows a tooltip for the point closest to the mouse or finger, or selected with the keyboard.
 const NEAR = 42;
 
 /** @template {Dot} D */
@@ -6,7 +6,7 @@ class Pointer {
   /** @param {Plot<D>} plot */
   constructor(plot) {
     this.plot = plot;
-    /** The point that is shown. @type {{ series: Series<D>, dot: D, k: number, n: number } | null} */
+    /** The point whose tooltip is shown. @type {{ series: Series<D>, dot: D, k: number, n: number } | null} */
     this.current = null;
     const frame = plot.frame;
     frame.addEventListener("pointermove", (event) => this.#hover(event));
@@ -29,7 +29,7 @@ class Pointer {
   }
 
   /**
-   * The series that is pointed at stands out, with its band.
+   * Highlights a series and its band.
    * @param {number | null} v
    */
   #light(v) {

@@ -1,4 +1,4 @@
-// Places on an axis, and the ticks that fit it.
+// Scales and ticks of axes.
 /**
  * @param {[number, number]} domain
  * @param {number} from
@@ -59,9 +59,9 @@ function logTicks(domain, most) {
 }
 
 /**
- * The range of the values, with some room around them.
+ * The range of the values, with some room at both ends.
  * @param {(number | null)[]} values
- * @param {number} room share of the range
+ * @param {number} room as a share of the range
  * @param {boolean} log
  * @returns {[number, number]}
  */

@@ -1,4 +1,4 @@
-// One region of an image: two versions with a divider between them, zoomed and moved together.
+// Zoom and position of the shown region, shared by all panes.
 class View {
   constructor() {
     this.zoom = 1;
@@ -18,7 +18,7 @@ class View {
   }
 }
 
-// A picture of which the region is shown, filling its frame at the view's zoom.
+// Shows the region of a picture, filling the pane at the view's zoom.
 class Pane {
   /**
    * @param {View} view
@@ -55,7 +55,7 @@ class Pane {
   }
 
   /** @param {boolean} on */
-  warm(on) {
+  showHeat(on) {
     this.heat.hidden = !(on && this.heatPicture);
   }
 
@@ -85,7 +85,7 @@ class Pane {
 }
 
 /**
- * Dragging moves the view; the wheel is left to the page, keys and buttons zoom.
+ * Dragging moves the view. The wheel scrolls the page; keys and buttons zoom.
  * @param {HTMLElement} element
  * @param {View} view
  */

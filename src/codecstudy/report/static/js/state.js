@@ -1,9 +1,9 @@
-// What the reader has chosen; whoever shows it watches it.
+// What the reader has chosen. Code that shows it registers with `watch`.
 /** @type {ChartData} */
 const data = JSON.parse(document.getElementById("data")?.textContent ?? "");
 /** @type {State} */
 const state = { metric: data.metric, target: String(data.target), scope: 0, hidden: new Set() };
-// Of many lines only the recommended ones are drawn at first: the legend adds the others.
+// With more variants than this, only the recommended ones are drawn at first; the legend shows the others.
 const MANY = 10;
 for (const [v, variant] of data.variants.entries()) {
   const same = data.variants.filter((other) => other.scope === variant.scope);
@@ -44,7 +44,7 @@ const inScope = () => data.variants.map((variant, v) => ({ variant, v })).filter
 const visible = () => inScope().filter((e) => !state.hidden.has(e.v));
 
 /**
- * A control's value becomes the choice.
+ * Applies the value of a control.
  * @param {string | undefined} key
  * @param {string} value
  */
@@ -55,7 +55,7 @@ function choose(key, value) {
 
 const CHOICES = /** @type {const} */ (["metric", "scope", "target"]);
 
-// Segmented controls and menus that share one choice, wherever they stand.
+// Segmented controls and menus for the same choice stay in sync across the page.
 function bindControls() {
   for (const control of all("[data-control]", HTMLElement)) {
     const key = CHOICES.find((choice) => choice === control.dataset.control);
@@ -73,7 +73,7 @@ function bindControls() {
   }
 }
 
-// Tables and answers that were laid out for every choice: the chosen one is shown.
+// Of the tables and answers, which the page contains for every choice, shows the chosen ones.
 function bindChoices() {
   watch([...CHOICES], () => {
     for (const block of all("[data-when]", HTMLElement)) {
@@ -95,7 +95,7 @@ function bindTheme() {
   };
   button.addEventListener("click", () => {
     root.dataset.theme = dark() ? "light" : "dark";
-    try { localStorage.setItem("codecstudy-theme", root.dataset.theme); } catch { /* from disk */ }
+    try { localStorage.setItem("codecstudy-theme", root.dataset.theme); } catch { /* a page opened from disk may have no storage */ }
     label();
   });
   system.addEventListener("change", label);

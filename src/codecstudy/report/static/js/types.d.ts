@@ -1,11 +1,11 @@
-// The types of the report's scripts, for `make check`; no part of the page.
+// The types of the report's scripts, for `make check`; not part of the page.
 
 // What codecstudy.report.chart_data and codecstudy.report.sections.gallery write into the page -------------------------------
 
 /** A mean, and the ends of its 95 % interval. */
 type Estimate = [value: number | null, low: number | null, high: number | null];
 
-/** Name of the tool, the command, a remark. */
+/** Name of the tool, the command, a note. */
 type Tool = [name: string, command: string | null, note: string | null];
 
 interface Metric {
@@ -17,9 +17,9 @@ interface Metric {
 }
 
 interface Variant {
-  /** Of the format. */
+  /** Title of the encoder. */
   title: string;
-  /** The title, and what tells the variant apart from the others of its format. */
+  /** The title, and what distinguishes the variant from others of its encoder. */
   name: string;
   details: string;
   /** Name of its colour and marker. */
@@ -29,19 +29,19 @@ interface Variant {
   dash: number;
   /** Index among the scopes. */
   scope: number;
-  /** The parameter that was swept; empty where there is none. */
+  /** The swept parameter; empty if there is none. */
   axis: string;
-  /** Whether sizes are compared with it. */
+  /** Whether it is the baseline. */
   base: boolean;
   /** Whether it is recommended at the chosen target. */
   pick: boolean;
   parameters: Record<string, string | number | boolean | undefined>;
   levels: (number | null)[];
-  /** For each level. */
+  /** Commands for each level. */
   tools: Tool[][];
-  /** For each image and level. */
+  /** Bits per pixel for each image and level. */
   bpp: (number | null)[][];
-  /** For each metric, image and level. */
+  /** By metric, then for each image and level. */
   scores: Record<string, (number | null)[][]>;
 }
 
@@ -80,12 +80,12 @@ interface FrontPoint {
 interface Front {
   images: number;
   reason: string | null;
-  /** Variants without a point, and why. */
+  /** Variants that are not drawn, and why. */
   left: Record<string, string>;
   points: FrontPoint[];
 }
 
-/** Each image's size relative to the baseline, with one variant. */
+/** Each image's size relative to the baseline, for one variant. */
 interface SingleImages {
   v: number;
   image: number[];
@@ -97,7 +97,7 @@ interface Picture {
   /** Index among the pictures. */
   src: number;
   size: [width: number, height: number];
-  /** Where the region lies in it. */
+  /** Position of the region in it. */
   at: [left: number, top: number];
 }
 
@@ -137,20 +137,20 @@ interface ChartData {
   scopes: string[];
   images: string[];
   baseline: string;
-  /** Id of an encoder. */
+  /** Id of the encoder with the smallest files. */
   best: string | null;
-  /** Shape of each style. */
+  /** Marker of each style. */
   markers: Record<string, string>;
   variants: Variant[];
   mean: Record<string, (MeanCurve | null)[]>;
   ratio: Record<string, Ratios>;
-  /** For each target and scope. */
+  /** By target, then for each scope. */
   pareto: Record<string, Front[] | undefined>;
-  /** For each target. */
+  /** By target. */
   single: Record<string, SingleImages[] | undefined>;
-  /** A word for each target: "very good". */
-  looks: Record<string, string>;
-  /** The command that measures all this again. */
+  /** A label for each target, such as "very good". */
+  labels: Record<string, string>;
+  /** The command that repeats the measurements. */
   again: string;
   gallery: { pictures: string[]; entries: GalleryEntry[] } | null;
   axes: { x: AxisChoice; group: AxisChoice } | null;
@@ -176,7 +176,7 @@ type Listener = (event: Event) => void;
 type Attributes = Record<string, string | number | boolean | null | undefined | Listener>;
 
 type Point = [x: number, y: number];
-/** A line of a tooltip or of the inspector; false where it does not apply. */
+/** A line of a tooltip or of the inspector; false if it does not apply. */
 type Row = [name: string, text: string] | false;
 
 interface Scale {
@@ -192,7 +192,7 @@ interface Axis {
   format(tick: number): string;
 }
 
-/** A y axis that has one row for each of its labels, and no numbers. */
+/** A y axis with one labelled row per variant, and no numbers. */
 interface RowAxis {
   title: string;
   hint?: string;
@@ -208,11 +208,11 @@ interface Dot {
   y1?: number | null;
   y2?: number | null;
   hollow?: boolean;
-  /** Without a marker; it can be pointed at all the same. */
+  /** Drawn without a marker, but still shows a tooltip. */
   bare?: boolean;
   /** Radius. */
   r?: number;
-  /** Name beside it. */
+  /** Name next to it. */
   text?: string;
 }
 
@@ -224,7 +224,7 @@ interface Series<D extends Dot> {
   strong?: boolean;
   label?: string | null;
   line?: Point[];
-  /** Outline of the area around the line. */
+  /** Outline of the band around the line. */
   band?: Point[];
   dots?: D[];
   /** Lines of single images. */
@@ -249,7 +249,7 @@ interface ChartSpec<D extends Dot> {
   y: Axis | RowAxis;
   series: Series<D>[];
   marks?: Mark[];
-  /** What to say where there is nothing to draw. */
+  /** Text to show if there is nothing to draw. */
   empty?: string;
   tip(dot: D, series: Series<D>): Tip;
   open(dot: D, series: Series<D>): void;

@@ -1,0 +1,133 @@
+"""What comes before a run: what was asked for, checked; and the work that it means, less what is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from codecstudy import host
+from codecstudy.datasets import Dataset, open_dataset, open_folder
+from codecstudy.execution import Executor, InlineExecutor
+from codecstudy.pipeline import events
+from codecstudy.pipeline.options import RunOptions, check_positive
+from codecstudy.pipeline.plan import Known, Plan, make_plan
+from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
+from codecstudy.schedule import CostModel, SourceWork
+from codecstudy.store import Store
+from codecstudy.study import StudyConfig
+from codecstudy.types import Measurement, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of :meth:`PipelineRunner.run` and :meth:`PipelineRunner.preview`."""
+
+    config: StudyConfig
+    time_budget: float | None
+    save_artifacts: bool
+    num_workers: int | None
+    options: RunOptions
+    executor: Executor | None
+    """The one that the runner was given; None: the pipeline chooses."""
+
+    @property
+    def budget(self) -> float | None:
+        """Wall seconds for the run; None for no limit."""
+        return self.config.time_budget if self.time_budget is None else self.time_budget
+
+    @property
+    def in_this_process(self) -> bool:
+        """Whether nothing may be run in another process."""
+        if self.executor is None:
+            return self.num_workers == 0
+        return isinstance(self.executor, InlineExecutor)
+
+    @property
+    def workers(self) -> int:
+        """Number of workers that may be used."""
+        if self.executor is not None:
+            return self.executor.capacity
+        return host.usable_cpus() if self.num_workers is None else max(1, self.num_workers)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for arguments that are out of range, or do not go together."""
+        check_positive("time_budget", self.time_budget)
+        if self.num_workers is not None and self.num_workers < 0:
+            raise ValueError(
+                f"num_workers is {self.num_workers}; give 1 or more, or 0 to run in this process"
+            )
+        if self.executor is not None and self.num_workers not in (None, self.executor.capacity):
+            raise ValueError(
+                f"num_workers is {self.num_workers}, but the given executor has {self.executor.capacity} workers; "
+                "leave num_workers out"
+            )
+        ends_tasks = not self.in_this_process if self.executor is None else self.executor.ends_tasks
+        if self.options.task_timeout is not None and not ends_tasks:
+            raise ValueError(
+                "task_timeout cannot be enforced, because the executor cannot end a running task; "
+                "leave it out, or use worker processes"
+            )
+
+    def open_dataset(self, root: Path) -> Dataset:
+        """The images to measure; raises as :meth:`PipelineRunner.run` does."""
+        if self.options.images is None:
+            return open_dataset(root, self.config.dataset.id)
+        return open_folder(Path(self.options.images))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that has not started: what is to be done, what is known, and what is left."""
+
+    request: Request
+    plan: Plan
+    outcomes: dict[tuple[int, int], Outcome]
+    """Known outcomes by (source, setting) index; a run adds its own."""
+    parts: dict[tuple[int, int], Measurement]
+    """Known measurements that lack scores, or an encoded file."""
+    work: list[SourceWork]
+    costs: CostModel
+    workers: int
+    """Number of workers that are used: not more than there are tasks, unless the executor was given."""
+
+    def started(self) -> events.Started:
+        """The run as its first event describes it."""
+        plan = self.plan
+        return events.Started(
+            study_id=plan.config.id,
+            images=len(plan.sources),
+            settings=len(plan.settings),
+            tasks=sum(len(source.settings) for source in self.work),
+            known=len(self.outcomes),
+            workers=self.workers,
+            time_budget=self.request.budget,
+            megapixels=sum(source.width * source.height for source in plan.sources) / 1e6,
+            estimated_seconds=estimated_seconds(self.work, self.costs) / self.workers,
+        )
+
+
+def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Path) -> Prepared:
+    """Plan a study's work and subtract what the store knows; nothing is encoded or decoded.
+
+    Args:
+        request: What was asked for.
+        dataset: The images.
+        store: Measurements of earlier runs; learns the hashes of the images.
+        artifact_root: Folder of the study's encoded files.
+    """
+    plan = make_plan(
+        request.config,
+        dataset,
+        store,
+        host.fingerprint(),
+        artifact_root=artifact_root,
+        save_artifacts=request.save_artifacts,
+        in_this_process=request.in_this_process,
+    )
+    known = Known() if request.options.fresh else plan.known(store)
+    outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
+    work = remaining_work(plan, outcomes)
+    workers = request.workers
+    if request.executor is None:
+        workers = max(1, min(workers, sum(len(source.settings) for source in work)))
+    return Prepared(request, plan, outcomes, known.parts, work, cost_model(plan), workers)
