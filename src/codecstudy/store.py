@@ -49,7 +49,7 @@ LOCK_SECONDS = 5.0
 """Seconds that opening waits for another run to release the store."""
 
 _TABLES = """
--- Everything that an encode depends on beside its source. Text is shared by all sources of a study.
+-- Everything that an encode depends on apart from its source. Text is shared by all sources of a study.
 CREATE TABLE conditions (
     id INTEGER PRIMARY KEY,
     setting TEXT NOT NULL,             -- canonical JSON

@@ -184,7 +184,7 @@ def diff(
         str | None,
         typer.Option(
             "--metric",
-            help="Metric at whose equal scores sizes are compared; default: ssimulacra2, or the first of both.",
+            help="Metric that defines equal quality; default: ssimulacra2, or the first metric in both.",
         ),
     ] = None,
     target: Annotated[

@@ -63,7 +63,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A task ended as a failure; the run goes on."""
+    """A task failed; the run continues."""
 
     image: str
     setting: Setting
