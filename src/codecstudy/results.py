@@ -318,7 +318,7 @@ class QualityResults:
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise ResultsError(
-                f"{path}: not a results file ({error}). Give a quality.json that 'codecstudy run' has written."
+                f"{path}: not a results file ({error}). Pass a quality.json written by 'codecstudy run'."
             ) from None
         if not isinstance(document, dict) or not isinstance(document.get("measurements"), list):
             raise ResultsError(f"{path}: not a results file: it has no list 'measurements'.")

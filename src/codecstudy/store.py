@@ -1,4 +1,4 @@
-"""The measurement store: no measurement is lost, and none is made twice.
+"""The measurement store: no measurement is lost or made twice.
 
 One SQLite file per workspace, with a write-ahead log and full synchronous commits. Additions become durable with
 the next :meth:`Store.commit`; a run calls it several times a second, so that a crash or a power failure loses
@@ -117,14 +117,14 @@ _ENCODED = (
 _INSERT_CONDITIONS = "INSERT INTO conditions (setting, encoder, images, crops, host) VALUES (?, ?, ?, ?, ?)"
 
 _ADVICE = {
-    sqlite3.SQLITE_BUSY: "Another codecstudy run may be using this workspace: wait for it, or give another folder "
+    sqlite3.SQLITE_BUSY: "Another codecstudy run may be using this workspace: wait for it, or use another folder "
     "with --root.",
     sqlite3.SQLITE_NOTADB: "That is not a measurement store. Move it away; codecstudy will create a new one.",
     sqlite3.SQLITE_CORRUPT: "The measurement store is damaged. Move it away to measure again, or recover it "
     "with sqlite3's .recover command.",
     sqlite3.SQLITE_FULL: "Free some disk space and run again; what was committed is kept.",
 }
-_ADVICE_OTHERWISE = "Make sure that its folder can be written to, and run again; what was committed is kept."
+_ADVICE_OTHERWISE = "Make sure that its folder is writable, and run again; what was committed is kept."
 """Advice by SQLite's kind of error."""
 
 

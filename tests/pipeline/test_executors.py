@@ -119,7 +119,7 @@ def test_a_given_executor_runs_several_studies(root: Path, photos: Path, make: t
         results = runner.run(config, options=RunOptions(images=photos))
         assert results.complete
         assert results.run.workers == executor.capacity
-    with pytest.raises(ValueError, match="leave num_workers out"):
+    with pytest.raises(ValueError, match="omit num_workers"):
         runner.run(config, images=photos, num_workers=7)
 
 

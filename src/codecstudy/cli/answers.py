@@ -93,7 +93,7 @@ def recommend(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Show the setting of each encoder with the smallest files that are good enough."""
+    """Show, for each encoder, the setting with the smallest files that are good enough."""
     from codecstudy.analysis.recommend import recommend as answer
     from codecstudy.api import load_results
 

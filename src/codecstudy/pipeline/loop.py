@@ -224,11 +224,11 @@ class Loop:
         self.emit(events.WorkerReplaced(death.worker, reason))
 
     def _cannot_start(self, reason: str, said: str) -> str:
-        text = f"The worker processes end before they are ready: {reason}. "
+        text = f"The worker processes exit before they are ready: {reason}. "
         if self.max_memory is not None:
             text += f"Each may use {self.max_memory / 2**20:,.0f} MiB (max_memory); try a larger value. "
         text += "'codecstudy doctor' tests the installation."
-        return f"{text} The last one said:\n{said}" if said else text
+        return f"{text} The last one reported:\n{said}" if said else text
 
     def _release(self, death: Died, running: Task | None, queue: deque[Task]) -> Task | None:
         """Return a dead worker's tasks to the schedule; returns the one that must not be tried again, if any."""

@@ -59,13 +59,13 @@ class Request:
         if self.executor is not None and self.num_workers not in (None, self.executor.capacity):
             raise ValueError(
                 f"num_workers is {self.num_workers}, but the given executor has {self.executor.capacity} workers; "
-                "leave num_workers out"
+                "omit num_workers"
             )
         ends_tasks = not self.in_this_process if self.executor is None else self.executor.ends_tasks
         if self.options.task_timeout is not None and not ends_tasks:
             raise ValueError(
                 "task_timeout cannot be enforced, because the executor cannot end a running task; "
-                "leave it out, or use worker processes"
+                "omit it, or use worker processes"
             )
 
     def open_dataset(self, root: Path) -> Dataset:

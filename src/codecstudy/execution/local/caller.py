@@ -69,9 +69,9 @@ class Caller:
             # It had not started on this payload, so another process may take it.
             failed_starts += 1
             if failed_starts >= _STARTS:
-                said = f" The last one said:\n{event.detail}" if event.detail else ""
+                said = f" The last one reported:\n{event.detail}" if event.detail else ""
                 raise CodecstudyError(
-                    f"The worker processes end before they are ready: {event.how()}. 'codecstudy doctor' tests the "
+                    f"The worker processes exit before they are ready: {event.how()}. 'codecstudy doctor' tests the "
                     f"installation.{said}"
                 )
 
