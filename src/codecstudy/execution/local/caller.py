@@ -71,8 +71,8 @@ class Caller:
             if failed_starts >= _STARTS:
                 said = f" The last one reported:\n{event.detail}" if event.detail else ""
                 raise CodecstudyError(
-                    f"The worker processes exit before they are ready: {event.how()}. 'codecstudy doctor' tests the "
-                    f"installation.{said}"
+                    f"The worker processes exit before they are ready: {event.how()}. 'codecstudy doctor' tests "
+                    f"the installation.{said}"
                 )
 
     def _try(self, payload: object, deadline: float) -> Done | Died:
