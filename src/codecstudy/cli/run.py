@@ -218,7 +218,7 @@ def execute(
                 share = started.time_budget / started.estimated_seconds
                 out.print(
                     f"  a budget of {duration(started.time_budget)} is about {100 * share:.0f} % of that; the "
-                    f"first image of each worker is measured in any case",
+                    f"first image of each worker is always measured",
                     highlight=False,
                 )
         return None

@@ -63,8 +63,8 @@ class PipelineRunner:
 
         Every image is encoded with every setting, decoded once and scored. After ``time_budget`` seconds no further
         image is started, and started images are completed. What the store already knows is not measured again.
-        Ctrl-C or SIGTERM ends a run like a spent budget does, the second one at once; before the first image has
-        started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
+        The first Ctrl-C or SIGTERM ends a run as if its time budget had run out; the second one stops it at once.
+        Before the first image has started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
 
         A task that fails becomes a record with the reason, and the run continues. An error that ends the whole run
         (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after the measurements made
