@@ -146,7 +146,7 @@ def table(found: dict[str, Any]) -> str:
     ]
     idle = found["finish"]
     lines.append(
-        f"finish, one 8 MP image, 2 workers: the idler one idles {idle['median_idle']:.1%} (median), "
+        f"finish, one 8 MP image, 2 workers: the idle worker idles {idle['median_idle']:.1%} (median), "
         f"{idle['worst_idle']:.1%} (worst of {idle['runs']})"
     )
     return "\n".join(lines)
