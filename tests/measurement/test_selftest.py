@@ -97,6 +97,17 @@ def test_a_metric_that_cannot_tell_images_apart_is_found(
         selftest.check_metrics(["psnr"])
 
 
+class Misnamed:
+    def scores(self, distorted: object) -> dict[str, float]:
+        return {"psnr_hvs": 30.0}
+
+
+def test_a_metric_that_does_not_fill_its_columns_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_psnr(monkeypatch, prepare=lambda reference: Misnamed())
+    with pytest.raises(CodecstudyError, match="psnr: it declares the columns psnr and returns psnr_hvs"):
+        selftest.check_metrics(["psnr"])
+
+
 def fail() -> None:
     raise EOFError("Ran out of input")
 

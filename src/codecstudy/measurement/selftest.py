@@ -74,6 +74,11 @@ def _metric_fault(name: str) -> str | None:
         best, worse = prepared.scores(picture), prepared.scores(noisy)
     except Exception as error:
         return f"{name}: {type(error).__name__}: {error}"
+    declared = [column.name for column in metric.facts.columns]
+    if sorted(worse) != sorted(declared):
+        return (
+            f"{name}: it declares the columns {', '.join(declared)} and returns {', '.join(worse) or 'none'}"
+        )
     for column in metric.facts.columns:
         high, low = (best, worse) if column.higher_is_better else (worse, best)
         name = column.name
