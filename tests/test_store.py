@@ -274,7 +274,7 @@ def test_a_full_disk_is_an_error_that_says_so_and_keeps_what_was_committed(tmp_p
 def test_a_store_that_cannot_be_written_is_not_blamed_on_another_run(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.sqlite")
     store._db.execute("PRAGMA query_only = ON")
-    with pytest.raises(StoreError, match="can be written") as refused:
+    with pytest.raises(StoreError, match="is writable") as refused:
         add(store, 0, measurement())
     assert "Another codecstudy run" not in str(refused.value)
     store.close()
