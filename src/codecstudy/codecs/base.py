@@ -33,7 +33,7 @@ class Encoder:
     version: Callable[[], str]
     """Library and version, which identify a measurement: ``libaom 3.14.1 (libavif 1.4.2)``."""
     encode: Callable[[Pixels, Setting], bytes]
-    """Raises :class:`codecstudy.errors.CodecError`, or whatever the library raises."""
+    """Raises :class:`codecstudy.errors.CodecError`, or any error of the library."""
     decode: Callable[[bytes], Pixels]
     seconds_per_megapixel: Callable[[Setting], float]
     """Rough encode CPU seconds per megapixel: a prior that observations of a run replace."""

@@ -31,7 +31,7 @@ _Entry = tuple[tarfile.TarInfo, IO[bytes] | None]
 _NAME_BYTES = 255
 _PATH_BYTES = 512
 _HEADER_BYTES = 1 << 20
-"""More than the headers of one tar entry need. tarfile reads them into memory whole, whatever their size."""
+"""More than the headers of one tar entry need. tarfile reads them into memory whole, regardless of their size."""
 
 
 @dataclass(frozen=True, slots=True)

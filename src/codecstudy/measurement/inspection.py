@@ -137,7 +137,7 @@ class _Config:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """The type and message of an error that was raised on purpose."""
+    """The message of an error that was raised on purpose."""
 
     message: str
 

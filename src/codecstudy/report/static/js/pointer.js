@@ -99,8 +99,8 @@ class Pointer {
     plot.tip.classList.add("shown");
     const width = plot.tip.offsetWidth;
     const height = plot.tip.offsetHeight;
-    const beside = place.x + 16 + width < plot.width ? place.x + 16 : place.x - 16 - width;
-    const x = Math.max(2, Math.min(plot.width - width - 2, beside));
+    const left = place.x + 16 + width < plot.width ? place.x + 16 : place.x - 16 - width;
+    const x = Math.max(2, Math.min(plot.width - width - 2, left));
     const y = Math.max(0, place.y - height - 12);
     plot.tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
     this.#light(place.series.v);
