@@ -219,6 +219,8 @@ class _PeakMemory:
 
 def _describe(error: BaseException) -> tuple[str, str, str]:
     """Type name, message and traceback of an exception, even if its own methods fail."""
+    # A copy of the function in execution/inline.py: this file imports nothing of the package, and the inline
+    # executor must work where this package's POSIX modules cannot be imported.
     try:
         message = str(error)
     except Exception:
