@@ -11,16 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import fit
 from codecstudy.analysis.matched import SizeRatio, match, size_ratios
 from codecstudy.analysis.points import collect
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
-from support.synthetic import Formula, exponential_size, failed, measured, records_of, results_of, study
+from support.synthetic import (
+    Formula,
+    exponential_size,
+    failed,
+    measured,
+    name_of,
+    records_of,
+    results_of,
+    study,
+)
 
 JPEG = Formula("jpeg")
-FEW = 200
 
 
 def ratios(
@@ -30,9 +37,7 @@ def ratios(
     baseline: str | None = None,
 ) -> dict[tuple[str, float], SizeRatio]:
     points = collect(results)
-    found = size_ratios(
-        match(fit(points, metric), targets), Resamples.draw(len(points.images), resamples=FEW), baseline
-    )
+    found = size_ratios(match(fit(points, metric), targets), baseline)
     return {(r.variant.label, r.target): r for r in found}
 
 
@@ -42,16 +47,15 @@ def varied(share: float, spread: float = 0.3) -> Formula:
 
 
 def test_the_ratio_is_the_geometric_mean_over_images() -> None:
-    ratio = ratios(study([JPEG, varied(0.6)], 20), [40, 80])["avif", 80]
+    ratio = ratios(study([JPEG, varied(0.6)], 20), [40, 70])["avif", 70]
     assert ratio.ratio is not None
     assert ratio.median is not None
     assert ratio.ratio.value == pytest.approx(0.6, rel=1e-6)
     assert ratio.ratio.low is not None
     assert ratio.ratio.high is not None
     assert 0.6 * math.exp(-0.3) < ratio.ratio.low < 0.6 < ratio.ratio.high < 0.6 * math.exp(0.3)
-    assert ratio.p5 == pytest.approx(0.6 * math.exp(-0.3))
-    assert ratio.p95 == pytest.approx(0.6 * math.exp(0.3))
-    assert ratio.smaller_share == 1.0
+    assert ratio.lowest == pytest.approx(0.6 * math.exp(-0.3))
+    assert ratio.highest == pytest.approx(0.6 * math.exp(0.3))
     assert (ratio.images, ratio.only_variant, ratio.only_baseline, ratio.neither) == (20, 0, 0, 0)
 
 
@@ -78,9 +82,54 @@ def test_images_on_which_one_side_does_not_reach_the_target_are_excluded_and_cou
         ]
     ratio = ratios(results_of(records), [70])["webp", 70]
     assert (ratio.images, ratio.only_variant, ratio.only_baseline, ratio.neither) == (1, 1, 2, 1)
-    assert ratio.ratio is not None
-    assert ratio.ratio.low is None
-    assert ratio.smaller_share is None
+    assert ratio.ratio is None
+    assert ratio.reason == "only 1 of 5 images reach SSIMULACRA2 70 with both, less than 90%"
+    assert ratio.unmeasured == 0
+    # Two images end below the target with the other codec, one begins above it: there is a bound on neither side.
+    assert (ratio.at_least, ratio.at_most) == (None, None)
+
+
+def test_a_truncated_sweep_is_bounded_by_its_ends() -> None:
+    # 10 % larger at every score; the sweep ends at 65 on one of 20 images.
+    longer = Formula("webp", size=lambda s, i: 1.1 * exponential_size(s, i))
+    records = records_of([JPEG, longer], 20)
+    cut = [r for r in records if not (r.format == "webp" and r.source_image == name_of(4) and r.quality > 60)]
+    whole = ratios(results_of(records), [70])["webp", 70]
+    part = ratios(results_of(cut), [70])["webp", 70]
+    assert whole.ratio is not None
+    assert part.ratio is not None
+    assert (whole.ratio.value, whole.at_least, whole.at_most) == pytest.approx((1.1, 1.1, 1.1), rel=1e-6)
+    assert (part.images, part.only_baseline) == (19, 1)
+    assert part.at_most is None
+    assert part.at_least is not None
+    # The file of that image at 50 is exp(-20 / 25) as large as at 70.
+    assert part.at_least == pytest.approx(1.1 * math.exp(-20 / 25 / 20))
+    inverse = ratios(results_of(cut), [70], baseline="webp")["jpeg", 70]
+    assert inverse.at_least is None
+    assert inverse.at_most == pytest.approx(1 / part.at_least)
+
+
+def test_totals_weigh_images_by_their_bytes() -> None:
+    # Image i has 1 + i times the bytes; half as many on the last one, equal on the others.
+    half = Formula("avif", size=lambda s, i: exponential_size(s, i) * (0.5 if i == 4 else 1))
+    entry = ratios(study([JPEG, half], 5), [70])["avif", 70]
+    assert entry.ratio is not None
+    assert entry.total_ratio is not None
+    assert entry.ratio.value == pytest.approx(0.5 ** (1 / 5))
+    assert entry.total_ratio.value == pytest.approx(12.5 / 15)
+
+
+def test_between_levels_the_interval_includes_the_interpolation_bound() -> None:
+    # From 50 to 70 each file grows by exp(20 / 25): 0.2 of that on each side of the ratio.
+    exact = ratios(study([JPEG, varied(0.6, 0.0)], 20), [70])["avif", 70].ratio
+    between = ratios(study([JPEG, varied(0.6, 0.0)], 20), [60])["avif", 60].ratio
+    assert exact is not None
+    assert between is not None
+    assert exact.interpolation == 0
+    assert (exact.low, exact.high) == pytest.approx((0.6, 0.6))
+    assert between.interpolation == pytest.approx(2 * 0.2 * 20 / 25)
+    assert between.low == pytest.approx(0.6 * math.exp(-0.32))
+    assert between.high == pytest.approx(0.6 * math.exp(0.32))
 
 
 def test_the_ratio_of_a_codec_to_itself_is_exactly_one() -> None:
@@ -91,7 +140,11 @@ def test_the_ratio_of_a_codec_to_itself_is_exactly_one() -> None:
     for target in (30.0, 60.0, 80.0):
         ratio = ratios(results_of(records + twin), [target])["jpeg s4", target].ratio
         assert ratio is not None
-        assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)
+        assert (ratio.value, ratio.folder) == (1.0, (1.0, 1.0))
+        assert ratio.interpolation > 0
+        own = ratios(results_of(records + twin), [target])["jpeg", target].ratio
+        assert own is not None
+        assert (own.value, own.low, own.high, own.interpolation) == (1.0, 1.0, 1.0, 0.0)
 
 
 @settings(max_examples=8, deadline=None)

@@ -7,15 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from codecstudy.analysis.bootstrap import Resamples
+from codecstudy.analysis.estimates import mean_estimates
 from codecstudy.analysis.meancurve import MeanCurve, mean_curves
 from codecstudy.analysis.points import collect
+from codecstudy.analysis.sample import Sample
 from support.synthetic import Formula, measured, name_of, results_of, study
 
 
 def curve_of(codec: Formula, images: int = 8, metric: str = "ssimulacra2") -> MeanCurve:
     points = collect(study([codec], images))
-    return mean_curves(points, metric, Resamples.draw(images, resamples=200))[0]
+    return mean_curves(points, metric)[0]
 
 
 def test_it_passes_through_the_means_of_log_linear_codecs() -> None:
@@ -39,7 +40,7 @@ def test_the_interval_is_that_of_the_mean_rate_where_scores_are_equal() -> None:
     curve = curve_of(Formula("jpeg"))
     in_order = sorted(range(8), key=name_of)  # images are resampled by name
     logs = np.log([8e-6 * 1e8 * (1 + i) for i in in_order])[:, None]
-    estimate = Resamples.draw(8, resamples=200).mean_estimates(logs, np.exp)[0]
+    estimate = mean_estimates(logs, Sample.simple(8), np.exp)[0]
     assert estimate is not None
     factor = np.exp(curve.score / 25)
     np.testing.assert_allclose(curve.low, estimate.low * factor, rtol=1e-5)
@@ -65,5 +66,5 @@ def test_lossless_levels_are_excluded_and_a_single_level_has_no_curve() -> None:
         measured(codec, i, q, psnr=float("inf") if q == 90 else 40.0) for i in range(3) for q in (50, 90)
     ]
     points = collect(results_of(records))
-    curve = mean_curves(points, "psnr", Resamples.draw(3, resamples=20))[0]
+    curve = mean_curves(points, "psnr")[0]
     assert curve.score.size == 0

@@ -20,7 +20,7 @@ from support.synthetic import Formula, exponential_size, measured, records_of, r
 def front(results: QualityResults, target: float = 50) -> ParetoFront:
     points = collect(results)
     matched = match(fit(points, "ssimulacra2"), [20, target])
-    return pareto(matched, target, Resamples.draw(len(points.images), resamples=500), Scope())
+    return pareto(matched, target, Resamples.draw(points.sample, resamples=500), Scope())
 
 
 def codec(name: str, factor: float, seconds: float, **setting: object) -> Formula:

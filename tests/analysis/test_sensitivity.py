@@ -7,7 +7,6 @@ import math
 
 import pytest
 
-from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import fit
 from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import collect
@@ -50,7 +49,7 @@ def test_without_a_common_image_there_is_a_reason() -> None:
 
 def test_content_classes_have_their_own_ratios() -> None:
     by_class = Formula("avif", size=lambda s, i: exponential_size(s, i) * (0.5, 0.8, 1.2)[i % 3])
-    found = by_content_class(matched(study([JPEG, by_class], 7)), 50, Resamples.draw(7, resamples=100))
+    found = by_content_class(matched(study([JPEG, by_class], 7)), 50)
     assert [(g.group, g.images, g.left_out) for g in found] == [
         ("class0", 3, 0),
         ("class1", 2, 0),
@@ -67,7 +66,7 @@ def test_a_single_folder_gives_no_breakdown() -> None:
         for c in (JPEG, GROWING)
         for q in (10, 90)
     ]
-    assert by_content_class(matched(results_of(records)), 50, Resamples.draw(3)) == ()
+    assert by_content_class(matched(results_of(records)), 50) == ()
 
 
 def test_image_sizes_have_their_own_ratios() -> None:
@@ -79,7 +78,7 @@ def test_image_sizes_have_their_own_ratios() -> None:
     ]
     # The same scores for both, so that only sizes differ.
     records = [dataclasses.replace(r, ssimulacra2=float(r.quality or 0)) for r in records]
-    found = by_image_size(matched(results_of(records)), 50, Resamples.draw(5, resamples=100))
+    found = by_image_size(matched(results_of(records)), 50)
     assert [(g.group, g.images) for g in found] == [
         ("under 0.5 MP", 2),
         ("2 to 8 MP", 1),
@@ -94,5 +93,5 @@ def test_groups_count_the_excluded_images() -> None:
         for r in records_of([JPEG, Formula("avif")], 6)
         if not (r.format == "avif" and r.source_image == name_of(4))
     ]
-    found = by_content_class(matched(results_of(records)), 50, Resamples.draw(6))
+    found = by_content_class(matched(results_of(records)), 50)
     assert [(g.images, g.left_out) for g in found] == [(2, 0), (1, 1), (2, 0)]

@@ -44,6 +44,6 @@ def test_an_encoder_that_nobody_knows_is_called_by_its_id() -> None:
     results = study([Formula("jpeg"), Formula("zzz")], 2)
     assert [facts.id for facts in results.encoders] == ["jpeg"]
     assert Encoders.of(results).facts("zzz").title == "zzz"
-    found = {item.encoder: item for item in recommend(results, target=50, resamples=20).items}
+    found = {item.encoder: item for item in recommend(results, target=50).items}
     assert found["zzz"].setting == Setting.of("zzz", quality=50)
     assert found["zzz"].commands == ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from codecstudy import codecs, metrics
-from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.encoders import Encoders
+from codecstudy.analysis.estimates import Estimate
 from codecstudy.report import text
 from codecstudy.types import Setting
 

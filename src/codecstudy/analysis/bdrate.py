@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import Curve, CurveSet
+from codecstudy.analysis.estimates import Estimate, mean_estimates, median_estimate, spread
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.types import Floats
 
@@ -55,11 +55,9 @@ class BDRate:
     """Geometric mean over images of the rate ratio, in percent: -30 is 30 % smaller at equal score. If None,
     ``reason`` is set. The geometric mean makes A against B the exact inverse of B against A."""
     median: Estimate | None
-    p5: float | None
-    """5th and 95th percentile of the per-image BD-rates, in percent."""
-    p95: float | None
-    smaller_share: float | None
-    """Share of resamples, 0 to 1, in which the variant is smaller."""
+    lowest: float | None
+    """Lowest and highest BD-rate of single images, in percent: 5th and 95th percentile from 20 images on."""
+    highest: float | None
     images: int
     refused: dict[str, int]
     """Number of images without a BD-rate, by reason."""
@@ -70,11 +68,11 @@ class BDRate:
     reason: str | None = None
 
 
-def bd_matrix(curves: CurveSet, resamples: Resamples, scope: Scope) -> tuple[tuple[BDRate, ...], ...]:
+def bd_matrix(curves: CurveSet, scope: Scope) -> tuple[tuple[BDRate, ...], ...]:
     """Every variant of ``scope`` (rows) against every one (columns); the diagonal is 0 %."""
     rates = image_rates(curves, scope)
     n = len(rates.variants)
-    flat = _aggregate(curves, resamples, rates, [(a, b) for a in range(n) for b in range(n)])
+    flat = _aggregate(curves, rates, [(a, b) for a in range(n) for b in range(n)])
     return tuple(tuple(flat[row * n : (row + 1) * n]) for row in range(n))
 
 
@@ -125,12 +123,11 @@ def _fill(rates: ImageRates, image: int, row: list[Curve | None]) -> None:
     rates.refusals[image] = why
 
 
-def _aggregate(
-    curves: CurveSet, resamples: Resamples, rates: ImageRates, pairs: list[tuple[int, int]]
-) -> list[BDRate]:
+def _aggregate(curves: CurveSet, rates: ImageRates, pairs: list[tuple[int, int]]) -> list[BDRate]:
     rows, columns = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
     logs = rates.log_rate[:, rows, columns]
-    means, shares = resamples.mean_estimates(logs, _percent), resamples.share(logs)
+    sample = curves.points.sample
+    means = mean_estimates(logs, sample, _percent)
     variants = curves.points.variants
     entries = []
     for k, (a, b) in enumerate(pairs):
@@ -141,8 +138,8 @@ def _aggregate(
             entries.append(_nothing(curves, v, base, reason, refused))
             continue
         used = ~np.isnan(logs[:, k])
-        median = resamples.median_estimate(logs[:, k])
-        p5, _, p95 = spread(_percent(logs[:, k]))
+        median = median_estimate(logs[:, k], sample)
+        lowest, _, highest = spread(_percent(logs[:, k]))
         ends = np.median(rates.low[used, a, b]), np.median(rates.high[used, a, b])
         entries.append(
             BDRate(
@@ -151,9 +148,8 @@ def _aggregate(
                 curves.scale.name,
                 mean,
                 median=None if median is None else median.map(lambda x: float(np.expm1(x) * 100)),
-                p5=p5,
-                p95=p95,
-                smaller_share=shares[k],
+                lowest=lowest,
+                highest=highest,
                 images=mean.images,
                 refused=refused,
                 overlap=(curves.scale.score(float(ends[0])), curves.scale.score(float(ends[1]))),
@@ -173,7 +169,6 @@ def _nothing(curves: CurveSet, v: int, base: int | None, reason: str, refused: d
         variants[v],
         None if base is None else variants[base],
         curves.scale.name,
-        None,
         None,
         None,
         None,

@@ -19,6 +19,10 @@ from codecstudy.analysis.points import Points, VariantPoints
 from codecstudy.analysis.variants import Variant
 from codecstudy.types import Floats, MetricColumn
 
+INTERPOLATION_BOUND = 0.2
+"""Error of a PCHIP curve between two measured points, as a share of their distance in log size: an upper bound for
+rate-distortion curves. ``benchmarks/interpolation.py`` measures it on dense sweeps."""
+
 Kind = Literal["score-falls", "size-falls", "tied", "infinite"]
 
 
@@ -67,6 +71,18 @@ class Curve:
     def log_size_at(self, goodness: Floats) -> Floats:
         """Natural logarithm of bytes at ``goodness``; NaN outside the measured range."""
         return self._at(goodness, 0)
+
+    def bound_at(self, goodness: Floats) -> Floats:
+        """Upper bound on the error of :meth:`log_size_at`: :data:`INTERPOLATION_BOUND` of the bracket's width.
+
+        The bracket of a goodness is the interval between the measured points around it, its width the difference
+        of their logarithms of size; at a measured point it is 0. NaN outside the measured range.
+        """
+        inside = (goodness >= self.low) & (goodness <= self.high)
+        right = np.clip(np.searchsorted(self.goodness, goodness), 0, len(self) - 1)
+        left = np.where(self.goodness[right] == goodness, right, np.maximum(right - 1, 0))
+        width = np.abs(self.log_size[right] - self.log_size[left])
+        return np.where(inside, INTERPOLATION_BOUND * width, np.nan)
 
     def level_at(self, goodness: Floats) -> Floats:
         """Value of the swept parameter at ``goodness``; NaN outside the measured range."""

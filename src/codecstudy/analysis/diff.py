@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
 from codecstudy.analysis.curves import fit
+from codecstudy.analysis.estimates import Estimate, mean_estimates, spread
 from codecstudy.analysis.matched import Matched, match
 from codecstudy.analysis.points import Points, collect
+from codecstudy.analysis.sample import Sample
 from codecstudy.analysis.sensitivity import ImageRatio
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
@@ -52,8 +53,6 @@ class Comparison:
     """Geometric mean over images of HEAD's size / BASE's size."""
     p5: float | None
     p95: float | None
-    larger_share: float | None
-    """Share of resamples, 0 to 1, in which HEAD is larger on average."""
     images: int
     only_base: int
     """Images that reach the score only in BASE: each is a problem of kind ``not-reached``."""
@@ -95,9 +94,6 @@ def diff(
     metric: str | None = None,
     targets: Sequence[float] | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
-    *,
-    seed: int = DEFAULT_SEED,
-    resamples: int = DEFAULT_RESAMPLES,
 ) -> Diff:
     """Compare two results of the same images and settings.
 
@@ -111,8 +107,6 @@ def diff(
         metric: Column of the results. The default is SSIMULACRA2, or the first metric that both sides measured.
         targets: Scores at which sizes are compared. The default is the metric's usual target (SSIMULACRA2 80).
         tolerance: Share of size, 0 to 1: 0.01 allows HEAD to be 1 % larger.
-        seed: Seed of the bootstrap.
-        resamples: Number of bootstrap resamples.
 
     Raises:
         ResultsError: If a side has no measurements or no score of ``metric``, if the metric is unknown, or if
@@ -127,11 +121,11 @@ def diff(
     problems = _record_problems(base, head)
     changed = {p.image for p in problems if p.kind == "source-changed"}
     common = _CommonImages.of(sides[0], sides[1], changed)
-    draw = Resamples.draw(max(len(common.images), 1), seed=seed, resamples=resamples)
+    sample = Sample.simple(len(common.images))
     comparisons: list[Comparison] = []
     for variant in _union(sides[0].points, sides[1].points):
         logs = common.sizes(variant)
-        comparisons += _compare(common, variant, logs, tolerance, draw)
+        comparisons += _compare(common, variant, logs, tolerance, sample)
         problems += _not_reached(common, variant, logs)
     return Diff(
         metric=scale.name,
@@ -251,7 +245,7 @@ class _CommonImages:
 
 
 def _compare(
-    common: _CommonImages, variant: Variant, sizes: tuple[Floats, Floats], tolerance: float, draw: Resamples
+    common: _CommonImages, variant: Variant, sizes: tuple[Floats, Floats], tolerance: float, sample: Sample
 ) -> list[Comparison]:
     before, after = sizes
     found = []
@@ -264,19 +258,18 @@ def _compare(
             ratio=None,
             p5=None,
             p95=None,
-            larger_share=None,
             images=int(np.sum(ours & theirs)),
             only_base=int(np.sum(ours & ~theirs)),
             only_head=int(np.sum(~ours & theirs)),
             neither=int(np.sum(~ours & ~theirs)),
             worst=None,
         )
-        found.append(_judge(common, comparison, t, after[:, t] - before[:, t], tolerance, draw))
+        found.append(_judge(common, comparison, t, after[:, t] - before[:, t], tolerance, sample))
     return found
 
 
 def _judge(
-    common: _CommonImages, empty: Comparison, t: int, logs: Floats, tolerance: float, draw: Resamples
+    common: _CommonImages, empty: Comparison, t: int, logs: Floats, tolerance: float, sample: Sample
 ) -> Comparison:
     if not empty.images:
         for side, matched in (("BASE", common.base), ("HEAD", common.head)):
@@ -284,7 +277,7 @@ def _judge(
                 return dataclasses.replace(empty, reason=f"{side} has no measurement of it")
         score = f"{common.scale.title} {empty.target:g}"
         return dataclasses.replace(empty, reason=f"no image reaches {score} on both sides")
-    ratio = draw.mean_estimates(logs[:, None], np.exp)[0]
+    ratio = mean_estimates(logs[:, None], sample, np.exp)[0]
     p5, _, p95 = spread(np.exp(logs))
     worst = int(np.nanargmax(logs))
     measured = dataclasses.replace(
@@ -292,7 +285,6 @@ def _judge(
         ratio=ratio,
         p5=p5,
         p95=p95,
-        larger_share=draw.share(-logs[:, None])[0],
         worst=common.image_ratio(empty.variant, worst, t, float(logs[worst])),
     )
     if ratio is None or ratio.low is None or ratio.high is None:

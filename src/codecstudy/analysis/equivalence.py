@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from codecstudy.analysis.baseline import baselines
-from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import CurveSet
+from codecstudy.analysis.estimates import Estimate, mean_estimates, median_estimate, spread
 from codecstudy.analysis.levels import LevelCurves
 from codecstudy.analysis.variants import Variant
 from codecstudy.types import Floats
@@ -36,9 +36,9 @@ class Equivalent:
     """Median score of the baseline at its level, over the images with measured levels around it."""
     level: Estimate | None
     """Median over images of the variant's level at the same score; if None, ``reason`` is set."""
-    p5: float | None
-    """5th and 95th percentile over images."""
-    p95: float | None
+    lowest: float | None
+    """Lowest and highest of single images: 5th and 95th percentile from 20 images on."""
+    highest: float | None
     size_ratio: Estimate | None
     """Geometric mean over images of size / baseline's size at that score."""
     images: int
@@ -49,7 +49,6 @@ class Equivalent:
 
 def equivalence(
     curves: CurveSet,
-    resamples: Resamples,
     baseline: str | None = None,
     levels: Sequence[float] = USUAL_LEVELS,
 ) -> tuple[Equivalent, ...]:
@@ -74,7 +73,7 @@ def equivalence(
             reason = f"the baseline was not measured at {variant.scope.label}"
             entries += [_nothing(curves, v, None, level, None, 0, reason) for level in at.tolist()]
         else:
-            entries += _against(curves, resamples, v, base, at, goodness[base])
+            entries += _against(curves, v, base, at, goodness[base])
     return tuple(entries)
 
 
@@ -83,25 +82,22 @@ def _finite(goodness: Floats) -> Floats:
     return np.where(np.isfinite(goodness), goodness, np.nan)
 
 
-def _against(
-    curves: CurveSet, resamples: Resamples, v: int, base: int, at: Floats, goodness: Floats
-) -> list[Equivalent]:
+def _against(curves: CurveSet, v: int, base: int, at: Floats, goodness: Floats) -> list[Equivalent]:
     """``goodness`` is the baseline's, images x levels ``at``."""
     found, ratio = np.full(goodness.shape, np.nan), np.full(goodness.shape, np.nan)
     for i, (mine, theirs) in enumerate(zip(curves.curves[v], curves.curves[base], strict=True)):
         if mine is not None and theirs is not None:
             found[i] = mine.level_at(goodness[i])
             ratio[i] = mine.log_size_at(goodness[i]) - theirs.log_size_at(goodness[i])
-    ratios = resamples.mean_estimates(np.where(np.isnan(found), np.nan, ratio), np.exp)
+    ratios = mean_estimates(np.where(np.isnan(found), np.nan, ratio), curves.points.sample, np.exp)
     return [
-        _entry(curves, resamples, v, base, level, goodness[:, k], found[:, k], ratios[k])
+        _entry(curves, v, base, level, goodness[:, k], found[:, k], ratios[k])
         for k, level in enumerate(at.tolist())
     ]
 
 
 def _entry(
     curves: CurveSet,
-    resamples: Resamples,
     v: int,
     base: int,
     level: float,
@@ -111,19 +107,19 @@ def _entry(
 ) -> Equivalent:
     variants, scale = curves.points.variants, curves.scale
     sign = 1 if scale.higher_is_better else -1
-    score = resamples.median_estimate(sign * goodness)
+    score = median_estimate(sign * goodness, curves.points.sample)
     name = f"{variants[base].label} at {variants[base].axis.name} {level:g}"
     if score is None:
         return _nothing(
             curves, v, base, level, None, 0, f"{name} is outside the measured levels, or is lossless"
         )
     left_out = int(np.sum(~np.isnan(goodness) & np.isnan(found)))
-    estimate = resamples.median_estimate(found)
+    estimate = median_estimate(found, curves.points.sample)
     if estimate is None:
         swept = bool(variants[v].axis.name)
         reason = f"no image reaches the score of {name}" if swept else "no parameter is swept"
         return _nothing(curves, v, base, level, score, left_out, reason)
-    p5, _, p95 = spread(found)
+    lowest, _, highest = spread(found)
     return Equivalent(
         variants[v],
         variants[base],
@@ -131,8 +127,8 @@ def _entry(
         level,
         score,
         estimate,
-        p5,
-        p95,
+        lowest,
+        highest,
         ratio,
         estimate.images,
         left_out,
@@ -156,8 +152,8 @@ def _nothing(
         float(level),
         score,
         level=None,
-        p5=None,
-        p95=None,
+        lowest=None,
+        highest=None,
         size_ratio=None,
         images=0,
         left_out=left_out,

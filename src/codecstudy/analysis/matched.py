@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
-from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
 from codecstudy.analysis.curves import CurveSet
+from codecstudy.analysis.estimates import (
+    Estimate,
+    mean_estimates,
+    median_estimate,
+    spread,
+    total_ratio_estimates,
+)
 from codecstudy.analysis.points import Points
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
@@ -24,15 +32,31 @@ class Matched:
     is extrapolated.
     """
 
-    points: Points
-    scale: MetricColumn
+    curves: CurveSet
     targets: tuple[float, ...]
     log_size: Floats
     """Natural logarithm of encoded bytes."""
+    bound: Floats
+    """Upper bound on the interpolation error of ``log_size``."""
     level: Floats
     """Value of the swept parameter, interpolated between measured levels."""
     times: dict[str, Floats]
     """Seconds, by ``encode_cpu``, ``encode_wall``, ``decode_cpu`` and ``decode_wall``."""
+
+    @property
+    def points(self) -> Points:
+        """The measured points."""
+        return self.curves.points
+
+    @property
+    def scale(self) -> MetricColumn:
+        """The metric of the targets."""
+        return self.curves.scale
+
+    def in_scope(self, variant: int) -> NDArray[np.bool_]:
+        """The images on which any variant of the same resolution and crop was measured, shape (images,)."""
+        members = self.points.in_scope(self.points.variants[variant].scope)
+        return np.asarray((~np.isnan(self.megapixels[list(members)])).any(axis=0))
 
     @property
     def bits_per_pixel(self) -> Floats:
@@ -49,9 +73,14 @@ class Matched:
         return np.asarray(self.times[time] / self.megapixels[:, :, None], dtype=np.float64)
 
 
+MIN_REACHED = 0.9
+"""Share of the images that must reach the score with both variants for an estimate to be given. Below it, the
+images that reach the score would be a selection of the easy ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class SizeRatio:
-    """A variant's size relative to the baseline's at one score, over images."""
+    """A variant's size relative to the baseline's at the same score on each image."""
 
     variant: Variant
     baseline: Variant | None
@@ -59,21 +88,35 @@ class SizeRatio:
     target: float
     ratio: Estimate | None
     """Geometric mean over images of size / baseline's size: 0.7 is 30 % smaller. If None, ``reason`` is set."""
+    total_ratio: Estimate | None
+    """Sum of sizes / sum of the baseline's sizes: what the bytes of all files together change by. Copies of a file
+    count as often as they occur."""
     median: Estimate | None
-    p5: float | None
-    """5th and 95th percentile over images: how much single images differ, not how uncertain the mean is."""
-    p95: float | None
-    smaller_share: float | None
-    """Share of resamples, 0 to 1, in which the variant is smaller than the baseline on average; 0 for the
-    baseline itself, None for a single image."""
+    lowest: float | None
+    """Lowest and highest ratio of single images: 5th and 95th percentile from 20 images on. They say how much
+    images differ, not how uncertain the mean is."""
+    highest: float | None
     images: int
     """Images on which both reach the score."""
     only_variant: int
     """Images left out because only the variant reaches the score."""
     only_baseline: int
     neither: int
+    unmeasured: int
+    """Of the images left out, those without a single score on one side, because of failures or skipped tasks."""
+    at_least: float | None = None
+    """Lower bound of the geometric mean over all images that one of the two reaches the score on: where a variant
+    does not reach it, its file would have been larger than that of its finest level (or smaller than that of its
+    coarsest one). Without interpolation and sampling errors. None if there is no such bound."""
+    at_most: float | None = None
+    """Upper bound likewise."""
     reason: str | None = None
     """Why there is no ratio."""
+
+    @property
+    def all_images(self) -> int:
+        """Images of the comparison, including those left out."""
+        return self.images + self.only_variant + self.only_baseline + self.neither
 
 
 def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
@@ -92,16 +135,17 @@ def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
     goodness = np.array([curves.scale.goodness(t) for t in wanted])
     shape = (len(curves.curves), len(curves.points.images), len(wanted))
     names = tuple(curves.points.blocks[0].times)
-    size, level = np.full(shape, np.nan), np.full(shape, np.nan)
+    size, bound, level = (np.full(shape, np.nan) for _ in range(3))
     times = {name: np.full(shape, np.nan) for name in names}
     for v, row in enumerate(curves.curves):
         for i, curve in enumerate(row):
             if curve is not None:
                 size[v, i] = curve.log_size_at(goodness)
+                bound[v, i] = curve.bound_at(goodness)
                 level[v, i] = curve.level_at(goodness)
                 for name in names:
                     times[name][v, i] = curve.time_at(name, goodness)
-    return Matched(curves.points, curves.scale, wanted, size, level, times)
+    return Matched(curves, wanted, size, bound, level, times)
 
 
 def log_ratios(matched: Matched, variant: int, baseline: int) -> Floats:
@@ -109,7 +153,7 @@ def log_ratios(matched: Matched, variant: int, baseline: int) -> Floats:
     return np.asarray(matched.log_size[variant] - matched.log_size[baseline], dtype=np.float64)
 
 
-def size_ratios(matched: Matched, resamples: Resamples, baseline: str | None = None) -> tuple[SizeRatio, ...]:
+def size_ratios(matched: Matched, baseline: str | None = None) -> tuple[SizeRatio, ...]:
     """Every variant against its scope's baseline (see :func:`baselines`) at every target.
 
     Variants and targets keep their order; the baseline itself is included, with ratio 1. In a scope without the
@@ -123,40 +167,65 @@ def size_ratios(matched: Matched, resamples: Resamples, baseline: str | None = N
             reason = f"the baseline was not measured at {variant.scope.label}"
             ratios += [_nothing(matched, v, t, reason) for t in range(len(matched.targets))]
         else:
-            ratios += _against(matched, resamples, v, base)
+            ratios += _against(matched, v, base)
     return tuple(ratios)
 
 
-def _against(matched: Matched, resamples: Resamples, v: int, base: int) -> list[SizeRatio]:
-    logs = log_ratios(matched, v, base)
-    means = resamples.mean_estimates(logs, np.exp)
-    shares = resamples.share(logs)
-    variants = matched.points.variants
+def _against(matched: Matched, v: int, base: int) -> list[SizeRatio]:
+    logs, sample = log_ratios(matched, v, base), matched.points.sample
+    # A variant does not differ from itself by an interpolation error.
+    errors = np.zeros(logs.shape) if v == base else matched.bound[v] + matched.bound[base]
+    means = mean_estimates(logs, sample, np.exp, errors)
+    totals = total_ratio_estimates(
+        np.exp(matched.log_size[v]), np.exp(matched.log_size[base]), sample, errors
+    )
     entries = []
-    for t, target in enumerate(matched.targets):
-        here, there = ~np.isnan(matched.log_size[v, :, t]), ~np.isnan(matched.log_size[base, :, t])
-        both = int(np.sum(here & there))
+    for t in range(len(matched.targets)):
         entry = _nothing(matched, v, t, _why_none(matched, v, base, t), base)
-        if both:
-            median = resamples.median_estimate(logs[:, t])
-            p5, _, p95 = spread(np.exp(logs[:, t]))
-            entry = SizeRatio(
-                variants[v],
-                variants[base],
-                matched.scale.name,
-                target,
-                ratio=means[t],
-                median=None if median is None else median.map(lambda x: float(np.exp(x))),
-                p5=p5,
-                p95=p95,
-                smaller_share=shares[t],
-                images=both,
-                only_variant=int(np.sum(here & ~there)),
-                only_baseline=int(np.sum(there & ~here)),
-                neither=int(np.sum(~here & ~there)),
-            )
+        both = ~np.isnan(logs[:, t])
+        if both.any():
+            lowest, _, highest = spread(np.exp(logs[:, t]))
+            entry = dataclasses.replace(entry, images=int(both.sum()), lowest=lowest, highest=highest)
+            if both.sum() < MIN_REACHED * entry.all_images:
+                entry = dataclasses.replace(
+                    entry,
+                    reason=f"only {entry.images} of {entry.all_images} images reach {matched.scale.title} "
+                    f"{matched.targets[t]:g} with both, less than {MIN_REACHED:.0%}",
+                )
+            else:
+                median = median_estimate(logs[:, t], sample)
+                entry = dataclasses.replace(
+                    entry,
+                    ratio=means[t],
+                    total_ratio=totals[t],
+                    median=None if median is None else median.map(lambda x: float(np.exp(x))),
+                    reason=None,
+                )
         entries.append(entry)
     return entries
+
+
+def _bounds(matched: Matched, v: int, base: int, t: int) -> tuple[float | None, float | None]:
+    """Bounds of the geometric mean over the images that at least one of the two reaches the score on."""
+    sizes = matched.log_size[v, :, t], matched.log_size[base, :, t]
+    wanted = matched.scale.goodness(matched.targets[t])
+    one_of_both = ~np.isnan(sizes[0]) | ~np.isnan(sizes[1])
+    low, high = (np.where(one_of_both, sizes[0] - sizes[1], np.nan) for _ in range(2))
+    for index, size, other, sign in ((v, sizes[0], sizes[1], 1), (base, sizes[1], sizes[0], -1)):
+        for i in np.flatnonzero(np.isnan(size) & ~np.isnan(other)):
+            curve = matched.curves.curves[index][i]
+            ends = (-np.inf, np.inf)
+            if curve is not None and curve.high < wanted:
+                ends = float(curve.log_size[-1]), np.inf
+            elif curve is not None and curve.low > wanted:
+                ends = -np.inf, float(curve.log_size[0])
+            low[i], high[i] = sorted(sign * (end - other[i]) for end in ends)
+    weights = matched.points.sample.weights[one_of_both]
+    if not one_of_both.any():
+        return None, None
+    bounds = (float(np.exp(np.average(side[one_of_both], weights=weights))) for side in (low, high))
+    at_least, at_most = bounds
+    return at_least if at_least > 0 else None, at_most if np.isfinite(at_most) else None
 
 
 def _why_none(matched: Matched, v: int, base: int, t: int) -> str:
@@ -172,21 +241,29 @@ def _why_none(matched: Matched, v: int, base: int, t: int) -> str:
 
 
 def _nothing(matched: Matched, v: int, t: int, reason: str, base: int | None = None) -> SizeRatio:
+    """The entry without a ratio; the counts do not include the images that both reach the score on."""
+    curves, in_scope = matched.curves.curves, matched.in_scope(v)
     here = ~np.isnan(matched.log_size[v, :, t])
     there = np.zeros_like(here) if base is None else ~np.isnan(matched.log_size[base, :, t])
+    sides = (v,) if base is None else (v, base)
+    without = np.array([any(curves[s][i] is None for s in sides) for i in range(len(here))])
+    at_least, at_most = (None, None) if base is None else _bounds(matched, v, base, t)
     return SizeRatio(
         matched.points.variants[v],
         None if base is None else matched.points.variants[base],
         matched.scale.name,
         matched.targets[t],
         ratio=None,
+        total_ratio=None,
         median=None,
-        p5=None,
-        p95=None,
-        smaller_share=None,
+        lowest=None,
+        highest=None,
         images=0,
-        only_variant=int(np.sum(here & ~there)),
-        only_baseline=int(np.sum(there & ~here)),
-        neither=int(np.sum(~here & ~there)),
+        only_variant=int(np.sum(in_scope & here & ~there)),
+        only_baseline=int(np.sum(in_scope & there & ~here)),
+        neither=int(np.sum(in_scope & ~here & ~there)),
+        unmeasured=int(np.sum(in_scope & without)),
+        at_least=at_least,
+        at_most=at_most,
         reason=reason,
     )

@@ -3,8 +3,9 @@
 The curve passes through (mean score, geometric mean of bits per pixel) at every measured level of a variant, so
 that these points correspond to settings that anybody can run again. Its interval says how much the rate at that
 score would vary with other images of the same kind. To first order, an image that only moves its point along the
-curve adds no uncertainty. Therefore the resampled quantity is, per image, log bits - slope * (score - mean score):
-the rate at the mean score, with the slope of the mean curve (delta method).
+curve adds no uncertainty. Therefore the quantity behind the interval is, per image,
+log bits - slope * (score - mean score): the rate at the mean score, with the slope of the mean curve (delta
+method).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
-from codecstudy.analysis.bootstrap import Resamples
+from codecstudy.analysis.estimates import mean_estimates
 from codecstudy.analysis.points import Points, VariantPoints
+from codecstudy.analysis.sample import Sample
 from codecstudy.analysis.variants import Variant
 from codecstudy.types import Floats, MetricColumn
 
@@ -39,15 +41,12 @@ class MeanCurve:
     high: Floats
 
 
-def mean_curves(
-    points: Points, metric: str, resamples: Resamples, samples: int = 40
-) -> tuple[MeanCurve, ...]:
+def mean_curves(points: Points, metric: str, samples: int = 40) -> tuple[MeanCurve, ...]:
     """The mean curve of every variant, in the order of the variants.
 
     Args:
         points: The measured points.
         metric: Column of the results.
-        resamples: The resamples for the intervals.
         samples: Number of equally spaced scores at which each curve is sampled, at least 2; the measured levels
             are added.
 
@@ -55,10 +54,10 @@ def mean_curves(
         ResultsError: If the metric is unknown, or if no record has a score of it.
     """
     scale = points.require(metric)
-    return tuple(_mean_curve(block, scale, resamples, samples) for block in points.blocks)
+    return tuple(_mean_curve(block, scale, points.sample, samples) for block in points.blocks)
 
 
-def _mean_curve(block: VariantPoints, scale: MetricColumn, resamples: Resamples, samples: int) -> MeanCurve:
+def _mean_curve(block: VariantPoints, scale: MetricColumn, sample: Sample, samples: int) -> MeanCurve:
     goodness = block.scores[scale.name] * (1 if scale.higher_is_better else -1)
     here = ~np.isnan(goodness) & (block.size > 0)
     common = np.asarray(here.all(axis=1))
@@ -81,7 +80,7 @@ def _mean_curve(block: VariantPoints, scale: MetricColumn, resamples: Resamples,
     ends = np.array(
         [
             (np.nan, np.nan) if e is None or e.low is None else (e.low, e.high)
-            for e in resamples.mean_estimates(at_mean)
+            for e in mean_estimates(at_mean, sample)
         ],
         dtype=np.float64,
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.analysis.bootstrap import Estimate, Resamples
+from codecstudy.analysis.bootstrap import Resamples
+from codecstudy.analysis.estimates import Estimate, mean_estimates
 from codecstudy.analysis.matched import Matched
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.types import Floats
@@ -93,7 +94,8 @@ def _points(
     matched: Matched, chosen: list[int], log_bits: Floats, time: Floats, resamples: Resamples
 ) -> tuple[ParetoPoint, ...]:
     """``log_bits`` and ``time`` are images x chosen variants, NaN outside the common images."""
-    bits, seconds = resamples.mean_estimates(log_bits, np.exp), resamples.mean_estimates(time)
+    sample = matched.points.sample
+    bits, seconds = mean_estimates(log_bits, sample, np.exp), mean_estimates(time, sample)
     front = on_front(np.nanmean(log_bits, axis=0)[None], np.nanmean(time, axis=0)[None])[0]
     several = int((~np.isnan(time[:, 0])).sum()) > 1
     resampled_bits, resampled_time = resamples.means(log_bits), resamples.means(time)

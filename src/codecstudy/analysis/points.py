@@ -11,6 +11,7 @@ import polars as pl
 
 from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import check_described, derive, setting_of
+from codecstudy.analysis.sample import Sample
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.results import USUAL_METRIC, QualityResults, setting_columns
@@ -69,6 +70,8 @@ class Points:
     """By :attr:`Variant.order`."""
     counts: Counts
     encoders: Encoders
+    sample: Sample
+    """How the images represent others."""
     columns: dict[str, MetricColumn]
     """Columns with a score in at least one record, by name, in the order of the metrics."""
 
@@ -135,6 +138,7 @@ def collect(results: QualityResults) -> Points:
         blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
         counts=counts,
         encoders=encoders,
+        sample=Sample.simple(len(images), results.dataset.image_count),
         columns=scored,
     )
 

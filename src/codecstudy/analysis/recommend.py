@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from codecstudy.analysis.baseline import baselines
-from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
 from codecstudy.analysis.candidates import Candidate, candidate
+from codecstudy.analysis.estimates import Estimate, mean_estimates, spread
 from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
@@ -56,8 +56,6 @@ class Recommendation:
     """Geometric mean over images of size / size of the baseline at *its* recommended setting; None if the
     baseline has none. The interval is for other images at these settings. It does not include the uncertainty of
     the settings themselves: other images might have led to different ones."""
-    smaller_share: float | None
-    """Share of resamples, 0 to 1, in which the setting's files are smaller than the baseline's."""
     encode_seconds_per_mp: Estimate | None
     """Mean CPU seconds per megapixel, one thread; None if not recorded."""
     decode_seconds_per_mp: Estimate | None
@@ -87,9 +85,6 @@ def recommend(
     max_encode_time: float | None = None,
     coverage: float = 0.95,
     baseline: str | None = None,
-    *,
-    seed: int = DEFAULT_SEED,
-    resamples: int = DEFAULT_RESAMPLES,
 ) -> Recommendations:
     """For each encoder, the setting with the smallest files of those that are good enough.
 
@@ -112,8 +107,6 @@ def recommend(
         coverage: Share of images, 0 to 1, that must reach the target.
         baseline: An encoder or a format (at its own recommended setting), or the label of a variant (at its
             coarsest level that is good enough). The default is JPEG, else the encoder of the first variant.
-        seed: Seed of the bootstrap.
-        resamples: Number of bootstrap resamples.
 
     Raises:
         ResultsError: If nothing was measured, if the metric or baseline is unknown, or if ``target``,
@@ -123,7 +116,6 @@ def recommend(
     scale = points.require(metric)
     target = scale.usual_target if target is None else float(target)
     _check(target, coverage, max_encode_time)
-    draw = Resamples.draw(len(points.images), seed=seed, resamples=resamples)
     bases = baselines(points, baseline)
     by_label = any(v.label == baseline for v in points.variants)
     items: list[Recommendation] = []
@@ -133,9 +125,7 @@ def recommend(
         base = _baseline(found, points, bases[scope], by_label)
         settings[scope] = None if base is None else base.variant.at(base.level)
         answers = [
-            _answer(
-                points, scale, [c for c in found if c.variant.encoder == name], base, max_encode_time, draw
-            )
+            _answer(points, scale, [c for c in found if c.variant.encoder == name], base, max_encode_time)
             for name in dict.fromkeys(c.variant.encoder for c in found)
         ]
         items += sorted(answers, key=_rank)
@@ -180,7 +170,6 @@ def _answer(
     candidates: Sequence[Candidate],
     base: Candidate | None,
     limit: float | None,
-    draw: Resamples,
 ) -> Recommendation:
     enough = [c for c in candidates if c.enough]
     fast = [c for c in enough if limit is None or c.mean_encode_seconds <= limit * (1 + 1e-9)]
@@ -200,7 +189,6 @@ def _answer(
             reached=_reached(points, scale, nearest),
             bits_per_pixel=None,
             size_ratio=None,
-            smaller_share=None,
             encode_seconds_per_mp=None,
             decode_seconds_per_mp=None,
             commands=(),
@@ -210,11 +198,11 @@ def _answer(
     block = next(b for b in points.blocks if b.variant == best.variant)
     bits = best.log_size + np.log(8e-6 / block.megapixels)
     columns = np.stack([best.encode_seconds_per_mp, best.decode_seconds_per_mp], axis=1)
-    encode, decode = draw.mean_estimates(columns)
-    ratio, share = None, None
+    encode, decode = mean_estimates(columns, points.sample)
+    ratio = None
     if base is not None:
         logs = (best.log_size - base.log_size)[:, None]
-        ratio, share = draw.mean_estimates(logs, np.exp)[0], draw.share(logs)[0]
+        ratio = mean_estimates(logs, points.sample, np.exp)[0]
     return Recommendation(
         format=best.variant.format,
         encoder=best.variant.encoder,
@@ -222,9 +210,8 @@ def _answer(
         setting=setting,
         measured=best.measured,
         reached=_reached(points, scale, best),
-        bits_per_pixel=draw.mean_estimates(bits[:, None], np.exp)[0],
+        bits_per_pixel=mean_estimates(bits[:, None], points.sample, np.exp)[0],
         size_ratio=ratio,
-        smaller_share=share,
         encode_seconds_per_mp=encode,
         decode_seconds_per_mp=decode,
         commands=points.encoders.commands(setting),

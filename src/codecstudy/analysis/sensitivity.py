@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from codecstudy.analysis.baseline import baselines
-from codecstudy.analysis.bootstrap import Estimate, Resamples
+from codecstudy.analysis.estimates import Estimate, mean_estimates
 from codecstudy.analysis.matched import Matched, log_ratios
 from codecstudy.analysis.points import Points
 from codecstudy.analysis.variants import Variant
@@ -125,23 +125,19 @@ def _images(matched: Matched, v: int, base: int, t: int) -> tuple[ImageRatio, ..
     )
 
 
-def by_content_class(
-    matched: Matched, target: float, resamples: Resamples, baseline: str | None = None
-) -> tuple[GroupRatio, ...]:
+def by_content_class(matched: Matched, target: float, baseline: str | None = None) -> tuple[GroupRatio, ...]:
     """Ratios for each folder of the dataset; empty if all images are in one folder."""
     names = sorted(set(matched.points.content_classes))
     classes = [matched.points.content_classes] * len(matched.points.blocks)
-    return _by_group(matched, target, resamples, baseline, names, classes)
+    return _by_group(matched, target, baseline, names, classes)
 
 
-def by_image_size(
-    matched: Matched, target: float, resamples: Resamples, baseline: str | None = None
-) -> tuple[GroupRatio, ...]:
+def by_image_size(matched: Matched, target: float, baseline: str | None = None) -> tuple[GroupRatio, ...]:
     """Ratios for each of :data:`SIZE_BANDS` of encoded megapixels; empty if all images are in one band."""
     bands = [[_band(m) for m in block.megapixels.tolist()] for block in matched.points.blocks]
     used = {name for row in bands for name in row}
     names = [name for _, name in SIZE_BANDS if name in used]
-    return _by_group(matched, target, resamples, baseline, names, bands)
+    return _by_group(matched, target, baseline, names, bands)
 
 
 def _band(megapixels: float) -> str | None:
@@ -151,7 +147,6 @@ def _band(megapixels: float) -> str | None:
 def _by_group(
     matched: Matched,
     target: float,
-    resamples: Resamples,
     baseline: str | None,
     names: list[str],
     groups: Sequence[Sequence[str | None]],
@@ -169,7 +164,7 @@ def _by_group(
             continue
         logs = log_ratios(matched, v, base)[:, t]
         members = np.array([[group == name for name in names] for group in groups[v]])
-        estimates = resamples.mean_estimates(np.where(members, logs[:, None], np.nan), np.exp)
+        estimates = mean_estimates(np.where(members, logs[:, None], np.nan), points.sample, np.exp)
         for name, inside, ratio in zip(names, members.T, estimates, strict=True):
             images = 0 if ratio is None else ratio.images
             found.append(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codecstudy.analysis.bootstrap import Estimate, Resamples, spread
+from codecstudy.analysis.estimates import Estimate, mean_estimates, spread
 from codecstudy.analysis.points import Points, VariantPoints
+from codecstudy.analysis.sample import Sample
 from codecstudy.analysis.variants import Variant
 from codecstudy.types import MetricColumn
 
@@ -39,7 +40,7 @@ class LevelSummary:
     decode_seconds_per_mp: Estimate | None
 
 
-def level_summaries(points: Points, metric: str, resamples: Resamples) -> tuple[LevelSummary, ...]:
+def level_summaries(points: Points, metric: str) -> tuple[LevelSummary, ...]:
     """Every variant at every measured level, coarsest first.
 
     A variant has no entries if no image was measured at all of its levels (every image failed at some level),
@@ -49,10 +50,12 @@ def level_summaries(points: Points, metric: str, resamples: Resamples) -> tuple[
         ResultsError: If the metric is unknown, or if no record has a score of it.
     """
     scale = points.require(metric)
-    return tuple(summary for block in points.blocks for summary in _block_summaries(block, scale, resamples))
+    return tuple(
+        summary for block in points.blocks for summary in _block_summaries(block, scale, points.sample)
+    )
 
 
-def _block_summaries(block: VariantPoints, scale: MetricColumn, resamples: Resamples) -> list[LevelSummary]:
+def _block_summaries(block: VariantPoints, scale: MetricColumn, sample: Sample) -> list[LevelSummary]:
     score = block.scores[scale.name]
     here = ~np.isnan(score) & ~np.isnan(block.size)
     common = np.asarray(here.all(axis=1))
@@ -61,10 +64,10 @@ def _block_summaries(block: VariantPoints, scale: MetricColumn, resamples: Resam
     score = np.where(common[:, None], score, np.nan)
     finite = np.where(np.isinf(score), np.nan, score)
     per_pixel = 1 / np.where(common, block.megapixels, np.nan)[:, None]
-    scores = resamples.mean_estimates(finite)
-    bits = resamples.mean_estimates(np.log(block.size * 8e-6 * per_pixel), np.exp)
-    encode = resamples.mean_estimates(block.times["encode_cpu"] * per_pixel)
-    decode = resamples.mean_estimates(block.times["decode_cpu"] * per_pixel)
+    scores = mean_estimates(finite, sample)
+    bits = mean_estimates(np.log(block.size * 8e-6 * per_pixel), sample, np.exp)
+    encode = mean_estimates(block.times["encode_cpu"] * per_pixel, sample)
+    decode = mean_estimates(block.times["decode_cpu"] * per_pixel, sample)
     entries = []
     for k, level in enumerate(block.levels):
         p5, median, p95 = spread(score[:, k])

@@ -20,8 +20,8 @@ from codecstudy.types import SHORT_NAMES, Setting
 
 if TYPE_CHECKING:
     # The analysis imports SciPy, which takes time that other commands can save.
-    from codecstudy.analysis.bootstrap import Estimate
     from codecstudy.analysis.diff import Diff
+    from codecstudy.analysis.estimates import Estimate
     from codecstudy.analysis.recommend import Recommendation, Recommendations
 
 ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
@@ -134,7 +134,7 @@ def print_answer(results: QualityResults, found: Recommendations) -> None:
 
 
 def _note_few(images: int | None) -> None:
-    from codecstudy.analysis.bootstrap import FEW_IMAGES
+    from codecstudy.analysis.estimates import FEW_IMAGES
 
     if images is not None and images < FEW_IMAGES:
         out.print(f"note: {count(images, 'image')} only; measure more before you decide", highlight=False)

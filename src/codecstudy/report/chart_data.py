@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from codecstudy.analysis.bootstrap import Estimate
+from codecstudy.analysis.estimates import Estimate, mean_estimates
 from codecstudy.analysis.matched import log_ratios, match
 from codecstudy.analysis.meancurve import mean_curves
 from codecstudy.analysis.pareto import ParetoFront, pareto
@@ -142,10 +142,10 @@ def _ends(estimate: Estimate | None, digits: int = 4) -> list[float | int | None
 
 def _mean(context: Context, metric: str) -> list[dict[str, Any] | None]:
     levels: dict[str, list[LevelSummary]] = {}
-    for summary in level_summaries(context.points, metric, context.draw):
+    for summary in level_summaries(context.points, metric):
         levels.setdefault(summary.variant.key, []).append(summary)
     found: list[dict[str, Any] | None] = []
-    for curve in mean_curves(context.points, metric, context.draw):
+    for curve in mean_curves(context.points, metric):
         mine = levels.get(curve.variant.key)
         if mine is None:
             found.append(None)
@@ -184,7 +184,7 @@ def _ratios(context: Context, metric: str) -> dict[str, Any]:
         logs = log_ratios(matched, v, base)
         images = int((~np.isnan(matched.megapixels[v])).sum())
         logs[:, (~np.isnan(logs)).sum(axis=0) < max(1.0, RATIO_SHARE * images)] = np.nan
-        estimates = context.draw.mean_estimates(logs, np.exp)
+        estimates = mean_estimates(logs, context.points.sample, np.exp)
         values = [_ends(e) for e in estimates]
         series.append(
             {

@@ -72,7 +72,7 @@ class Context:
             options=options,
             points=points,
             metrics=(scale.name, *(m for m in points.columns if m != scale.name)),
-            draw=Resamples.draw(len(points.images), seed=options.seed, resamples=options.resamples),
+            draw=Resamples.draw(points.sample, seed=options.seed, resamples=options.resamples),
             styles=styles(
                 points.encoders.facts(name) for name in dict.fromkeys(v.encoder for v in points.variants)
             ),
@@ -140,8 +140,6 @@ class Context:
                 self.options.max_encode_time,
                 self.options.coverage,
                 self.options.baseline,
-                seed=self.options.seed,
-                resamples=self.options.resamples,
             )
         return self._answers[target]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codecstudy.analysis.bootstrap import Estimate
+from codecstudy.analysis.estimates import Estimate
 from codecstudy.analysis.variants import Variant
 from codecstudy.report import text
 from codecstudy.report.context import Context

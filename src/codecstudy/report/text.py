@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from codecstudy.analysis.bootstrap import Estimate
 from codecstudy.analysis.encoders import Encoders
+from codecstudy.analysis.estimates import Estimate
 from codecstudy.types import MetricColumn, Setting, plain
 
 MINUS = "\N{MINUS SIGN}"

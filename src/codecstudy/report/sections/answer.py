@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codecstudy.analysis.bootstrap import FEW_IMAGES
+from codecstudy.analysis.estimates import FEW_IMAGES
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.report import text
 from codecstudy.report.context import Context

@@ -28,7 +28,7 @@ def build(context: Context) -> Values:
     picks = context.picks()
     for metric in context.metrics:
         for index, scope in enumerate(context.scopes):
-            matrix = bd_matrix(context.curves(metric), context.draw, scope)
+            matrix = bd_matrix(context.curves(metric), scope)
             chosen = _chosen([row[0].variant for row in matrix], picks)
             columns = tuple(_column(context, matrix[k][0].variant) for k in chosen)
             rows = [

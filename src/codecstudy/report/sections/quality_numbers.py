@@ -20,7 +20,7 @@ class Values(SectionValues):
 
 def build(context: Context) -> Values:
     """For each scope: every variant's equivalents of the baseline's usual quality numbers."""
-    entries = equivalence(context.curves(context.metric), context.draw, context.options.baseline)
+    entries = equivalence(context.curves(context.metric), context.options.baseline)
     by_variant: dict[str, list[Equivalent]] = {}
     for entry in entries:
         by_variant.setdefault(entry.variant.key, []).append(entry)
@@ -51,10 +51,10 @@ def _score_of(entry: Equivalent, context: Context) -> str:
 
 def _cell(entry: Equivalent) -> Cell:
     level = entry.level
-    if level is None or entry.p5 is None or entry.p95 is None:
+    if level is None or entry.lowest is None or entry.highest is None:
         return empty_cell(entry.reason)
     decimals = 2 if entry.variant.axis.step < 1 else 0
-    median, low, high = (f"{value:.{decimals}f}" for value in (level.value, entry.p5, entry.p95))
+    median, low, high = (f"{value:.{decimals}f}" for value in (level.value, entry.lowest, entry.highest))
     title = f"median over {text.count(entry.images, 'image')}; single images {low} to {high} (p5 to p95)"
     if entry.size_ratio is not None:
         title += f"; files {text.change(entry.size_ratio.value)}"

@@ -24,8 +24,8 @@ def build(context: Context) -> Values:
     baseline = context.options.baseline
     tables: list[TableData] = []
     for name, entries in (
-        ("folder", by_content_class(matched, context.target, context.draw, baseline)),
-        ("image size", by_image_size(matched, context.target, context.draw, baseline)),
+        ("folder", by_content_class(matched, context.target, baseline)),
+        ("image size", by_image_size(matched, context.target, baseline)),
     ):
         for index, scope in enumerate(context.scopes):
             mine = [e for e in entries if e.variant.scope == scope]

@@ -24,7 +24,7 @@ def build(context: Context) -> Values:
     for metric in context.metrics:
         scale = context.columns[metric]
         matched = context.matched(metric)
-        entries = size_ratios(matched, context.draw, context.options.baseline)
+        entries = size_ratios(matched, context.options.baseline)
         by_variant = {(e.variant.key, e.target): e for e in entries}
         columns = tuple(Cell(f"{t:g}", text.appearance(t, scale)[0]) for t in matched.targets)
         for index, scope in enumerate(context.scopes):
@@ -39,7 +39,7 @@ def build(context: Context) -> Values:
 
 
 def _cell(entry: SizeRatio) -> Cell:
-    if entry.ratio is None or entry.p5 is None or entry.p95 is None:
+    if entry.ratio is None or entry.lowest is None or entry.highest is None:
         return empty_cell(entry.reason)
     images = text.count(entry.images, "image")
     if entry.variant == entry.baseline:
@@ -48,7 +48,7 @@ def _cell(entry: SizeRatio) -> Cell:
     left_out = entry.only_variant + entry.only_baseline
     title = f"{text.change(entry.ratio.value)} over {images}"
     title += f"; 95 % interval {interval}" if interval else ""
-    title += f"; single images {text.signed(entry.p5)} to {text.signed(entry.p95)} (p5 to p95)"
+    title += f"; single images {text.signed(entry.lowest)} to {text.signed(entry.highest)} (p5 to p95)"
     title += (
         f"; {text.count(left_out, 'image')} left out: only one side reaches the score" if left_out else ""
     )
