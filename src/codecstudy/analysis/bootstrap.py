@@ -23,8 +23,10 @@ DEFAULT_SEED = 0
 class Resamples:
     """How much each image weighs in each resample."""
 
+    counts: Floats
+    """How often each cluster was drawn, shape (resamples, clusters)."""
     weights: Floats
-    """Shape (resamples, images): how often the image's cluster was drawn, times the image's own weight."""
+    """The same for each image, times its own weight, shape (resamples, images)."""
 
     @classmethod
     def draw(
@@ -46,7 +48,7 @@ class Resamples:
             members = np.flatnonzero(strata == stratum)
             shares = np.full(members.size, 1 / members.size)
             counts[:, members] = rng.multinomial(members.size, shares, size=resamples)
-        return cls(counts[:, sample.clusters] * sample.weights)
+        return cls(counts, counts[:, sample.clusters] * sample.weights)
 
     def means(self, values: Floats) -> Floats:
         """Mean of each column over the images of each resample.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from codecstudy.analysis.curves import INTERPOLATION_BOUND
 from codecstudy.analysis.points import VariantPoints
 from codecstudy.types import Floats, MetricColumn
 
@@ -40,14 +42,47 @@ class LevelCurves:
         """
         if not self._swept:
             return np.repeat(self.goodness, len(levels), axis=1)
-        return _along_all(self.block.levels, self.goodness, levels)
+        goodness = _along_all(self.block.levels, self.goodness, levels)
+        # An encode that failed has no score, whatever its neighbours have.
+        for k, level in enumerate(self.block.levels):
+            goodness[np.ix_(self.block.failed[:, k], levels == level)] = np.nan
+        return goodness
 
-    def log_size_at(self, level: float) -> Floats:
-        """Natural logarithm of bytes of each image at ``level``, PCHIP; NaN outside the measured levels."""
-        size = np.log(np.where(self.block.size > 0, self.block.size, np.nan))
+    def measured_at(self, level: float) -> NDArray[np.bool_]:
+        """Whether each image was measured at exactly ``level``."""
         if not self._swept:
-            return size[:, 0]
-        return _along_all(self.block.levels, size, np.array([level]))[:, 0]
+            return np.asarray(~np.isnan(self.goodness[:, 0]))
+        here = self.block.levels == level
+        return np.asarray((~np.isnan(self.goodness[:, here])).any(axis=1))
+
+    def log_sizes_at(self, levels: Floats) -> Floats:
+        """Natural logarithm of bytes, images x ``levels``, PCHIP; NaN outside the measured levels."""
+        size = self._log_size()
+        if not self._swept:
+            return np.repeat(size, len(levels), axis=1)
+        return _along_all(self.block.levels, size, levels)
+
+    def size_bound_at(self, level: float) -> Floats:
+        """Upper bound on the error of :meth:`log_sizes_at` for each image, 0 where it was measured at ``level``.
+
+        A share of the width of the bracket, as for curves: see
+        :data:`codecstudy.analysis.curves.INTERPOLATION_BOUND`.
+        """
+        size = self._log_size()
+        if not self._swept:
+            return np.where(np.isnan(size[:, 0]), np.nan, 0.0)
+        bounds = np.full(len(size), np.nan)
+        for i, row in enumerate(size):
+            known = ~np.isnan(row)
+            x, y = _rising(self.block.levels[known], row[known])
+            if x.size and x[0] <= level <= x[-1]:
+                right = int(np.searchsorted(x, level))
+                width = 0.0 if x[right] == level else abs(y[right] - y[right - 1])
+                bounds[i] = INTERPOLATION_BOUND * width
+        return bounds
+
+    def _log_size(self) -> Floats:
+        return np.log(np.where(self.block.size > 0, self.block.size, np.nan))
 
     def time_at(self, name: str, level: float) -> Floats:
         """Seconds of each image at ``level``, interpolated linearly; NaN outside the levels with a time."""

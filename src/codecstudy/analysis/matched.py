@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.curves import CurveSet
@@ -52,11 +51,6 @@ class Matched:
     def scale(self) -> MetricColumn:
         """The metric of the targets."""
         return self.curves.scale
-
-    def in_scope(self, variant: int) -> NDArray[np.bool_]:
-        """The images on which any variant of the same resolution and crop was measured, shape (images,)."""
-        members = self.points.in_scope(self.points.variants[variant].scope)
-        return np.asarray((~np.isnan(self.megapixels[list(members)])).any(axis=0))
 
     @property
     def bits_per_pixel(self) -> Floats:
@@ -110,6 +104,10 @@ class SizeRatio:
     coarsest one). Without interpolation and sampling errors. None if there is no such bound."""
     at_most: float | None = None
     """Upper bound likewise."""
+    levels_to_add: tuple[int | float, ...] = ()
+    """Levels of the variant that would at least halve the interpolation error on most images: in the middle of the
+    brackets of the target. Empty if the rate parameter has no step between."""
+    baseline_levels_to_add: tuple[int | float, ...] = ()
     reason: str | None = None
     """Why there is no ratio."""
 
@@ -167,42 +165,62 @@ def size_ratios(matched: Matched, baseline: str | None = None) -> tuple[SizeRati
             reason = f"the baseline was not measured at {variant.scope.label}"
             ratios += [_nothing(matched, v, t, reason) for t in range(len(matched.targets))]
         else:
-            ratios += _against(matched, v, base)
+            ratios += [size_ratio(matched, v, base, t) for t in range(len(matched.targets))]
     return tuple(ratios)
 
 
-def _against(matched: Matched, v: int, base: int) -> list[SizeRatio]:
-    logs, sample = log_ratios(matched, v, base), matched.points.sample
+def size_ratio(matched: Matched, v: int, base: int, t: int) -> SizeRatio:
+    """Block ``v`` against block ``base`` at target number ``t``."""
+    sample = matched.points.sample
+    sizes = matched.log_size[[v, base], :, t]
+    logs = sizes[0] - sizes[1]
     # A variant does not differ from itself by an interpolation error.
-    errors = np.zeros(logs.shape) if v == base else matched.bound[v] + matched.bound[base]
-    means = mean_estimates(logs, sample, np.exp, errors)
-    totals = total_ratio_estimates(
-        np.exp(matched.log_size[v]), np.exp(matched.log_size[base]), sample, errors
+    errors = np.zeros(logs.shape) if v == base else matched.bound[[v, base], :, t].sum(axis=0)
+    entry = _nothing(matched, v, t, _why_none(matched, v, base, t), base)
+    both = ~np.isnan(logs)
+    if not both.any():
+        return entry
+    lowest, _, highest = spread(np.exp(logs))
+    entry = dataclasses.replace(entry, images=int(both.sum()), lowest=lowest, highest=highest)
+    if both.sum() < MIN_REACHED * entry.all_images:
+        title, target = matched.scale.title, matched.targets[t]
+        return dataclasses.replace(
+            entry,
+            reason=f"only {entry.images} of {entry.all_images} images reach {title} {target:g} with both, less "
+            f"than {MIN_REACHED:.0%}",
+        )
+    median = median_estimate(logs, sample)
+    mine, theirs = (np.exp(part)[:, None] for part in sizes)
+    return dataclasses.replace(
+        entry,
+        ratio=mean_estimates(logs[:, None], sample, np.exp, errors[:, None])[0],
+        total_ratio=total_ratio_estimates(mine, theirs, sample, errors[:, None])[0],
+        median=None if median is None else median.map(lambda x: float(np.exp(x))),
+        levels_to_add=_levels_to_add(matched, v, t),
+        baseline_levels_to_add=_levels_to_add(matched, base, t),
+        reason=None,
     )
-    entries = []
-    for t in range(len(matched.targets)):
-        entry = _nothing(matched, v, t, _why_none(matched, v, base, t), base)
-        both = ~np.isnan(logs[:, t])
-        if both.any():
-            lowest, _, highest = spread(np.exp(logs[:, t]))
-            entry = dataclasses.replace(entry, images=int(both.sum()), lowest=lowest, highest=highest)
-            if both.sum() < MIN_REACHED * entry.all_images:
-                entry = dataclasses.replace(
-                    entry,
-                    reason=f"only {entry.images} of {entry.all_images} images reach {matched.scale.title} "
-                    f"{matched.targets[t]:g} with both, less than {MIN_REACHED:.0%}",
-                )
-            else:
-                median = median_estimate(logs[:, t], sample)
-                entry = dataclasses.replace(
-                    entry,
-                    ratio=means[t],
-                    total_ratio=totals[t],
-                    median=None if median is None else median.map(lambda x: float(np.exp(x))),
-                    reason=None,
-                )
-        entries.append(entry)
-    return entries
+
+
+def _levels_to_add(matched: Matched, v: int, t: int) -> tuple[int | float, ...]:
+    block = matched.points.blocks[v]
+    axis = block.variant.axis
+    between = matched.level[v, :, t][matched.bound[v, :, t] > 0]
+    if not axis.name or not between.size:
+        return ()
+    measured = np.sort(block.levels)
+    right = np.clip(np.searchsorted(measured, between), 1, len(measured) - 1)
+    brackets, images = np.unique(right, return_counts=True)
+    # The brackets of most images, most frequent first, until they cover nine tenths of the images.
+    order = np.argsort(-images, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(images[order]), 0.9 * between.size)) + 1
+    found = []
+    for k in sorted(brackets[order[:enough]].tolist()):
+        low, high = float(measured[k - 1]), float(measured[k])
+        middle = axis.plain(round((low + high) / 2 / axis.step) * axis.step)
+        if low < middle < high:
+            found.append(middle)
+    return tuple(found)
 
 
 def _bounds(matched: Matched, v: int, base: int, t: int) -> tuple[float | None, float | None]:
@@ -242,7 +260,8 @@ def _why_none(matched: Matched, v: int, base: int, t: int) -> str:
 
 def _nothing(matched: Matched, v: int, t: int, reason: str, base: int | None = None) -> SizeRatio:
     """The entry without a ratio; the counts do not include the images that both reach the score on."""
-    curves, in_scope = matched.curves.curves, matched.in_scope(v)
+    curves = matched.curves.curves
+    in_scope = matched.points.counted(matched.points.variants[v].scope)
     here = ~np.isnan(matched.log_size[v, :, t])
     there = np.zeros_like(here) if base is None else ~np.isnan(matched.log_size[base, :, t])
     sides = (v,) if base is None else (v, base)

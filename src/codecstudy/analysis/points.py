@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import check_described, derive, setting_of
@@ -34,6 +35,8 @@ class VariantPoints:
     """Values of the swept parameter, coarsest first, shape (levels,); a single NaN if nothing is swept."""
     size: Floats
     """Encoded bytes."""
+    failed: NDArray[np.bool_]
+    """Whether a task failed, images x levels."""
     scores: dict[str, Floats]
     """By column name, for the columns in :attr:`Points.columns`; PSNR may be infinite."""
     times: dict[str, Floats]
@@ -97,6 +100,11 @@ class Points:
             raise ResultsError(f"these results have no {metric} scores; they have {', '.join(self.columns)}")
         return self.columns[metric]
 
+    def counted(self, scope: Scope) -> NDArray[np.bool_]:
+        """The images of ``scope``: those on which any of its variants was measured, shape (images,)."""
+        megapixels = [self.blocks[index].megapixels for index in self.in_scope(scope)]
+        return np.asarray((~np.isnan(megapixels)).any(axis=0))
+
     def in_scope(self, scope: Scope) -> tuple[int, ...]:
         """Indices of the blocks of ``scope``."""
         return tuple(i for i, v in enumerate(self.variants) if v.scope == scope)
@@ -128,8 +136,10 @@ def collect(results: QualityResults) -> Points:
     images = sources["source_image"].to_list()
     row_of = {name: row for row, name in enumerate(images)}
     scored = {name: results.metric_columns[name] for name in described if measured[name].count()}
+    failed = frame.filter((pl.col("status") == "failed") & pl.col("source_image").is_in(images))
+    failures = failed.partition_by("variant_key", as_dict=True)
     blocks = [
-        _block(variant_of[key], group, row_of, scored)
+        _block(variant_of[key], group, failures.get((key,), failed.clear()), row_of, scored)
         for (key,), group in measured.partition_by("variant_key", as_dict=True).items()
     ]
     return Points(
@@ -144,7 +154,11 @@ def collect(results: QualityResults) -> Points:
 
 
 def _block(
-    variant: Variant, group: pl.DataFrame, row_of: dict[str, int], scores: Iterable[str]
+    variant: Variant,
+    group: pl.DataFrame,
+    failures: pl.DataFrame,
+    row_of: dict[str, int],
+    scores: Iterable[str],
 ) -> VariantPoints:
     level = group["level"].fill_null(float("nan")).to_numpy()
     levels = np.array(sorted(set(level[~np.isnan(level)].tolist()), key=variant.axis.fineness) or [np.nan])
@@ -157,12 +171,18 @@ def _block(
         block[rows, columns] = group[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         return block
 
+    failed = np.zeros((len(row_of), len(levels)), dtype=bool)
+    for name, value in failures.select("source_image", "level").iter_rows():
+        # A level at which every image failed has no column.
+        if value is None or value in column_of:
+            failed[row_of[name], column_of.get(value, 0)] = True
     megapixels = np.full(len(row_of), np.nan)
     megapixels[rows] = group["megapixels"].fill_null(float("nan")).to_numpy()
     return VariantPoints(
         variant=variant,
         levels=levels,
         size=spread("file_size"),
+        failed=failed & np.isnan(spread("file_size")),
         scores={name: spread(name) for name in scores},
         times={name: spread(column) for name, column in _TIMES.items()},
         megapixels=megapixels,

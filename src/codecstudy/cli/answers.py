@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     # The analysis imports SciPy, which takes time that other commands can save.
     from codecstudy.analysis.diff import Diff
     from codecstudy.analysis.estimates import Estimate
+    from codecstudy.analysis.points import Points
     from codecstudy.analysis.recommend import Recommendation, Recommendations
 
 ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
@@ -88,72 +90,110 @@ def recommend(
     coverage: Annotated[
         float, typer.Option("--coverage", help="Share of images that must reach the target.")
     ] = 0.95,
+    assurance: Annotated[
+        str,
+        typer.Option(
+            "--assurance",
+            help="expected: other images can be expected to reach the target with that share; 95%: they do with "
+            "95 % certainty.",
+        ),
+    ] = "expected",
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Show, for each encoder, the setting with the smallest files that are good enough."""
-    from codecstudy.analysis.recommend import recommend as answer
+    """Show which format and settings to use, how much smaller the files are, and how certain that is."""
+    from codecstudy.analysis.points import collect
+    from codecstudy.analysis.recommend import recommend as find
     from codecstudy.api import load_results
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
-    loaded = load_results(results)
-    found = answer(loaded, metric, target, limit, coverage, baseline)
+    points = collect(load_results(results))
+    found = find(points, metric, target, limit, coverage, baseline, assurance)
     if as_json:
-        print_json(plain(found))
+        print_json(_document(points, found))
         return
-    print_answer(loaded, found)
+    print_answer(points, found)
     for item in found.items:
         _print_commands(item)
 
 
+def _document(points: Points, found: Recommendations) -> dict[str, Any]:
+    """The answer as JSON: the sentences, and the numbers behind them."""
+    from codecstudy.analysis.answer import answers
+
+    sentences = [
+        {
+            "scope": answer.scope.label,
+            "best": None if answer.best is None else plain(answer.best.setting),
+            "chain": [plain(item.setting) for item in answer.chain],
+            "sentences": plain(answer.sentences),
+            "other_metrics": [] if answer.agreement is None else plain(answer.agreement.opinions),
+        }
+        for answer in answers(points, found)
+    ]
+    return {**plain(found), "answers": sentences}
+
+
 def print_usual_answer(results: QualityResults) -> None:
     """Print the answer to the usual question: SSIMULACRA2 80 on 95 % of images."""
-    from codecstudy.analysis.recommend import recommend as answer
+    from codecstudy.analysis.points import collect
+    from codecstudy.analysis.recommend import recommend as find
 
-    print_answer(results, answer(results))
-
-
-def print_answer(results: QualityResults, found: Recommendations) -> None:
-    """Print the smallest setting of each encoder that is good enough, and the size of its files."""
-    title = results.metric_columns[found.metric].title
-    out.print(
-        f"Smallest setting of each format with {title} {found.target:g} or better on at "
-        f"least {100 * found.coverage:g} % of images"
-        + ("" if found.max_encode_time is None else f", encoded in at most {found.max_encode_time:g} s/MP"),
-        highlight=False,
-        soft_wrap=True,
-    )
-    if any(item.setting is not None for item in found.items):
-        out.print(_recommendation_table(found))
-    for item in found.items:
-        if item.setting is None:
-            out.print(f"{item.encoder}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
-    _note_few(max((item.reached.images for item in found.items), default=0))
+    points = collect(results)
+    print_answer(points, find(points))
 
 
-def _note_few(images: int | None) -> None:
-    from codecstudy.analysis.estimates import FEW_IMAGES
+def print_answer(points: Points, found: Recommendations) -> None:
+    """Print what to use in each scope, in a table and in sentences."""
+    from codecstudy.analysis.answer import answers, full_name
 
-    if images is not None and images < FEW_IMAGES:
-        out.print(f"note: {count(images, 'image')} only; measure more before you decide", highlight=False)
+    title = points.columns[found.metric].title
+    for answer in answers(points, found):
+        items = [item for item in found.items if item.scope == answer.scope]
+        where = "" if len(points.scopes) == 1 else f", {answer.scope.label}"
+        limit = f", at most {found.max_encode_time:g} s/MP to encode" if found.max_encode_time else ""
+        _print_line(
+            f"Smallest settings with {title} {found.target:g} or better on {100 * found.coverage:g} % of images"
+            f"{limit}{where}"
+        )
+        if any(item.setting is not None for item in items):
+            out.print(_recommendation_table(items, found.baselines[answer.scope]))
+        for item in items:
+            if item.setting is None:
+                _print_line(f"{item.encoder}: {item.reason}")
+        if answer.best is not None and answer.best.setting is not None:
+            best = full_name(answer.best.setting, points.encoders)
+            out.print(f"\nUse {best}.", style="bold", markup=False, highlight=False)
+        for sentence in answer.sentences:
+            _print_line(sentence.text)
 
 
-def _recommendation_table(found: Recommendations) -> Table:
+def _print_line(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _recommendation_table(items: Sequence[Recommendation], base: Setting | None) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", no_wrap=True)
-    for name in ("bits/px", "size (95 % interval)", "encode/MP", "decode/MP", "images"):
+    names = ("same score (95 % interval)", "one number", "bits/px", "encode/MP", "decode/MP", "reached")
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    for item in found.items:
+    for item in items:
         if item.setting is None:
             continue
-        bits, ratio = item.bits_per_pixel, item.size_ratio
-        same = item.setting == found.baselines.get(item.scope)
+        bits, same, one = item.bits_per_pixel, item.same_score, item.one_number
+        savings = ("baseline", "baseline")
+        if item.setting != base:
+            savings = (
+                "?" if same is None or same.ratio is None else percent_interval(same.ratio),
+                "?" if one is None else percent(one.ratio),
+            )
         table.add_row(
             escape(item.setting.label()),
+            *savings,
             "?" if bits is None else f"{bits.value:.3f}",
-            "baseline" if same else "?" if ratio is None else percent_interval(ratio),
             _per_megapixel(item.encode_seconds_per_mp),
             _per_megapixel(item.decode_seconds_per_mp),
             f"{item.reached.images_reached}/{item.reached.images}",
@@ -211,6 +251,13 @@ def diff(
 
 
 MAX_PROBLEM_LINES = 20
+
+
+def _note_few(images: int | None) -> None:
+    from codecstudy.analysis.estimates import FEW_IMAGES
+
+    if images is not None and images < FEW_IMAGES:
+        out.print(f"note: {count(images, 'image')} only; measure more before you decide", highlight=False)
 
 
 def _print_diff(found: Diff) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from codecstudy.analysis.answer import Answer, answers
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import CurveSet, fit
@@ -48,6 +49,7 @@ class Context:
     _curves: dict[str, CurveSet] = field(default_factory=dict)
     _matched: dict[str, Matched] = field(default_factory=dict)
     _answers: dict[float, Recommendations] = field(default_factory=dict)
+    _sentences: dict[float, tuple[Answer, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -140,8 +142,18 @@ class Context:
                 self.options.max_encode_time,
                 self.options.coverage,
                 self.options.baseline,
+                self.options.assurance,
+                curves=self.curves(self.metric),
             )
         return self._answers[target]
+
+    def sentences(self, target: float) -> tuple[Answer, ...]:
+        """The answer at ``target`` in sentences, for every scope."""
+        if target not in self._sentences:
+            self._sentences[target] = answers(
+                self.points, self.answers(target), {name: self.curves(name) for name in self.metrics}
+            )
+        return self._sentences[target]
 
     @property
     def offered(self) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from codecstudy.analysis import wording
 from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.estimates import Estimate
 from codecstudy.types import MetricColumn, Setting, plain
@@ -33,18 +34,19 @@ def score(value: float, scale: MetricColumn) -> str:
     return f"{value:.{scale.digits}f}".replace("-", MINUS)
 
 
+def narrow(words: str) -> str:
+    """``words`` with narrow no-break spaces before percent signs."""
+    return words.replace(" %", f"{NARROW}%")
+
+
 def percent(share: float) -> str:
     """``0.304`` as ``30 %``; one decimal below 10 %."""
-    value = abs(share) * 100
-    text = f"{value:.1f}" if 0.05 <= value < 9.95 else f"{value:.0f}"
-    return f"{text.removesuffix('.0')}{NARROW}%"
+    return narrow(wording.percent(share))
 
 
 def change(ratio: float) -> str:
     """A size ratio as a difference: ``30 % smaller``, ``8 % larger``, ``the same size``."""
-    if abs(ratio - 1) < 0.0005:
-        return "the same size"
-    return f"{percent(ratio - 1)} {'smaller' if ratio < 1 else 'larger'}"
+    return narrow(wording.change(ratio))
 
 
 def signed(ratio: float) -> str:
@@ -56,20 +58,8 @@ def signed(ratio: float) -> str:
 
 def change_range(estimate: Estimate) -> str | None:
     """The interval of a size ratio, e.g. ``26 to 32 % smaller``; None if there is none."""
-    low, high = estimate.low, estimate.high
-    if low is None or high is None:
-        return None
-    if change(low) == change(high):
-        return change(low)
-    if high <= 1:
-        return f"{_bare(1 - high)} to {percent(1 - low)} smaller"
-    if low >= 1:
-        return f"{_bare(low - 1)} to {percent(high - 1)} larger"
-    return f"{percent(1 - low)} smaller to {percent(high - 1)} larger"
-
-
-def _bare(share: float) -> str:
-    return percent(share).removesuffix(f"{NARROW}%")
+    words = wording.change_range(estimate)
+    return None if words is None else narrow(words)
 
 
 def ends(estimate: Estimate, digits: int = 3) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codecstudy.analysis.estimates import FEW_IMAGES
+from codecstudy.analysis.answer import Answer
+from codecstudy.analysis.estimates import FEW_IMAGES, Estimate
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.report import text
 from codecstudy.report.context import Context
@@ -44,19 +45,27 @@ class AnswerRow:
     details: str
     baseline: bool
     best: bool
-    change: str
-    """For example ``30 % smaller``."""
+    same_score: str
+    """For example ``30 % smaller``: at the same score on each image."""
     interval: str | None
     """For example ``26 to 32 % smaller``."""
     bar: Bar | None
+    """The size at the same score."""
+    one_number: str
+    """For example ``38 % smaller``: with one number for all images."""
+    medians: str
+    """Median score at the setting."""
     size: str
     """Bytes per megapixel."""
     encode: str
     decode: str
     reached: str
+    expected: str
+    """What this says about other images."""
     browsers: str
     everywhere: bool
-    sentence: str
+    why_not: str
+    """Why there is no size at the same score; empty if there is one."""
     note: str | None
     """A remark on the setting, for example that it is between two measured ones."""
     tools: tuple[Tool, ...]
@@ -65,7 +74,25 @@ class AnswerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Line:
+    """A sentence of the answer."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherMetric:
+    """The order of formats under another metric."""
+
+    title: str
+    target: str
+    cells: tuple[str, ...]
+    """One per format: the saving at the same score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
     """The answer at one target in one scope."""
 
     key: str
@@ -77,29 +104,45 @@ class Answer:
     """What an average observer sees."""
     shown: bool
     best: AnswerRow | None
-    lead: str
-    """One sentence below the headline."""
-    fallback: str | None
-    """What to use in browsers that do not support the best format."""
+    lead: tuple[Line, ...]
+    """The sentences below the headline: the savings, and what disputes them."""
+    certainty: tuple[Line, ...]
+    """What the savings and the share of images are based on."""
     rows: tuple[AnswerRow, ...]
+    formats: tuple[str, ...]
+    """Titles of the columns of :attr:`other_metrics`."""
+    other_metrics: tuple[OtherMetric, ...]
+    """Empty if only one metric was measured, or if there is nothing to compare."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values(SectionValues):
     """One answer for every target and scope, of which the page shows the chosen one."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[Shown, ...]
     notes: tuple[str, ...]
     """What limits these answers: few images, a run that was cut short, failures."""
 
 
+_LEAD = {
+    "same-score",
+    "undecided",
+    "one-number",
+    "baseline-misses",
+    "metrics-disagree",
+    "browsers",
+    "nothing",
+}
+"""Kinds of the sentences that stand below the headline; the others follow the table."""
+
+
 def build(context: Context) -> Values:
     """One answer for every target that the reader can choose, in every scope."""
-    found = [
-        _answer(context, context.answers(target), scope)
-        for target in context.offered
-        for scope in range(len(context.scopes))
-    ]
+    found = []
+    for target in context.offered:
+        recommended = context.answers(target)
+        for index, answer in enumerate(context.sentences(target)):
+            found.append(_shown(context, recommended, answer, index))
     return Values(answers=tuple(found), notes=_notes(context))
 
 
@@ -108,32 +151,52 @@ def tools(context: Context, setting: Setting) -> tuple[Tool, ...]:
     return tuple(Tool(c.tool, c.text, c.note) for c in context.encoders.commands(setting))
 
 
-def _answer(context: Context, answer: Recommendations, scope: int) -> Answer:
-    scale = context.scale
-    items = [item for item in answer.items if item.scope == context.scopes[scope]]
-    base = answer.baselines[context.scopes[scope]]
+def _shown(context: Context, found: Recommendations, answer: Answer, scope: int) -> Shown:
+    items = [item for item in found.items if item.scope == answer.scope]
+    base = found.baselines[answer.scope]
     widest = _widest(items)
-    chosen = next((item for item in items if item.setting is not None), None)
-    rows = tuple(_row(context, item, base, item is chosen, widest) for item in items)
-    label, seen = text.appearance(answer.target, scale)
-    best = next((row for row in rows if row.best), None)
-    return Answer(
-        key=f"{answer.target:g}",
+    rows = tuple(_row(context, item, base, item is answer.best, widest) for item in items)
+    label, seen = text.appearance(found.target, context.scale)
+    lines = [Line(sentence.kind, text.narrow(sentence.text)) for sentence in answer.sentences]
+    formats, others = _other_metrics(context, answer)
+    return Shown(
+        key=f"{found.target:g}",
         scope=scope,
-        target=f"{answer.target:g}",
+        target=f"{found.target:g}",
         label=label,
         seen=seen,
-        shown=answer.target == context.target and scope == 0,
-        best=best,
-        lead=_lead(context, chosen, base, answer.target) + _limit(answer.max_encode_time, chosen),
-        fallback=_fallback(context, items, rows, best),
+        shown=found.target == context.target and scope == 0,
+        best=next((row for row in rows if row.best), None),
+        lead=tuple(line for line in lines if line.kind in _LEAD),
+        certainty=tuple(line for line in lines if line.kind not in _LEAD),
         rows=rows,
+        formats=formats,
+        other_metrics=others,
     )
+
+
+def _other_metrics(context: Context, answer: Answer) -> tuple[tuple[str, ...], tuple[OtherMetric, ...]]:
+    found = answer.agreement
+    if found is None or len(found.opinions) < 2:
+        return (), ()
+    formats = tuple(context.name(ratio.variant) for ratio in found.opinions[0].ratios)
+    return formats, tuple(
+        OtherMetric(
+            opinion.title,
+            text.score(opinion.target, context.columns[opinion.metric]),
+            tuple("" if r.ratio is None else text.change(r.ratio.value) for r in opinion.ratios),
+        )
+        for opinion in found.opinions
+    )
+
+
+def _same_score(item: Recommendation) -> Estimate | None:
+    return None if item.same_score is None else item.same_score.ratio
 
 
 def _widest(items: list[Recommendation]) -> float:
     """The largest ratio to draw, which sets the scale of the bars."""
-    drawn = [i.size_ratio for i in items if i.size_ratio is not None]
+    drawn = [ratio for item in items if (ratio := _same_score(item)) is not None]
     return max([1.0, *(r.value for r in drawn), *(r.high for r in drawn if r.high is not None)])
 
 
@@ -145,20 +208,22 @@ def _row(
     if item.setting is None:
         return AnswerRow(
             style=style, title=facts.title, number_name="", number="", details="", baseline=False,
-            best=False, change="", interval=None, bar=None, size="", encode="", decode="", reached=reached,
-            browsers=facts.browsers, everywhere=facts.all_browsers, sentence="", note=None, tools=(),
-            reason=item.reason,
+            best=False, same_score="", interval=None, bar=None, one_number="", medians="", size="", encode="",
+            decode="", reached=reached, expected="", browsers=facts.browsers, everywhere=facts.all_browsers,
+            why_not="", note=None, tools=(), reason=item.reason,
         )  # fmt: skip
     name, value = text.swept(item.setting, context.encoders)
-    ratio = item.size_ratio
+    ratio, one = _same_score(item), item.one_number
     is_base = item.setting == base
-    bar = None
+    bar = Bar(100 / widest, None, None, 100 / widest) if is_base else None
     if ratio is not None:
         low, high = (None if end is None else 100 * end / widest for end in (ratio.low, ratio.high))
-        bar = Bar(
-            100 * ratio.value / widest, None if is_base else low, None if is_base else high, 100 / widest
-        )
+        bar = Bar(100 * ratio.value / widest, low, high, 100 / widest)
     encode, decode = item.encode_seconds_per_mp, item.decode_seconds_per_mp
+    share = item.reached.attainment
+    why_not = "" if ratio is not None or is_base else "not compared"
+    if item.same_score is not None and item.same_score.reason:
+        why_not = item.same_score.reason
     return AnswerRow(
         style=style,
         title=facts.title,
@@ -167,104 +232,26 @@ def _row(
         details=text.details(item.setting, context.encoders),
         baseline=is_base,
         best=best,
-        change="" if ratio is None else "the baseline" if is_base else text.change(ratio.value),
-        interval=None if ratio is None or is_base else text.change_range(ratio),
+        same_score="the baseline" if is_base else "" if ratio is None else text.change(ratio.value),
+        interval=None if ratio is None else text.change_range(ratio),
         bar=bar,
+        one_number="the baseline" if is_base else "" if one is None else text.change(one.ratio),
+        medians="" if item.reached.median is None else text.score(item.reached.median, context.scale),
         size="" if item.bits_per_pixel is None else text.size(item.bits_per_pixel.value * 1e6 / 8),
         encode="not measured" if encode is None else text.seconds(encode.value),
         decode="not measured" if decode is None else text.seconds(decode.value),
         reached=reached,
+        expected=f"{text.percent(share.expected)} of other images can be expected to, "
+        f"{text.percent(share.bound)} with {text.CONFIDENCE} certainty",
         browsers=facts.browsers,
         everywhere=facts.all_browsers,
-        sentence=_sentence(context, item, is_base),
+        why_not=why_not,
         note=None
         if item.measured
-        else f"{name.capitalize()} {value} is between two measured settings, "
-        "so its numbers are interpolated, image by image.",
+        else f"{name.capitalize()} {value} is between measured levels on "
+        f"{text.count(item.reached.interpolated, 'image')}: its numbers there are interpolated.",
         tools=tools(context, item.setting),
     )
-
-
-def _sentence(context: Context, item: Recommendation, is_base: bool) -> str:
-    """What the setting means for file size, in one sentence."""
-    assert item.setting is not None
-    title, base, ratio = context.encoders.facts(item.encoder).title, context.baseline_title(), item.size_ratio
-    if is_base:
-        return f"The baseline: the other formats are compared with {base} at its own best setting."
-    if ratio is None:
-        return f"{base} does not reach this quality, so there is no comparison."
-    sentence = f"1 MB of {base} becomes {text.size(ratio.value * 1e6)} of {title} at this target"
-    if ratio.low is None or ratio.high is None:
-        return sentence + "."
-    sentence += (
-        f"; with {text.CONFIDENCE} confidence {text.size(ratio.low * 1e6)} to {text.size(ratio.high * 1e6)}"
-    )
-    return sentence + (
-        ", so these images do not show which is smaller." if ratio.low < 1 < ratio.high else "."
-    )
-
-
-def _compared(change: str, other: str) -> str:
-    """For example ``30 % smaller than JPEG`` or ``the same size as JPEG``."""
-    return f"{change} {'as' if change.startswith('the same') else 'than'} {other}"
-
-
-def _lead(context: Context, best: Recommendation | None, base: Setting | None, target: float) -> str:
-    title = context.scale.title
-    if best is None or best.setting is None:
-        share = text.percent(context.options.coverage)
-        limit = " within the limit on encode time" if context.options.max_encode_time is not None else ""
-        return (
-            f"No measured setting of any format reaches {title} {target:g} on {share} of the images{limit}. "
-            "Choose a less demanding target, or measure finer settings."
-        )
-    ratio, name = best.size_ratio, context.baseline_title()
-    if best.setting == base:
-        return f"No other measured format makes smaller files than {name} at this quality."
-    if ratio is None:
-        return f"It has the smallest files. {name} does not reach this quality, so there is no comparison."
-    interval = text.change_range(ratio)
-    files = f"{name} files at the setting that {name} needs for this target"
-    if interval is None:
-        certainty = "One image says nothing about other images: measure more of them."
-    elif ratio.high is not None and ratio.high >= 1:
-        return (
-            f"Its files are {_compared(text.change(ratio.value), files)}, but that is not certain: with "
-            f"{text.CONFIDENCE} confidence, {interval}."
-        )
-    else:
-        certainty = f"For other images like these: {interval}, with {text.CONFIDENCE} confidence."
-        if ratio.images < FEW_IMAGES:
-            certainty += f" This is based on only {ratio.images} images: measure more before you decide."
-    return f"Its files are {_compared(text.change(ratio.value), files)}. {certainty}"
-
-
-def _limit(max_encode_time: float | None, best: Recommendation | None) -> str:
-    """The limit on encode time. Empty without a limit, or without an answer: the lead mentions it then."""
-    if max_encode_time is None or best is None or best.setting is None:
-        return ""
-    return f" Encoders that need more than {text.seconds(max_encode_time)} per megapixel were left out."
-
-
-def _fallback(
-    context: Context, items: list[Recommendation], rows: tuple[AnswerRow, ...], best: AnswerRow | None
-) -> str | None:
-    """The best format that all current browsers support, if the best format overall is not one of them."""
-    if best is None or best.everywhere:
-        return None
-    for item, row in zip(items, rows, strict=True):
-        if item.setting is not None and row.everywhere:
-            saving = (
-                f", {_compared(row.change, context.baseline_title())} at equal quality"
-                if row.change and not row.baseline
-                else ""
-            )
-            what = text.full_name(item.setting, context.encoders)
-            return (
-                f"Not all browsers support {best.title}. The best format that all current browsers support: "
-                f"{what}{saving}."
-            )
-    return None
 
 
 def _notes(context: Context) -> tuple[str, ...]:
