@@ -40,6 +40,7 @@ Kind = Literal[
     "browsers",
     "fallback",
     "nothing",
+    "baseline-smallest",
     "copies",
 ]
 
@@ -149,6 +150,12 @@ class _Scope:
     def _same_score(self, best: Recommendation) -> Iterable[Sentence]:
         same = best.same_score
         if same is None:
+            if self.base is not None and len(self.usable) > 1 and best.setting == self.base:
+                yield Sentence(
+                    "baseline-smallest",
+                    f"No other measured format that all current browsers show makes smaller files than "
+                    f"{self._baseline_title} at this target.",
+                )
             return
         other, title = self._baseline_title, self._title(best)
         where = f"At the same {self._target} on each image"
@@ -394,13 +401,15 @@ class _Scope:
         copies = sum(len(names) for names in sample.duplicates.values())
         near = sum(len(names) for names in sample.near_duplicates)
         if copies:
+            are = count(copies, "file is a copy", "files are copies")
             yield Sentence(
                 "copies",
-                f"{count(copies, 'file is a copy', 'files are copies')} of other files and count with them.",
+                f"{are}: each content counts once, with the number of its files as weight in means and totals.",
             )
         if near:
+            groups = count(len(sample.near_duplicates), "group")
             yield Sentence(
                 "copies",
-                f"{near} images are nearly equal to others; the {len(sample.near_duplicates)} groups of them count "
-                "as one image each for every interval and share.",
+                f"{near} images are nearly equal to others ({groups}): each group counts as one image for "
+                "intervals and shares.",
             )

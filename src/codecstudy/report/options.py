@@ -52,7 +52,7 @@ class Options:
     coverage: float = 0.95
     """Share of images that must reach the target, above 0 and at most 1."""
     assurance: str = "expected"
-    """``expected``: that share of other images can be expected to reach it; ``95%``: it does with 95 % certainty."""
+    """``expected``: that share of other images is expected to reach it; ``95%``: it does with 95 % certainty."""
     max_encode_time: float | None = None
     """Limit on the encode time of a variant, in CPU seconds per megapixel."""
     baseline: str | None = None

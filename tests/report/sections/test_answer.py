@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from codecstudy.report.sections import answer
-from codecstudy.report.sections.answer import Answer, Values
+from codecstudy.report.sections.answer import Shown, Values
 from codecstudy.report.text import NARROW
 from codecstudy.results import QualityResults
 from support.report_cases import BASE, context_of, four_formats
@@ -20,60 +20,79 @@ def plain(text: str | None) -> str:
     return (text or "").replace(NARROW, " ")
 
 
-def shown(values: Values) -> Answer:
+def shown(values: Values) -> Shown:
     return next(a for a in values.answers if a.shown)
 
 
-def test_the_answer_names_format_number_saving_and_uncertainty() -> None:
+def lines(found: Shown) -> dict[str, str]:
+    return {line.kind: plain(line.text) for line in (*found.lead, *found.certainty)}
+
+
+def test_the_answer_names_format_number_both_savings_and_their_certainty() -> None:
     found = shown(values_of(four_formats(images=5)))
     assert found.best is not None
     assert (found.best.title, found.best.number, found.best.number_name) == ("AVIF", "80", "quality")
     assert found.best.details == "4:2:0, speed 6"
-    assert plain(found.best.change) == "40 % smaller"
-    assert plain(found.lead).startswith(
-        "Its files are 40 % smaller than JPEG files at the setting that JPEG needs for this target. For"
+    assert plain(found.best.same_score) == "40 % smaller"
+    assert plain(found.best.one_number) == "40 % smaller"
+    assert (found.best.medians, found.best.reached) == ("80.0", "5 of 5")
+    assert plain(found.best.expected).startswith("83 % of other images can be expected to, 55 %")
+    assert [line.kind for line in found.lead] == ["same-score", "one-number"]
+    assert (
+        "At the same SSIMULACRA2 80 on each image, AVIF is 40 % smaller than JPEG"
+        in lines(found)["same-score"]
     )
-    assert "95 % confidence" in plain(found.lead)
     assert [row.title for row in found.rows] == ["AVIF", "JPEG XL", "WebP", "JPEG"]
-    assert "1 MB of JPEG becomes 59" in found.best.sentence
     assert found.rows[-1].baseline
+    assert (found.rows[-1].same_score, found.rows[-1].one_number) == ("the baseline", "the baseline")
     assert any(tool.name == "avifenc" and "-q 80" in (tool.text or "") for tool in found.best.tools)
 
 
-def test_if_not_all_browsers_support_the_best_format_a_fallback_is_named() -> None:
+def test_the_order_under_other_metrics_stands_beside() -> None:
+    found = shown(values_of(four_formats(images=5)))
+    assert found.formats == ("AVIF 4:2:0", "JPEG XL", "WebP")
+    assert [metric.title for metric in found.other_metrics] == [
+        "SSIMULACRA2",
+        "Butteraugli 3-norm",
+        "Butteraugli",
+    ]
+    assert plain(found.other_metrics[1].cells[0]) == "40 % smaller"
+
+
+def test_the_headline_is_a_format_that_every_browser_shows() -> None:
     results = four_formats(images=3)
     kept = [r for r in results.measurements if r.format != "avif"]
     found = shown(values_of(dataclasses.replace(results, measurements=kept)))
     assert found.best is not None
-    assert found.best.title == "JPEG XL"
-    assert "WebP quality 80 (method 6)" in (found.fallback or "")
+    assert found.best.title == "WebP"
+    assert lines(found)["browsers"].startswith(
+        "JPEG XL quality 80 is 29 % smaller than JPEG at the same score"
+    )
 
 
-def test_the_fallback_names_no_saving_where_the_baseline_misses_the_target() -> None:
+def test_without_a_comparison_there_is_a_reason() -> None:
     kept = [r for r in four_formats(images=3).measurements if r.format in ("jxl", "webp")]
     poor = [r for r in four_formats(images=3).measurements if r.format == "jpeg" and r.quality == 30]
     results = dataclasses.replace(four_formats(images=3), measurements=[*kept, *poor])
     found = shown(values_of(results, baseline="jpeg"))
-    assert "WebP" in (found.fallback or "")
-    assert "than" not in (found.fallback or "")
+    assert found.best is not None
+    assert (found.best.title, found.best.same_score, found.best.one_number) == ("WebP", "", "")
+    assert "no image has measured scores on both sides" in found.best.why_not
+    assert "no estimate" in lines(found)["same-score"]
 
 
 def test_an_unreachable_target_is_reported() -> None:
     found = shown(values_of(four_formats(images=2), target=99.0))
     assert found.best is None
-    assert plain(found.lead).startswith("No measured setting of any format reaches SSIMULACRA2 99 on 95 %")
+    assert lines(found)["nothing"].startswith(
+        "No measured setting of any format reaches SSIMULACRA2 99 on all"
+    )
     assert all(row.reason for row in found.rows)
-
-
-def test_the_baseline_may_be_the_smallest() -> None:
-    results = four_formats(images=3)
-    found = shown(values_of(results, baseline="avif"))
-    assert "No other measured format" in found.lead
 
 
 def test_a_single_image_has_no_intervals_and_a_reason() -> None:
     values = values_of(four_formats(images=1))
-    assert "nothing about other images" in shown(values).lead
+    assert "one image says nothing about others" in lines(shown(values))["same-score"]
     assert any("Only one image" in note for note in values.notes)
     assert all(row.interval is None for row in shown(values).rows)
 
@@ -112,5 +131,6 @@ def test_a_difference_too_small_to_show_is_the_same_size() -> None:
     slightly_smaller = dataclasses.replace(BASE.scaled(0.9997), format="jxl")
     found = shown(values_of(study([BASE, slightly_smaller], 3)))
     assert found.best is not None
-    assert found.best.title == "JPEG XL"
-    assert found.lead.startswith("Its files are the same size as JPEG files at the setting")
+    assert found.best.title == "JPEG"
+    jxl = found.rows[0]
+    assert (jxl.title, jxl.same_score, jxl.one_number) == ("JPEG XL", "the same size", "the same size")

@@ -132,6 +132,7 @@ _LEAD = {
     "metrics-disagree",
     "browsers",
     "nothing",
+    "baseline-smallest",
 }
 """Kinds of the sentences that stand below the headline; the others follow the table."""
 
