@@ -68,6 +68,19 @@ class Curve:
         """Best goodness measured."""
         return float(self.goodness[-1])
 
+    def without(self, points: slice) -> Curve:
+        """The curve through the other points."""
+        kept = np.ones(len(self), dtype=bool)
+        kept[points] = False
+        swept = np.column_stack([self.log_size, self.level])[kept]
+        return Curve(
+            self.goodness[kept],
+            self.log_size[kept],
+            self.level[kept],
+            {name: times[kept] for name, times in self.times.items()},
+            PchipInterpolator(self.goodness[kept], swept[:, :1]) if kept.sum() > 1 else None,
+        )
+
     def log_size_at(self, goodness: Floats) -> Floats:
         """Natural logarithm of bytes at ``goodness``; NaN outside the measured range."""
         return self._at(goodness, 0)

@@ -53,6 +53,9 @@ class Options:
     """Share of images that must reach the target, above 0 and at most 1."""
     assurance: str = "expected"
     """``expected``: that share of other images is expected to reach it; ``95%``: it does with 95 % certainty."""
+    bd_range: tuple[float, float] | None = None
+    """Two scores between which BD-rates are computed; None for the ends of the usual targets (50 and 90 for
+    SSIMULACRA2)."""
     max_encode_time: float | None = None
     """Limit on the encode time of a variant, in CPU seconds per megapixel."""
     baseline: str | None = None

@@ -28,16 +28,19 @@ def build(context: Context) -> Values:
     picks = context.picks()
     for metric in context.metrics:
         for index, scope in enumerate(context.scopes):
-            matrix = bd_matrix(context.curves(metric), scope)
+            over = context.options.bd_range if metric == context.metric else None
+            matrix = bd_matrix(context.curves(metric), scope, over)
             chosen = _chosen([row[0].variant for row in matrix], picks)
             columns = tuple(_column(context, matrix[k][0].variant) for k in chosen)
             rows = [
                 variant_row(context, matrix[a][0].variant, [_cell(context, matrix[a][b]) for b in chosen])
                 for a in chosen
             ]
-            note = ""
+            scale = context.columns[metric]
+            low, high = matrix[0][0].range
+            note = f"Over {scale.title} {low:g} to {high:g}."
             if len(chosen) < len(matrix):
-                note = f"{len(chosen)} of {len(matrix)} variants. Use codecstudy export for all of them."
+                note += f" {len(chosen)} of {len(matrix)} variants. Use codecstudy export for all of them."
             shown = metric == context.metric and index == 0
             tables.append(TableData(index, metric, shown, columns, tuple(rows), note))
     return Values(tables=tuple(tables))
@@ -54,15 +57,18 @@ def _chosen(variants: list[Variant], picks: frozenset[str]) -> list[int]:
 
 def _cell(context: Context, entry: BDRate) -> Cell:
     if entry.percent is None:
-        return empty_cell(entry.reason)
+        scale = context.columns[entry.metric]
+        reason = f"{entry.reason}"
+        if entry.covered is not None:
+            low, high = (text.score(end, scale) for end in entry.covered)
+            reason += f"; both cover {scale.title} {low} to {high} on nine tenths of the images (--bd-range)"
+        return empty_cell(reason)
     if entry.variant == entry.baseline:
         return Cell("\N{MIDDLE DOT}", "itself", empty=True)
     ratio = entry.percent.map(lambda p: 1 + p / 100)
     title = f"{text.change(ratio.value)} over {text.count(entry.images, 'image')}"
-    if entry.overlap is not None:
-        scale = context.columns[entry.metric]
-        low, high = (text.score(end, scale) for end in entry.overlap)
-        title += f", between {scale.title} {low} and {high}"
+    if entry.error:
+        title += f"; leaving alternate points out changes it by {text.percent(entry.error / 100)}"
     if entry.refused:
         title += "; left out: " + ", ".join(f"{n} ({why})" for why, n in entry.refused.items())
     return ratio_cell(ratio, title)
