@@ -63,4 +63,5 @@ def _basis(samples: int) -> Floats:
     overlap = np.minimum(edges[1:, None], first + 1) - np.maximum(edges[:-1, None], first)
     mean = np.clip(overlap, 0.0, None) * (_CELLS / samples)
     frequency, cell = np.arange(1, _FREQUENCIES + 1)[:, None], np.arange(_CELLS)
-    return np.cos(np.pi * frequency * (2 * cell + 1) / (2 * _CELLS)) @ mean
+    basis: Floats = np.cos(np.pi * frequency * (2 * cell + 1) / (2 * _CELLS)) @ mean
+    return basis
