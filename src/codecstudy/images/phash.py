@@ -1,7 +1,7 @@
 """A 64-bit perceptual hash: images that look alike have hashes that differ in few bits.
 
-The hash is the DCT hash of C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (Upper
-Austria University of Applied Sciences, 2010, section 3.2.1; pHash's ``ph_dct_imagehash``): luma at 32 x 32, its
+The hash is the DCT hash of C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (thesis,
+Upper Austria University of Applied Sciences, 2010; pHash's ``ph_dct_imagehash``): luma at 32 x 32, its
 two-dimensional DCT-II, the 8 x 8 coefficients of the lowest frequencies without the row and the column of frequency
 zero, and one bit for each: whether it is above their median. Brightness and contrast change a coefficient's size
 but hardly its rank, and noise, resampling and compression change high frequencies.
