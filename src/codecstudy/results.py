@@ -94,6 +94,9 @@ class QualityRecord:
     source_sha256: str | None = None
     source_notes: str | None = None
     """The conversions of the source to 8-bit sRGB, as ``; ``-separated text."""
+    source_phash: str | None = None
+    """Perceptual hash of the source at its original size, 64 bits as 16 hexadecimal digits: images that look alike
+    differ in few bits. None if the source could not be opened, and in files of older versions."""
     encoder: str = ""
     """Id of the encoder; by default the format's own encoder."""
     parameters: dict[str, Scalar] = field(default_factory=dict)
@@ -219,6 +222,17 @@ class RunInfo:
     os: str
     command: str | None = None
     study_file: str | None = None
+    strata: dict[str, int] = field(default_factory=dict)
+    """Images of the dataset by folder within it (empty text: the top level). Files with the same content count
+    once, in the folder of the first one by name. Empty in files of older versions."""
+    passed_over: tuple[str, ...] = ()
+    """Images without records that come before an image with records in the order of the sample. They did not fit
+    into the rest of the time budget while a later image did, or an interrupt ended the run before they were done.
+    Empty, too, in files of older versions, which did not record it."""
+
+    def __post_init__(self) -> None:
+        # JSON has no tuples.
+        object.__setattr__(self, "passed_over", tuple(self.passed_over))
 
 
 @dataclass(frozen=True, slots=True)

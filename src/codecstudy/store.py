@@ -103,6 +103,16 @@ CREATE TABLE file (
 ) WITHOUT ROWID;
 """
 
+_PHASHES = """
+-- Perceptual hashes of sources. Created when it is missing: every schema version may have it.
+CREATE TABLE IF NOT EXISTS phash (
+    source TEXT NOT NULL,              -- SHA-256 of the source file
+    algorithm TEXT NOT NULL,           -- hashes of different algorithms cannot be compared
+    phash TEXT NOT NULL,               -- 16 hexadecimal digits
+    PRIMARY KEY (source, algorithm)
+) WITHOUT ROWID
+"""
+
 _ENCODED = (
     "file_size",
     "width",
@@ -202,6 +212,7 @@ class Store:
                 self._db.execute("COMMIT")
             case _:
                 self._db.execute("COMMIT")
+        self._db.execute(_PHASHES)
 
     def _create(self, tables: str) -> None:
         for statement in tables.split(";\n"):
@@ -391,6 +402,21 @@ class Store:
             return str(
                 self._db.execute("SELECT setting FROM conditions WHERE id = ?", (number,)).fetchone()[0]
             )
+
+    def phashes(self, sources: Iterable[str], algorithm: str) -> dict[str, str]:
+        """Perceptual hashes of these sources, by SHA-256, where they are known.
+
+        Args:
+            sources: SHA-256 of source files.
+            algorithm: The algorithm that the hashes must come from.
+        """
+        query = "SELECT source, phash FROM phash WHERE algorithm = ? AND source IN (SELECT value FROM json_each(?))"
+        with self._explained():
+            return dict(self._db.execute(query, (algorithm, json.dumps(list(dict.fromkeys(sources))))))
+
+    def add_phash(self, source: str, algorithm: str, phash: str) -> None:
+        """Remember the perceptual hash of a source, given by its SHA-256."""
+        self._write("INSERT OR REPLACE INTO phash VALUES (?, ?, ?)", (source, algorithm, phash))
 
     def count(self) -> int:
         """Number of encodes and skips in the store."""

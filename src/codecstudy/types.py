@@ -19,6 +19,12 @@ Pixels = NDArray[np.uint8]
 
 Floats = NDArray[np.float64]
 
+
+def folder_of(image: str) -> str:
+    """Folder of an image within its dataset, from its path with forward slashes; empty at the top level."""
+    return image.rpartition("/")[0]
+
+
 SHORT_NAMES = {"quality": "q", "chroma_subsampling": "", "speed": "s", "effort": "e", "method": "m"}
 """Prefixes, in labels and file names, of the values of the parameters that several encoders have in common. Each of
 these parameters has a column in every results file. Other parameters are written with their name."""

@@ -21,7 +21,7 @@ JPEG = Formula("jpeg")
 def varied(format: str, factor: float, spread: float = 0.05, **setting: object) -> Formula:
     return Formula(
         format,
-        size=lambda s, i: exponential_size(s, i) * factor * math.exp(spread * (i % 3 - 1)),
+        size=lambda s, i: exponential_size(s, i) * factor * math.exp(spread * (i // 3 % 3 - 1)),
         setting=setting,
     )
 
@@ -70,8 +70,8 @@ def test_a_folder_measured_completely_has_no_sampling_error() -> None:
     assert whole["this-folder"] == (
         "For this folder, whose 30 images were all measured, the difference has no sampling error."
     )
-    part = sentences(answer(results([JPEG, varied("avif", 0.7)], 30, 40)))
-    assert part["this-folder"].startswith("For this folder, of whose 40 images 30 are compared: ")
+    part = sentences(answer(results([JPEG, varied("avif", 0.7)], 30, 60)))
+    assert part["this-folder"].startswith("For this folder, of whose 60 images 30 are compared: ")
 
 
 def test_images_that_one_side_does_not_reach_are_named_and_bounded() -> None:

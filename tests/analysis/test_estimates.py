@@ -118,7 +118,7 @@ def test_copies_leave_every_interval_unchanged(seed: int, images: int, copies: i
     random = np.random.default_rng(seed)
     values, base = random.normal(size=(images, 1)), random.lognormal(size=(images, 1))
     one = Sample.simple(images, 100)
-    more = dataclasses.replace(one, weights=np.full(images, float(copies)), population=100 * copies)
+    more = dataclasses.replace(one, weights=np.full(images, float(copies)))
     for alone, together in (
         (mean_estimates(values, one), mean_estimates(values, more)),
         (

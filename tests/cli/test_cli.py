@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,24 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
     for fact in ("4 images", "3 settings", "12 tasks", "about"):
         assert fact in done.stdout
     assert not root.exists()
+
+
+def test_copies_and_images_that_were_passed_over_are_told(photos: Path, root: Path, tmp_path: Path) -> None:
+    document = STUDY | {"dataset": {"id": "sample", "order": "name"}, "metrics": ["psnr"]}
+    study_file = tmp_path / "by-name.json"
+    study_file.write_text(json.dumps(document))
+    shutil.copy(photos / "b.png", photos / "inner" / "b.png")
+    run = ("run", study_file, "--images", photos, "--root", root, "--workers", 0)
+    planned = codecstudy(*run, "--dry-run")
+    assert "5 images" in planned.stdout
+    assert "1 of them is a copy of another one" in planned.stdout
+    complete = codecstudy(*run, "--strict-order")
+    assert complete.returncode == 0, complete.stderr
+    assert "passed over" not in complete.stdout
+    for name, seed in (("a.png", 10), ("c.png", 11)):
+        Image.fromarray(picture(48, 40, seed)).save(photos / name)
+    done = codecstudy(*run, "--time-budget", "0.001")
+    assert "passed over: 1 of the images that come before the last measured one (c.png)" in done.stdout
 
 
 @pytest.mark.parametrize(

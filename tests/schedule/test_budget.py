@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from codecstudy.schedule import SourceWork
+from codecstudy.schedule import OrderPolicy, SourceWork
 from codecstudy.schedule.cost_model import CostModel
 from support.simulation import Simulation, images, lognormal, study
 
@@ -81,6 +81,21 @@ def test_an_outsize_image_does_not_end_the_run() -> None:
     assert 30 not in opened
     assert max(opened) > 31
     assert 38 * mean <= simulation.now <= 40.8 * mean
+
+
+def test_a_strict_order_ends_the_run_at_the_first_source_that_does_not_fit() -> None:
+    rng = random.Random(0)
+    costs, truth = study(rng, 6)
+    sources = images(rng, 200, 6, spread=0.5)
+    sources[30] = SourceWork(30, sources[30].settings, (5000.0,))
+    mean = statistics.fmean(truth.cost(source) for source in sources if source.index != 30)
+    for budget in (10 * mean, 40 * mean):
+        simulation = Simulation(
+            sources, CostModel(costs), truth, workers=2, budget=budget, order=OrderPolicy(window=1)
+        ).run()
+        opened = {span.given.task.source for span in simulation.spans}
+        assert opened == set(range(len(opened)))
+        assert len(opened) <= 30
 
 
 def test_sources_are_opened_in_order() -> None:

@@ -16,6 +16,7 @@ from codecstudy.schedule import (
     CostModel,
     Dispatch,
     MemoryLimit,
+    OrderPolicy,
     Scheduler,
     SettingCost,
     SourceWork,
@@ -141,6 +142,7 @@ class Simulation:
         *,
         budget: float | None = None,
         memory_limit: int | None = None,
+        order: OrderPolicy | None = None,
         deadly: frozenset[Task] = frozenset(),
         faulty: frozenset[Task] = frozenset(),
         replace: bool = True,
@@ -161,6 +163,7 @@ class Simulation:
             range(workers),
             budget=None if budget is None else TimeBudget(budget),
             memory=None if memory_limit is None else MemoryLimit(memory_limit),
+            order=order,
         )
         self.spans: list[Span] = []
         self.ended: dict[Task, str] = {}

@@ -315,8 +315,8 @@ def _estimates(
 
 
 def _fraction(here: NDArray[np.bool_], sample: Sample) -> float:
-    """Share of the dataset's images that have a value; copies of these count."""
-    return float(sample.weights[here].sum()) / max(sample.population, 1)
+    """Share of the dataset's images that have a value."""
+    return float(here.sum()) / max(sample.population, 1)
 
 
 def _shares(sums: Floats) -> Floats:

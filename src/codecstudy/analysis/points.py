@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.frame import check_described, derive, setting_of
-from codecstudy.analysis.sample import Sample
+from codecstudy.analysis.sample import Clustering, Sample, describe_sample, representatives
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.results import USUAL_METRIC, QualityResults, setting_columns
@@ -66,7 +66,7 @@ class Points:
     """Everything that was measured, in an order that does not depend on the order of the records."""
 
     images: tuple[str, ...]
-    """``source_image`` of every source with at least one measured record, sorted."""
+    """``source_image`` of every source with at least one measured record, sorted; without copies of others."""
     content_classes: tuple[str, ...]
     """Folder of each image within the dataset, empty at the top level."""
     blocks: tuple[VariantPoints, ...]
@@ -110,8 +110,14 @@ class Points:
         return tuple(i for i, v in enumerate(self.variants) if v.scope == scope)
 
 
-def collect(results: QualityResults) -> Points:
+def collect(results: QualityResults, cluster: Clustering = "near-duplicates") -> Points:
     """Arrange the records of ``results`` by image, variant and level.
+
+    Of files with the same content, the first by name is an image, with the number of its files as weight.
+
+    Args:
+        results: The results of a study.
+        cluster: Which images are resampled together; see :func:`codecstudy.analysis.sample.describe_sample`.
 
     Raises:
         ResultsError: If nothing was measured (the message gives the most frequent reason), if a task has more
@@ -133,7 +139,10 @@ def collect(results: QualityResults) -> Points:
         raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
     _refuse_duplicates(measured, columns)
     sources = measured.group_by("source_image").agg(pl.col("content_class").first()).sort("source_image")
+    names = sources["source_image"].to_list()
+    sources = sources[representatives(results, names)]
     images = sources["source_image"].to_list()
+    measured = measured.filter(pl.col("source_image").is_in(images))
     row_of = {name: row for row, name in enumerate(images)}
     scored = {name: results.metric_columns[name] for name in described if measured[name].count()}
     failed = frame.filter((pl.col("status") == "failed") & pl.col("source_image").is_in(images))
@@ -148,7 +157,7 @@ def collect(results: QualityResults) -> Points:
         blocks=tuple(sorted(blocks, key=lambda b: b.variant.order)),
         counts=counts,
         encoders=encoders,
-        sample=Sample.simple(len(images), results.dataset.image_count),
+        sample=describe_sample(results, images, cluster=cluster),
         columns=scored,
     )
 

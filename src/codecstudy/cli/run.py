@@ -117,6 +117,13 @@ def run(
             help="Memory for all workers together, e.g. 8G; default: 80 % of the available memory.",
         ),
     ] = None,
+    strict_order: Annotated[
+        bool,
+        typer.Option(
+            "--strict-order",
+            help="End at the first image that does not fit into the time budget, instead of passing over it.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -135,6 +142,7 @@ def run(
         fresh=fresh,
         task_timeout=task_timeout,
         max_memory=None if max_memory is None else parse_size(max_memory),
+        strict_order=strict_order,
     )
 
 
@@ -206,6 +214,8 @@ def execute(
                 f"{config.id}: {count(started.images, 'image')} ({started.megapixels:.1f} MP)",
                 highlight=False,
             )
+            if started.copies:
+                out.print(f"  {_copies(started.copies)}", highlight=False)
             out.print(f"  {count(started.settings, 'setting')}", highlight=False)
             out.print(
                 f"  {count(started.tasks, 'task')}, {started.known:,} more already measured", highlight=False
@@ -239,6 +249,12 @@ def execute(
     return results
 
 
+def _copies(number: int) -> str:
+    if number == 1:
+        return "1 of them is a copy of another one, and is measured with it"
+    return f"{number:,} of them are copies of others, and are measured with those"
+
+
 def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
     """Warn if results of another folder are about to be replaced: existing reports would no longer match them."""
     if images is None or not path.exists():
@@ -259,7 +275,7 @@ def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
 
 
 def _print_results(results: QualityResults, path: str, quiet: bool, as_json: bool) -> None:
-    from codecstudy.cli.summary import failure_lines, summary_json, summary_table
+    from codecstudy.cli.summary import failure_lines, passed_over, summary_json, summary_table
 
     if as_json:
         print_json(summary_json(results, path))
@@ -276,6 +292,10 @@ def _print_results(results: QualityResults, path: str, quiet: bool, as_json: boo
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
+            )
+        if results.run.passed_over:
+            out.print(
+                f"passed over: {visible(passed_over(results))}", markup=False, highlight=False, soft_wrap=True
             )
         out.print(f"results: {path}", markup=False, highlight=False, soft_wrap=True)
         if results.run.images_measured and results.study_id != "demo":

@@ -125,6 +125,16 @@ def failure_lines(results: QualityResults) -> list[str]:
     return lines
 
 
+def passed_over(results: QualityResults) -> str:
+    """The images that were passed over, and what follows for the sample."""
+    names = results.run.passed_over
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+    return (
+        f"{len(names):,} of the images that come before the last measured one ({shown}), so that the measured "
+        "images are not quite a random sample; --strict-order passes over none"
+    )
+
+
 def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
     """The summary as JSON values, as ``codecstudy run --json`` prints it."""
     statuses = Counter(record.status for record in results.measurements)
@@ -135,6 +145,7 @@ def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
         "stop_reason": results.stop_reason,
         "incomplete_reason": results.incomplete_reason,
         "images": results.run.images_measured,
+        "passed_over": list(results.run.passed_over),
         "measured": statuses["measured"],
         "skipped": statuses["skipped"],
         "failed": statuses["failed"],

@@ -21,6 +21,7 @@ import numpy as np
 from codecstudy import codecs, images, metrics
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecstudyError, MetricError
+from codecstudy.images.phash import perceptual_hash
 from codecstudy.measurement import artifacts, selftest
 from codecstudy.measurement.crops import CropPlan
 from codecstudy.metrics.base import Prepared
@@ -92,6 +93,9 @@ class Report:
     opening: Opening | None = None
     cpu_seconds: float = 0.0
     """CPU seconds of the task itself, without opening the source."""
+    phash: str | None = None
+    """:func:`codecstudy.images.phash.perceptual_hash` of the source at its original size; None if it could not be
+    opened."""
 
 
 @dataclass(slots=True)
@@ -127,6 +131,7 @@ class Measurer:
         self._metrics = {name: metrics.get(name) for name in config.metrics}
         self._image: str | None = None
         self._source: images.Source | None = None
+        self._phash: str | None = None
         self._refusal: _FailedError | None = None
         self._stage: _Stage | None = None
 
@@ -150,12 +155,12 @@ class Measurer:
                     self._prepare(stage, wanted)
                 opening = Opening(time.perf_counter() - wall, time.process_time() - cpu)
             if isinstance(stage, str):
-                return Report(Skip(stage, self._notes()), opening)
+                return Report(Skip(stage, self._notes()), opening, phash=self._phash)
             cpu = time.process_time()
             outcome = self._measure(stage, setting, request, wanted)
-            return Report(outcome, opening, time.process_time() - cpu)
+            return Report(outcome, opening, time.process_time() - cpu, self._phash)
         except _FailedError as failed:
-            return Report(Failure(failed.kind, str(failed), self._notes()), opening)
+            return Report(Failure(failed.kind, str(failed), self._notes()), opening, phash=self._phash)
 
     def _notes(self) -> tuple[str, ...]:
         return self._source.notes if self._source else ()
@@ -164,7 +169,7 @@ class Measurer:
         """The source at the setting's size, or why that size does not apply to it."""
         self._stage = None
         if request.image != self._image:
-            self._image, self._source, self._refusal = request.image, None, None
+            self._image, self._source, self._phash, self._refusal = request.image, None, None, None
             path = Path(self._config.folder, request.image)
             try:
                 source = _attempt("source", images.load, path, self._config.max_pixels)
@@ -172,6 +177,7 @@ class Measurer:
                 if request.sha256 not in (None, _attempt("source", images.content_hash, path)):
                     raise _FailedError("source", "the file changed during the run; run again")
                 self._source = source
+                self._phash = _attempt("source", perceptual_hash, source.pixels)
             except _FailedError as refusal:
                 # The record already names the image; without its path, equal reasons are equal texts.
                 self._refusal = _FailedError(refusal.kind, str(refusal).removeprefix(f"{path}: "))

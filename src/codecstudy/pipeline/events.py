@@ -14,6 +14,8 @@ class Started:
 
     study_id: str
     images: int
+    copies: int
+    """Images with the same content as another one: they are measured with it."""
     settings: int
     tasks: int
     known: int

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from codecstudy.errors import CodecstudyError
 from codecstudy.execution import Died, Done, Event, Executor, HandlerError, Ready
+from codecstudy.images.phash import ALGORITHM
 from codecstudy.measurement.measurer import Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
@@ -55,12 +56,15 @@ class Loop:
     """All outcomes so far by (source, setting) index: those in the store and those of this run."""
     parts: dict[tuple[int, int], Measurement]
     """The stored parts of tasks that lack scores, or an encoded file."""
+    phashes: dict[str, str]
+    """Perceptual hashes of sources by SHA-256: those in the store and those of this run."""
     started: float
     task_timeout: float | None = None
     max_memory: int | None = None
     totals: Totals = field(default_factory=Totals)
     _queues: dict[int, deque[Task]] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
+    _files: Counter[int] = field(default_factory=Counter)
     _failed_starts: float = 0.0
     _budget_told: bool = False
     _interrupts_seen: int = 0
@@ -68,10 +72,11 @@ class Loop:
 
     def run(self) -> None:
         """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
-        for s in range(len(self.plan.sources)):
+        self._files = Counter(self.plan.copies.get(s, s) for s in range(len(self.plan.sources)))
+        for s, files in self._files.items():
             known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
             self._left[s] = len(self.plan.settings) - known
-            self.totals.images_done += self._left[s] == 0
+            self.totals.images_done += files * (self._left[s] == 0)
         while not self.scheduler.done(self._now()) and not self._stop_at_once():
             for event in self._poll():
                 self._handle(event)
@@ -158,6 +163,7 @@ class Loop:
         megapixels = self._megapixels(task)
         report = value if isinstance(value, Report) else Report(_unexpected(value))
         outcome, opening = report.outcome, report.opening
+        self._learn_phash(self.plan.sources[task.source].sha256, report.phash)
         own = seconds
         if opening is not None:
             own = max(0.0, seconds - opening.seconds)
@@ -174,6 +180,11 @@ class Loop:
             self.scheduler.failed(worker, task, self._now())
         self._record(worker, task, outcome, seconds)
 
+    def _learn_phash(self, sha256: str | None, phash: str | None) -> None:
+        if sha256 is not None and phash is not None and sha256 not in self.phashes:
+            self.phashes[sha256] = phash
+            self.store.add_phash(sha256, ALGORITHM, phash)
+
     def _record(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
         source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
         self.outcomes[task.source, task.setting] = outcome
@@ -182,7 +193,7 @@ class Loop:
             self.store.add(source.sha256, conditions, outcome, self.plan.metric_versions)
         self._left[task.source] -= 1
         self.totals.tasks_done += 1
-        self.totals.images_done += self._left[task.source] == 0
+        self.totals.images_done += self._files[task.source] * (self._left[task.source] == 0)
         done, whole = self.totals.tasks_done, self.totals.images_done
         if isinstance(outcome, Failure):
             log.warning("%s, %s: %s: %s", source.image, setting.label(), outcome.kind, outcome.reason)

@@ -33,6 +33,10 @@ class RunOptions:
     max_memory: int | None = None
     """Bytes that all workers together may use, also the hard limit of each of them; None: 80 % of the available
     memory, and a hard limit of at least 1 GiB."""
+    strict_order: bool = False
+    """Never pass over an image that does not fit into the time budget or the free memory in favour of a later one
+    that does. The run then ends at the first image that does not fit into the budget, and may leave a part of the
+    budget unused."""
     command: str | None = None
     """Command line, stored in the results."""
     study_file: str | None = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
 
 from codecstudy import codecs, metrics
 from codecstudy.datasets import Dataset
+from codecstudy.images import phash
 from codecstudy.images.header import version
 from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
@@ -28,6 +30,7 @@ from codecstudy.types import (
     Outcome,
     Setting,
     Skip,
+    folder_of,
 )
 
 
@@ -71,6 +74,11 @@ class Plan:
     config: StudyConfig
     dataset: Dataset
     sources: tuple[Source, ...]
+    copies: dict[int, int]
+    """Index of each source whose content an earlier one has, to the index of that one. A copy has no tasks: it
+    shares the outcomes of the other."""
+    strata: dict[str, int]
+    """Images of the whole dataset by folder, files with the same content counted once; see :class:`RunInfo`."""
     settings: tuple[Setting, ...]
     crops: CropPlan | None
     conditions: tuple[Conditions, ...]
@@ -106,17 +114,22 @@ class Plan:
         of the same name that was left by another state of the study), is incomplete: the file must be made again.
         """
         found = Known()
-        places: dict[str, list[int]] = {}
-        for s, source in enumerate(self.sources):
-            if source.sha256 is not None:
-                places.setdefault(source.sha256, []).append(s)
+        places = {
+            source.sha256: s
+            for s, source in enumerate(self.sources)
+            if source.sha256 is not None and s not in self.copies
+        }
         for sha256, t, outcome in store.known(places, self.conditions, self.metric_versions):
-            for s in places[sha256]:
-                if isinstance(outcome, Skip) or self._is_complete(self.sources[s], t, outcome):
-                    found.outcomes[s, t] = outcome
-                else:
-                    found.parts[s, t] = outcome
+            s = places[sha256]
+            if isinstance(outcome, Skip) or self._is_complete(self.sources[s], t, outcome):
+                found.outcomes[s, t] = outcome
+            else:
+                found.parts[s, t] = outcome
         return found
+
+    def phashes(self, store: Store) -> dict[str, str]:
+        """Perceptual hashes of the sources that the store knows, by SHA-256."""
+        return store.phashes([s.sha256 for s in self.sources if s.sha256 is not None], phash.ALGORITHM)
 
     def _is_complete(self, source: Source, setting: int, measured: Measurement) -> bool:
         if len(measured.scores) < len(self.metrics):
@@ -144,20 +157,42 @@ class Plan:
             saved=None if known is None else path,
         )
 
-    def records(self, outcomes: Mapping[tuple[int, int], Outcome], root: Path) -> list[QualityRecord]:
-        """The records of all complete images: those with an outcome for every setting."""
+    def is_complete(self, source: int, outcomes: Collection[tuple[int, int]]) -> bool:
+        """Whether there is an outcome for every setting of a source, or of the one that it is a copy of."""
+        first = self.copies.get(source, source)
+        return all((first, t) in outcomes for t in range(len(self.settings)))
+
+    def records(
+        self, outcomes: Mapping[tuple[int, int], Outcome], phashes: Mapping[str, str], root: Path
+    ) -> list[QualityRecord]:
+        """The records of all complete images: those with an outcome for every setting.
+
+        Args:
+            outcomes: By (source, setting) index.
+            phashes: Perceptual hashes by the sources' SHA-256, as far as they are known.
+            root: Folder of the workspace, to which paths in records are relative.
+        """
         return [
-            self._record(source, t, outcomes[s, t], root)
-            for s, source in enumerate(self.sources)
-            if all((s, t) in outcomes for t in range(len(self.settings)))
+            self._record(s, t, outcomes[self.copies.get(s, s), t], phashes, root)
+            for s in range(len(self.sources))
+            if self.is_complete(s, outcomes)
             for t in range(len(self.settings))
         ]
 
-    def _record(self, source: Source, t: int, outcome: Outcome, root: Path) -> QualityRecord:
-        setting = self.settings[t]
+    def passed_over(self, outcomes: Collection[tuple[int, int]]) -> tuple[str, ...]:
+        """The incomplete images that come before a complete one."""
+        missing = [s for s in range(len(self.sources)) if not self.is_complete(s, outcomes)]
+        last = max(set(range(len(self.sources))) - set(missing), default=-1)
+        return tuple(self.sources[s].image for s in missing if s < last)
+
+    def _record(
+        self, s: int, t: int, outcome: Outcome, phashes: Mapping[str, str], root: Path
+    ) -> QualityRecord:
+        source, setting = self.sources[s], self.settings[t]
         measured = outcome if isinstance(outcome, Measurement) else None
         scores = measured.columns if measured else {}
-        artifact = self.artifact(source, t) if measured and self.save_artifacts else None
+        encoded = self.sources[self.copies.get(s, s)]
+        artifact = self.artifact(encoded, t) if measured and self.save_artifacts else None
         return QualityRecord(
             source_image=source.image,
             original_image=source.image,
@@ -186,6 +221,7 @@ class Plan:
             failure=outcome.kind if isinstance(outcome, Failure) else None,
             source_sha256=source.sha256,
             source_notes="; ".join(outcome.notes) or None,
+            source_phash=phashes.get(source.sha256) if source.sha256 is not None else None,
             encoder=setting.encoder,
             parameters={name: value for name, value in setting.parameters if name not in SHORT_NAMES},
             scores=scores,
@@ -204,6 +240,9 @@ def make_plan(
 ) -> Plan:
     """Plan the work of a study on a dataset, without decoding any image.
 
+    Files with the same content are one image of the sample, in the place of the first one by name; the others
+    follow it in the plan.
+
     Args:
         config: The study.
         dataset: Its images; the study's sample of them is taken, in the study's order.
@@ -213,15 +252,18 @@ def make_plan(
         save_artifacts: Whether encoded files are kept.
         in_this_process: Read the headers of the images in this process instead of a separate one.
     """
-    names = order_images(dataset.images, config.dataset.order, config.dataset.seed)[
-        : config.dataset.max_images
-    ]
+    contents = {names[0]: names for names in _contents(dataset, store)}
+    firsts = order_images(contents, config.dataset.order, config.dataset.seed)[: config.dataset.max_images]
+    names = [name for first in firsts for name in contents[first]]
+    place = {name: s for s, name in enumerate(names)}
     settings = tuple(config.settings())
     crops = _crops(config, settings)
     return Plan(
         config=config,
         dataset=dataset,
         sources=tuple(_sources(dataset.folder, names, store, in_this_process)),
+        copies={place[name]: place[first] for first in firsts for name in contents[first][1:]},
+        strata=dict(sorted(Counter(map(folder_of, contents)).items())),
         settings=settings,
         crops=crops,
         conditions=_conditions(settings, crops, host),
@@ -232,6 +274,26 @@ def make_plan(
         artifact_suffixes=tuple(artifacts.suffixes(settings)),
         commands=codecs.commands_of(settings),
     )
+
+
+def _contents(dataset: Dataset, store: Store) -> Iterator[list[str]]:
+    """The images of a dataset, those with the same content together, each group sorted by name."""
+    by_size: dict[int, list[str]] = {}
+    for name in dataset.images:
+        try:
+            by_size.setdefault(dataset.path(name).stat().st_size, []).append(name)
+        except OSError:
+            yield [name]
+    for names in by_size.values():
+        if len(names) == 1:
+            # No other file has its size, so none has its content, and it need not be read.
+            yield names
+            continue
+        groups: dict[str, list[str]] = {}
+        for name in sorted(names):
+            _, sha256 = _size_and_hash(dataset.path(name), store)
+            groups.setdefault(sha256 or f"unreadable: {name}", []).append(name)
+        yield from groups.values()
 
 
 def _sources(folder: Path, names: Sequence[str], store: Store, in_this_process: bool) -> Iterator[Source]:

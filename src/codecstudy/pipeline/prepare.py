@@ -85,6 +85,8 @@ class Prepared:
     """Known outcomes by (source, setting) index; a run adds its own."""
     parts: dict[tuple[int, int], Measurement]
     """Known measurements that lack scores, or an encoded file."""
+    phashes: dict[str, str]
+    """Known perceptual hashes of the sources by SHA-256; a run adds its own."""
     work: list[SourceWork]
     costs: CostModel
     workers: int
@@ -96,6 +98,7 @@ class Prepared:
         return events.Started(
             study_id=plan.config.id,
             images=len(plan.sources),
+            copies=len(plan.copies),
             settings=len(plan.settings),
             tasks=sum(len(source.settings) for source in self.work),
             known=len(self.outcomes),
@@ -130,4 +133,5 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
     workers = request.workers
     if request.executor is None:
         workers = max(1, min(workers, sum(len(source.settings) for source in work)))
-    return Prepared(request, plan, outcomes, known.parts, work, cost_model(plan), workers)
+    phashes = plan.phashes(store)
+    return Prepared(request, plan, outcomes, known.parts, phashes, work, cost_model(plan), workers)

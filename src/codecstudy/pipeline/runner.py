@@ -23,7 +23,7 @@ from codecstudy.pipeline.options import RunOptions
 from codecstudy.pipeline.plan import Plan
 from codecstudy.pipeline.prepare import Prepared, Request, prepare
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo, StopReason
-from codecstudy.schedule import MemoryLimit, Scheduler, TimeBudget
+from codecstudy.schedule import MemoryLimit, OrderPolicy, Scheduler, TimeBudget
 from codecstudy.store import IN_MEMORY, Store
 from codecstudy.study import StudyConfig
 
@@ -149,7 +149,7 @@ class PipelineRunner:
         """Write the results so far; ``error`` is the error that ended the run, if any."""
         plan, options = prepared.plan, prepared.request.options
         config, dataset = plan.config, plan.dataset
-        records = plan.records(loop.outcomes, self.root)
+        records = plan.records(loop.outcomes, loop.phashes, self.root)
         measured, planned = len(records) // len(plan.settings), len(plan.sources)
         stop_reason, sentence = _why_stopped(prepared, loop, measured, error)
         results = QualityResults(
@@ -171,6 +171,8 @@ class PipelineRunner:
                 os=host.operating_system(),
                 command=options.command,
                 study_file=options.study_file,
+                strata=plan.strata,
+                passed_over=plan.passed_over(loop.outcomes),
             ),
             study=config.to_dict(),
             metrics=plan.metrics,
@@ -201,6 +203,7 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
             budget=None if request.budget is None else TimeBudget(request.budget),
             # With less memory than one worker needs, workers take turns.
             memory=MemoryLimit(memory),
+            order=OrderPolicy(window=1) if options.strict_order else None,
         ),
         costs=prepared.costs,
         executor=request.executor or _default_executor(prepared, memory),
@@ -209,6 +212,7 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
         interrupts=interrupts,
         outcomes=prepared.outcomes,
         parts=prepared.parts,
+        phashes=prepared.phashes,
         started=started,
         task_timeout=options.task_timeout,
         max_memory=options.max_memory,

@@ -17,12 +17,14 @@ Size = tuple[int | None, int | None]
 
 
 def remaining_work(plan: Plan, outcomes: Mapping[tuple[int, int], Outcome]) -> list[SourceWork]:
-    """The sources with tasks that have no outcome yet, in order."""
+    """The sources with tasks that have no outcome yet, in order; copies of other sources have none."""
     sizes = _sizes(plan)
     at_sizes = [next(s for s in plan.settings if _size(s) == size) for size in sizes]
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     work = []
     for s, source in enumerate(plan.sources):
+        if s in plan.copies:
+            continue
         todo = tuple(t for t in range(len(plan.settings)) if (s, t) not in outcomes)
         if todo:
             megapixels = tuple(source.megapixels(setting) for setting in at_sizes)

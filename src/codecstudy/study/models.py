@@ -90,10 +90,13 @@ class DatasetConfig(Part):
 
     id: Text = Field(min_length=1, description="Dataset, as 'codecstudy datasets list' names it.")
     max_images: int | None = Field(
-        None, ge=1, description="Maximum number of images; by default, all of them."
+        None,
+        ge=1,
+        description="Maximum number of images; by default, all of them. Files with the same content count once.",
     )
     order: Order = Field(
-        "hashed", description="hashed: a random sample, stable while the dataset grows; name: sorted by path."
+        "hashed",
+        description="hashed: random, with the same share of every folder at any time; name: sorted by path.",
     )
     seed: int = Field(0, description="A different seed gives a different sample; used with order hashed.")
 
