@@ -9,9 +9,19 @@ import pytest
 
 from codecstudy import metrics
 from codecstudy.analysis.points import collect
+from codecstudy.analysis.recommend import recommend
 from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
-from support.synthetic import Formula, failed, measured, name_of, records_of, results_of, study
+from support.synthetic import (
+    Formula,
+    exponential_size,
+    failed,
+    measured,
+    name_of,
+    records_of,
+    results_of,
+    study,
+)
 
 JPEG, WEBP = Formula("jpeg"), Formula("webp")
 
@@ -99,3 +109,29 @@ def test_results_that_do_not_describe_their_scores_are_refused_until_they_are_de
     with pytest.raises(ResultsError, match=r"codecstudy\.load_results"):
         collect(old)
     assert collect(metrics.describe(old)).require("butteraugli").higher_is_better is False
+
+
+def test_each_folder_is_a_sample_of_its_own_images() -> None:
+    found = collect(study([Formula("jpeg"), Formula("avif")], 7)).by_folder()
+    assert {name: len(points.images) for name, points in found.items()} == {
+        "class0": 3,
+        "class1": 2,
+        "class2": 2,
+    }
+    points = found["class0"]
+    assert points.sample.stratum_names == ("class0",)
+    assert points.sample.images == points.images
+    assert all(block.size.shape == (3, 5) for block in points.blocks)
+
+
+def test_a_folder_has_answers_of_its_own() -> None:
+    # AVIF is worth nothing in one folder.
+    by_folder = Formula("avif", size=lambda s, i: exponential_size(s, i) * (1.0 if i % 3 else 0.5))
+    found = collect(study([Formula("jpeg"), by_folder], 12)).by_folder()
+    ratios = {}
+    for name, points in found.items():
+        avif = next(item for item in recommend(points, target=70).items if item.encoder == "avif")
+        assert avif.same_score is not None
+        assert avif.same_score.ratio is not None
+        ratios[name] = avif.same_score.ratio.value
+    assert ratios == pytest.approx({"class0": 0.5, "class1": 1.0, "class2": 1.0}, rel=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -77,6 +78,39 @@ class Points:
     """How the images represent others."""
     columns: dict[str, MetricColumn]
     """Columns with a score in at least one record, by name, in the order of the metrics."""
+
+    def select(self, rows: NDArray[np.intp]) -> Points:
+        """The same for the images with these indices; variants without a point among them are left out."""
+        blocks = [
+            dataclasses.replace(
+                block,
+                size=block.size[rows],
+                failed=block.failed[rows],
+                scores={name: scores[rows] for name, scores in block.scores.items()},
+                times={name: times[rows] for name, times in block.times.items()},
+                megapixels=block.megapixels[rows],
+            )
+            for block in self.blocks
+        ]
+        return dataclasses.replace(
+            self,
+            images=tuple(self.images[row] for row in rows.tolist()),
+            content_classes=tuple(self.content_classes[row] for row in rows.tolist()),
+            blocks=tuple(block for block in blocks if not np.isnan(block.megapixels).all()),
+            sample=self.sample.select(rows),
+        )
+
+    def by_folder(self) -> dict[str, Points]:
+        """The points of each folder of the dataset, by its name; the sample is that of the folder alone."""
+        folders = np.array(self.content_classes)
+        return {
+            name: self.select(np.flatnonzero(folders == name)).within(name)
+            for name in sorted(set(self.content_classes))
+        }
+
+    def within(self, folder: str) -> Points:
+        """The same, as a sample of the images of ``folder`` instead of those of the dataset."""
+        return dataclasses.replace(self, sample=self.sample.within(folder))
 
     @property
     def variants(self) -> tuple[Variant, ...]:

@@ -99,6 +99,25 @@ class Sample:
             ),
         )
 
+    def within(self, folder: str) -> Sample:
+        """The same images as a sample of those in one folder of the dataset, which all of them are in.
+
+        With ``cluster="folder"`` there is no folder below it: every image is a cluster of its own.
+        """
+        if folder not in self.stratum_names:
+            sizes = np.array([len(self.images)])
+            clusters: NDArray[np.intp] = np.arange(len(self.images))
+        else:
+            sizes = self.stratum_sizes[[self.stratum_names.index(folder)]]
+            clusters = self.clusters
+        return dataclasses.replace(
+            self,
+            clusters=clusters,
+            strata=np.zeros(len(self.images), dtype=np.intp),
+            stratum_names=(folder,),
+            stratum_sizes=np.maximum(sizes, len(self.images)),
+        )
+
     @property
     def clusters_count(self) -> int:
         """Number of clusters."""

@@ -101,6 +101,16 @@ def recommend(
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            "--cluster",
+            help="Images that count as one for intervals and shares: near-duplicates, or folder (all of a folder).",
+        ),
+    ] = "near-duplicates",
+    by_folder: Annotated[
+        bool, typer.Option("--by-folder", help="Also give the answer for each subfolder of the dataset.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Show which format and settings to use, how much smaller the files are, and how certain that is."""
@@ -109,12 +119,22 @@ def recommend(
     from codecstudy.api import load_results
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
-    points = collect(load_results(results))
+    points = collect(load_results(results), cluster)  # type: ignore[arg-type]  # it refuses unknown values
     found = find(points, metric, target, limit, coverage, baseline, assurance)
+    folders = {
+        name: (part, find(part, found.metric, found.target, limit, coverage, baseline, assurance))
+        for name, part in (points.by_folder().items() if by_folder else ())
+    }
     if as_json:
-        print_json(_document(points, found))
+        document = _document(points, found)
+        if by_folder:
+            document["folders"] = {name: _document(*answer) for name, answer in folders.items()}
+        print_json(document)
         return
     print_answer(points, found)
+    for name, answer in folders.items():
+        out.print(f"\nfolder {name or '(top level)'}", style="bold", markup=False, highlight=False)
+        print_answer(*answer)
     for item in found.items:
         _print_commands(item)
 
