@@ -118,6 +118,20 @@ def test_a_usual_target_that_only_base_reaches_is_a_problem() -> None:
     assert not diff(study([weaker], 4), study([JPEG], 4), at="matched").problems
 
 
+def test_a_usual_target_below_all_of_heads_scores_is_noted() -> None:
+    finer = dataclasses.replace(JPEG, qualities=(60, 70, 80, 90))
+    found = diff(study([JPEG], 4), study([finer], 4), at="matched")
+    assert found.targets == (70, 80, 90)
+    assert found.problems == ()
+    assert found.notes[0] == (
+        "jpeg: not compared at SSIMULACRA2 50: HEAD has measured scores on both sides of it on less than 90% of "
+        "the images"
+    )
+    # A target that was asked for must be compared.
+    asked = compare(study([JPEG], 4), study([finer], 4))
+    assert {p.kind for p in asked.problems} == {"not-reached", "not-compared"}
+
+
 def test_an_image_that_misses_by_less_than_the_tolerance_of_scores_is_left_out() -> None:
     nearly = Formula("jpeg", score=lambda q, i: q if i else q * 89.5 / 90)
     found = diff(study([JPEG], 20), study([nearly], 20), at="matched")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -90,8 +91,11 @@ class AtTargets:
         after = self._head.times[name][h, self.images.head_rows, t]
         return Change(pair, name, before, after, self.targets[t])
 
-    def lost(self, pair: VariantPair, t: int, slack: float) -> list[Problem]:
-        """Images that reach target ``t`` in BASE but not in HEAD, and miss it there by more than ``slack``."""
+    def lost(self, pair: VariantPair, t: int, slack: float, *, too_good: bool) -> list[Problem]:
+        """Images that reach target ``t`` in BASE but not in HEAD, and miss it there by more than ``slack``.
+
+        ``too_good``: whether that includes images of which even HEAD's coarsest level scores better.
+        """
         before, after = self._sizes(pair)
         wanted = self.scale.goodness(self.targets[t])
         title = f"{self.scale.title} {self.targets[t]:g}"
@@ -100,7 +104,8 @@ class AtTargets:
             curve = self._head.curves.curves[self._indices(pair)[1]][self.images.head_rows[i]]
             if curve is None:
                 continue  # each of its records is a problem
-            if max(wanted - curve.high, curve.low - wanted) > slack:
+            missed_by = max(wanted - curve.high, curve.low - wanted if too_good else -math.inf)
+            if missed_by > slack and (too_good or curve.high < wanted):
                 detail = f"{title} is within BASE's measured scores, but outside HEAD's"
                 problems.append(Problem("not-reached", "head", self.images.names[i], pair.label, detail))
         return problems

@@ -112,8 +112,8 @@ def diff(
         head: The results to judge.
         metric: Column of the results. The default is SSIMULACRA2, or the first metric that both sides measured.
         targets: Scores at which sizes are compared. The default is those of :data:`USUAL_TARGETS` (or the metric's
-            usual ones) that at least 90 % of the images reach on both sides, for each variant; if only BASE reaches
-            one of them, it is a problem.
+            usual ones) that at least 90 % of the images reach on both sides, for each variant; if HEAD scores too
+            low for one that BASE reaches, it is a problem.
         tolerance: Share of size, 0 to 1: 0.01 allows HEAD to be 1 % larger.
         gate: ``corpus`` judges these images. Encoders make the same files again, so that sizes and scores have no
             sampling error, and a change beyond the tolerance fails; times are judged as with ``population``.
@@ -170,7 +170,7 @@ def diff(
         comparisons=comparisons,
         problems=(*problems, *sources, *search.problems, *_unmeasured(comparisons)),
         versions=_versions(base, head),
-        notes=_notes(ours, theirs, pairs, (base, head), max_time_growth is not None),
+        notes=(*search.notes, *_notes(ours, theirs, pairs, (base, head), max_time_growth is not None)),
     )
 
 
@@ -197,6 +197,7 @@ class _Search:
     ) -> None:
         self.changes: list[Change] = []
         self.problems: list[Problem] = []
+        self.notes: list[str] = []
         self._base, self._head, self._matched = base, head, matched
         self._margins, self._at, self._explicit = margins, at, explicit
 
@@ -223,7 +224,15 @@ class _Search:
         lost: list[Problem] = []
         for t in compared if self._explicit else base:
             # Of a target that is not compared, every lost image is told, however near it is.
-            lost += self._matched.lost(pair, t, self._margins.score if t in compared else -math.inf)
+            slack = self._margins.score if t in compared else -math.inf
+            found = self._matched.lost(pair, t, slack, too_good=self._explicit)
+            if not found and t not in compared:
+                target = f"{self._matched.scale.title} {self._matched.targets[t]:g}"
+                self.notes.append(
+                    f"{pair.label}: not compared at {target}: HEAD has measured scores on both sides of it on less "
+                    f"than {MIN_REACHED:.0%} of the images"
+                )
+            lost += found
         return compared, lost
 
     def _at_settings(self, pair: VariantPair) -> list[Change]:
