@@ -116,7 +116,7 @@ def diff(
             low for one that BASE reaches, it is a problem.
         tolerance: Share of size, 0 to 1: 0.01 allows HEAD to be 1 % larger.
         gate: ``corpus`` judges these images. Encoders make the same files again, so that sizes and scores have no
-            sampling error, and a change beyond the tolerance fails; times are judged as with ``population``.
+            sampling error, and growth beyond the tolerance fails; times are judged as with ``population``.
             ``population`` judges other images like these, and what is significantly worse fails. With
             ``equivalence``, everything fails that is not significantly equivalent or better.
         at: ``matched`` compares sizes at the same score, ``fixed`` sizes and scores at each setting that both sides
