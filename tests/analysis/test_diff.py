@@ -1,23 +1,380 @@
-"""A gate that finds regressions and never ignores what it could not compare."""
+"""A gate that finds regressions, says what it could not decide, and never ignores what it could not compare."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import random
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 
 from codecstudy.analysis.diff import Comparison, Diff, diff
 from codecstudy.errors import ResultsError
-from codecstudy.results import QualityRecord, QualityResults
-from support.synthetic import Formula, exponential_size, failed, name_of, records_of, results_of, study
+from codecstudy.results import QualityResults
+from support.synthetic import Formula, exponential_size, name_of, records_of, results_of, study
 
 JPEG = Formula("jpeg")
 
 
-def compare(base: QualityResults, head: QualityResults, **changes: object) -> Diff:
-    return diff(base, head, **({"targets": [50.0]} | changes))  # type: ignore[arg-type]
+def compare(base: QualityResults, head: QualityResults, **changes: Any) -> Diff:
+    return diff(base, head, **({"targets": [50.0], "at": "matched"} | changes))
+
+
+def only(found: Diff) -> Comparison:
+    (comparison,) = found.comparisons
+    return comparison
+
+
+def change(comparison: Comparison) -> float:
+    assert comparison.change is not None
+    return comparison.change.value
+
+
+def grown(factor: Callable[[int], float], format: str = "jpeg", **setting: Any) -> Formula:
+    """Files of image ``i`` that are ``factor(i)`` times as large."""
+    return Formula(format, size=lambda s, i: exponential_size(s, i) * factor(i), **setting)
+
+
+def noisy(mean: float, deviation: float, images: int, seed: int = 0) -> Formula:
+    """Growth by ``mean`` on these images exactly, differing between images."""
+    logs = np.random.default_rng(seed).normal(0, deviation, images)
+    return grown(lambda i: mean * math.exp(logs[i] - logs.mean()))
+
+
+# ------------------------------------------------------------------------------------------ the gate "corpus"
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict", "code"),
+    [
+        (1.0, "equivalent", 0),
+        (1.005, "equivalent", 0),
+        (0.995, "equivalent", 0),
+        (1.012, "worse", 1),
+        (0.988, "better", 0),
+    ],
+)
+def test_on_these_images_the_change_itself_decides(factor: float, verdict: str, code: int) -> None:
+    found = compare(study([JPEG], 3), study([JPEG.scaled(factor)], 3))
+    assert only(found).verdict == verdict
+    assert only(found).reason is None
+    assert change(only(found)) == pytest.approx(factor, rel=1e-6)
+    assert (found.problems, found.exit_code) == ((), code)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_growth_of_3_percent_on_six_images_fails_every_time(seed: int) -> None:
+    # However much the images differ: by a standard deviation of up to 12 %.
+    head = noisy(1.03, 0.003 * (1 + seed), 6, seed)
+    found = diff(study([JPEG], 6), study([head], 6))
+    assert found.gate == "corpus"
+    assert {c.verdict for c in found.comparisons if c.quantity == "size"} == {"worse"}
+    assert found.exit_code == 1
+
+
+def test_a_single_image_is_a_corpus_too() -> None:
+    assert only(compare(study([JPEG], 1), study([JPEG.scaled(1.02)], 1))).verdict == "worse"
+    found = only(compare(study([JPEG], 1), study([JPEG], 1)))
+    assert (found.verdict, found.change.low if found.change else 0) == ("equivalent", None)
+
+
+def test_growth_of_the_total_fails_even_if_the_mean_does_not_grow() -> None:
+    # The largest files grow by 5 %, the smallest shrink by as much.
+    head = grown(lambda i: 1.05 if i >= 3 else 1 / 1.05)
+    found = only(compare(study([JPEG], 6), study([head], 6)))
+    assert change(found) == pytest.approx(1)
+    assert found.total is not None
+    assert found.total.value > 1.01
+    assert (found.verdict, found.fails) == ("worse", True)
+
+
+def test_interpolation_errors_cancel_between_the_same_levels() -> None:
+    head = study([JPEG.scaled(1.005)], 4)
+    found = only(compare(study([JPEG], 4), head, targets=[55.0]))
+    assert (found.verdict, found.change and found.change.interpolation) == (
+        "equivalent",
+        pytest.approx(0, abs=1e-9),
+    )
+
+
+@pytest.mark.parametrize(("factor", "fails"), [(1.005, False), (1.02, True), (1.5, True)])
+def test_between_other_levels_interpolation_may_hide_a_change(factor: float, fails: bool) -> None:
+    head = dataclasses.replace(JPEG.scaled(factor), qualities=(10, 32, 52, 72, 90))
+    found = compare(study([JPEG], 4), study([head], 4), targets=[55.0])
+    assert only(found).verdict == ("worse" if factor == 1.5 else "inconclusive")
+    assert (only(found).reason is None) == (factor == 1.5)
+    # Growth beyond the tolerance fails, whether or not interpolation made it.
+    assert (only(found).fails, found.exit_code) == (fails, int(fails))
+    assert found.notes == (
+        "jpeg: only BASE was measured at quality 30, 50, 70",
+        "jpeg: only HEAD was measured at quality 32, 52, 72",
+    )
+
+
+def test_lower_quality_at_the_same_size_is_worse_at_the_same_score() -> None:
+    blurry = Formula("jpeg", score=lambda q, i: q - 5, size=lambda s, i: exponential_size(s + 5, i))
+    found = only(compare(study([JPEG], 5), study([blurry], 5)))
+    assert found.verdict == "worse"
+    assert change(found) == pytest.approx(math.exp(5 / 25), rel=1e-6)
+
+
+def test_the_worst_image_is_named() -> None:
+    found = only(compare(study([JPEG], 6), study([grown(lambda i: 1.3 if i == 3 else 1.0)], 6)))
+    assert found.worst_image == name_of(3)
+    assert (found.lowest, found.highest) == (pytest.approx(1), pytest.approx(1.3))
+
+
+# --------------------------------------------------------------------- the gates "population" and "equivalence"
+
+
+@pytest.mark.parametrize(
+    ("head", "verdict", "population", "equivalence"),
+    [
+        (noisy(1.05, 0.01, 12), "worse", 1, 1),
+        (noisy(0.95, 0.01, 12), "better", 0, 0),
+        (noisy(1.0, 0.002, 12), "equivalent", 0, 0),
+        (noisy(1.0, 0.05, 12), "inconclusive", 0, 1),
+        (noisy(1.03, 0.05, 12), "inconclusive", 0, 1),
+    ],
+)
+def test_on_other_images_the_evidence_decides(
+    head: Formula, verdict: str, population: int, equivalence: int
+) -> None:
+    base = study([JPEG], 12)
+    for gate, code in (("population", population), ("equivalence", equivalence)):
+        found = compare(base, study([head], 12), gate=gate)
+        assert only(found).verdict == verdict
+        assert only(found).fails == bool(code)
+        assert found.exit_code == code
+        undecided = "too few images for their spread" if verdict == "inconclusive" else None
+        assert only(found).reason == undecided
+
+
+def test_few_images_give_no_verdict_on_others() -> None:
+    found = compare(study([JPEG], 5), study([JPEG.scaled(2)], 5), gate="population")
+    assert (only(found).verdict, only(found).reason) == (
+        "inconclusive",
+        "a verdict on other images needs at least 6 images",
+    )
+    assert only(found).smallest_effect is None
+    assert found.exit_code == 0
+    assert compare(study([JPEG], 5), study([JPEG], 5), gate="equivalence").exit_code == 1
+
+
+def test_more_comparisons_need_more_evidence() -> None:
+    # One of many is worse by chance: p is about 0.02.
+    head = noisy(1.045, 0.05, 12)
+    alone = compare(study([JPEG], 12), study([head], 12), gate="population")
+    assert only(alone).verdict == "worse"
+    more = [JPEG, Formula("webp"), Formula("avif"), Formula("jxl")]
+    found = compare(study(more, 12), study([head, *more[1:]], 12), gate="population")
+    assert [c.verdict for c in found.comparisons] == ["inconclusive", *3 * ["equivalent"]]
+
+
+def test_what_it_takes_is_told_of_every_line() -> None:
+    for gate in ("corpus", "population"):
+        found = only(compare(study([JPEG], 12), study([noisy(1.0, 0.02, 12)], 12), gate=gate))
+        assert found.smallest_effect is not None
+        assert found.images_needed is not None
+        # With a standard error of 0.6 %: 1 % of tolerance, and about three standard errors.
+        assert 0.02 < found.smallest_effect < 0.04
+        assert 15 < found.images_needed < 60
+    sharper = only(compare(study([JPEG], 40), study([noisy(1.0, 0.02, 40)], 40)))
+    assert sharper.smallest_effect is not None
+    assert sharper.smallest_effect < found.smallest_effect
+
+
+# ------------------------------------------------------------------------------------------ at the same settings
+
+
+@pytest.mark.parametrize("gate", ["corpus", "population", "equivalence"])
+@pytest.mark.parametrize("qualities", [(10, 30, 50, 70, 90), (60,)])
+@pytest.mark.parametrize("at", [None, "fixed"])
+def test_results_are_equivalent_to_themselves(gate: Any, qualities: tuple[int, ...], at: Any) -> None:
+    results = study([dataclasses.replace(JPEG, qualities=qualities), Formula("avif")], 6)
+    found = diff(results, results, gate=gate, at=at, max_time_growth=0.1)
+    assert {c.verdict for c in found.comparisons} == {"equivalent"}
+    assert {c.quantity for c in found.comparisons} == {"size", "score", "encode_cpu", "decode_cpu"}
+    assert (found.problems, found.exit_code) == ((), 0)
+
+
+def test_without_tolerance_results_are_equivalent_to_themselves() -> None:
+    found = diff(study([JPEG], 3), study([JPEG], 3), tolerance=0)
+    assert {c.verdict for c in found.comparisons} == {"equivalent"}
+
+
+def fixed(found: Diff, quantity: str) -> dict[float | None, Comparison]:
+    return {c.level: c for c in found.comparisons if (c.at, c.quantity) == ("fixed", quantity)}
+
+
+def test_sizes_and_scores_are_compared_at_each_shared_setting() -> None:
+    head = Formula("jpeg", score=lambda q, i: q - (3 if q == 70 else 0.5), size=lambda s, i: 1000 + s)
+    base = Formula("jpeg", size=lambda s, i: 1000 + s)
+    found = diff(study([base], 4), study([head], 4), at="fixed")
+    scores = fixed(found, "score")
+    assert {level: c.verdict for level, c in scores.items()} == {
+        level: "worse" if level == 70 else "equivalent" for level in (10, 30, 50, 70, 90)
+    }
+    assert [change(scores[level]) for level in (50, 70)] == [pytest.approx(-0.5), pytest.approx(-3)]
+    assert scores[70].label == "jpeg q70"
+    assert scores[70].total is None
+    assert found.score_tolerance == pytest.approx(0.8)
+    assert {c.verdict for c in fixed(found, "size").values()} == {"equivalent"}
+    lenient = diff(study([base], 4), study([head], 4), at="fixed", score_tolerance=3)
+    assert lenient.exit_code == 0
+
+
+def test_a_lower_score_is_better_where_lower_is_better() -> None:
+    head = Formula("jpeg", butteraugli=lambda score, image: (100 - score) / 10 + 1)
+    found = diff(study([JPEG], 3), study([head], 3), "butteraugli", at="fixed")
+    assert {c.verdict for c in fixed(found, "score").values()} == {"worse"}
+    assert {round(change(c), 6) for c in fixed(found, "score").values()} == {1}
+    back = diff(study([head], 3), study([JPEG], 3), "butteraugli", at="fixed")
+    assert {c.verdict for c in fixed(back, "score").values()} == {"better"}
+
+
+def test_a_lossless_setting_that_is_lossless_no_more_is_a_problem() -> None:
+    def psnr(quality: int, value: float) -> QualityResults:
+        records = records_of([JPEG], 3)
+        return results_of(
+            [dataclasses.replace(r, psnr=value) if r.quality == quality else r for r in records]
+        )
+
+    lossless, lossy = psnr(90, math.inf), psnr(90, 60.0)
+    assert diff(lossless, lossless, "psnr", at="fixed").exit_code == 0
+    found = diff(lossless, lossy, "psnr", at="fixed")
+    assert {(p.kind, p.setting) for p in found.problems if p.kind == "not-lossless"} == {
+        ("not-lossless", "jpeg q90")
+    }
+    assert not [p for p in diff(lossy, lossless, "psnr", at="fixed").problems if p.kind == "not-lossless"]
+
+
+def test_growth_at_low_qualities_only_is_seen() -> None:
+    head = Formula("jpeg", size=lambda s, i: exponential_size(s, i) * (1.1 if s <= 50 else 1.0))
+    found = diff(study([JPEG], 6), study([head], 6), at="matched")
+    assert {c.target: c.verdict for c in found.comparisons} == {
+        50: "worse",
+        70: "equivalent",
+        80: "inconclusive",  # between measured levels: the step bends the curve there too
+        90: "equivalent",
+    }
+    assert found.exit_code == 1
+    sizes = fixed(diff(study([JPEG], 6), study([head], 6)), "size")
+    assert [level for level, c in sizes.items() if c.verdict == "worse"] == [10, 30, 50]
+
+
+# ------------------------------------------------------------------------------------------ times
+
+
+def slower(factor: Callable[[int], float]) -> Formula:
+    return Formula("jpeg", cpu=lambda quality, image: 0.5 * factor(image))
+
+
+def test_times_are_compared_only_if_their_growth_is_limited() -> None:
+    base, head = study([JPEG], 8), study([slower(lambda i: 1.5)], 8)
+    assert diff(base, head).exit_code == 0
+    assert not fixed(diff(base, head), "encode_cpu")
+    found = diff(base, head, max_time_growth=0.1)
+    assert {c.verdict for c in fixed(found, "encode_cpu").values()} == {"worse"}
+    assert {c.verdict for c in fixed(found, "decode_cpu").values()} == {"equivalent"}
+    assert found.exit_code == 1
+    assert diff(base, head, max_time_growth=0.6).exit_code == 0
+
+
+@pytest.mark.parametrize(("gate", "code"), [("corpus", 0), ("population", 0), ("equivalence", 1)])
+def test_times_are_measured_with_errors_in_every_gate(gate: Any, code: int) -> None:
+    # 12 % on average, but too different between images to be sure.
+    head = slower(lambda i: 1.12 * math.exp(0.4 * (-1) ** i))
+    found = diff(study([JPEG], 8), study([head], 8), gate=gate, max_time_growth=0.1)
+    assert {c.verdict for c in fixed(found, "encode_cpu").values()} == {"inconclusive"}
+    assert found.exit_code == code
+
+
+def test_times_of_other_machines_are_told() -> None:
+    base = study([JPEG], 6)
+    head = dataclasses.replace(base, run=dataclasses.replace(base.run, cpu="another CPU"))
+    assert diff(base, head, max_time_growth=0.1).notes == (
+        "times are from different machines: a CPU, an OS and another CPU, an OS",
+    )
+    assert diff(base, head).notes == ()
+
+
+def test_missing_times_are_a_problem_if_they_are_to_be_compared() -> None:
+    base = study([JPEG], 6)
+    head = results_of([dataclasses.replace(r, decoding_cpu_time=None) for r in base.measurements])
+    found = diff(base, head, max_time_growth=0.1)
+    assert {p.kind for p in found.problems} == {"not-compared"}
+    assert {c.reason for c in fixed(found, "decode_cpu").values()} == {"no image has a value on both sides"}
+    assert diff(base, head).exit_code == 0
+
+
+# ------------------------------------------------------------------------------------------ two variants
+
+
+def two_speeds(**changes: Any) -> QualityResults:
+    slow, fast = (
+        grown(lambda i, f=factor: f * math.exp(0.001 * i), "avif", setting={"speed": speed}, **changes)
+        for speed, factor in ((7, 1.0), (8, 1.1))
+    )
+    return study([JPEG, slow, fast], 6)
+
+
+def test_two_variants_of_one_result_are_compared_at_the_same_score() -> None:
+    results = two_speeds()
+    found = diff(results, results, base_variant="avif s7", head_variant="avif s8", max_time_growth=0.1)
+    assert {c.label for c in found.comparisons} == {"avif s8 against avif s7"}
+    assert {c.at for c in found.comparisons} == {"matched"}
+    sizes = [c for c in found.comparisons if c.quantity == "size"]
+    assert [c.target for c in sizes] == [50, 70, 80, 90]
+    assert {c.verdict for c in sizes if c.target in (50, 70, 90)} == {"worse"}  # at measured levels
+    assert {c.quantity for c in found.comparisons} == {"size", "encode_cpu", "decode_cpu"}
+    assert found.exit_code == 1
+    back = diff(results, results, base_variant="avif s8", head_variant="avif s7")
+    assert {c.verdict for c in back.comparisons if c.target != 80} == {"better"}
+    assert back.exit_code == 0
+
+
+def test_a_variant_is_named_by_label_encoder_or_format() -> None:
+    results = two_speeds()
+    assert diff(results, results, base_variant="jpeg", head_variant="avif s7").problems == ()
+    with pytest.raises(
+        ResultsError, match="HEAD: 'avif' fits several variants; give one of: avif s7, avif s8"
+    ):
+        diff(results, results, base_variant="jpeg", head_variant="avif")
+    with pytest.raises(
+        ResultsError, match=r"BASE has no variant 'webp'; give .* one of: jpeg, avif s7, avif s8"
+    ):
+        diff(results, results, base_variant="webp", head_variant="jpeg")
+    with pytest.raises(ResultsError, match="name both"):
+        diff(results, results, base_variant="jpeg")
+
+
+def test_different_variants_have_no_setting_in_common() -> None:
+    results = two_speeds()
+    with pytest.raises(ResultsError, match="different variants, which have no setting in common"):
+        diff(results, results, base_variant="avif s7", head_variant="avif s8", at="fixed")
+    same = diff(results, results, base_variant="avif s7", head_variant="avif s7")
+    assert {c.at for c in same.comparisons} == {"matched", "fixed"}
+    assert {c.base.label for c in same.comparisons} == {"avif s7"}
+
+
+def test_variants_are_compared_at_each_resolution_of_both() -> None:
+    sizes = [
+        grown(lambda i: 1.0, name, setting={"resolution": edge})
+        for name, edges in (("jpeg", (None, 640)), ("avif", (None, 320, 640)))
+        for edge in edges
+    ]
+    results = study(sizes, 6)
+    found = diff(results, results, base_variant="jpeg", head_variant="avif", targets=[50])
+    assert [c.label for c in found.comparisons] == ["avif against jpeg", "avif r640 against jpeg r640"]
+    with pytest.raises(ResultsError, match="not encoded from the same pixels"):
+        diff(results, results, base_variant="jpeg", head_variant="avif r320")
+
+
+# ------------------------------------------------------------------------------------------ arguments
 
 
 def test_the_metric_is_the_first_that_both_sides_measured() -> None:
@@ -34,143 +391,10 @@ def test_the_metric_is_the_first_that_both_sides_measured() -> None:
         diff(base, head, "ssimulacra2")
 
 
-def only(found: Diff) -> Comparison:
-    (comparison,) = found.comparisons
-    return comparison
-
-
-def noisy(factor: float) -> Formula:
-    return Formula(
-        "jpeg", size=lambda s, i: exponential_size(s, i) * factor * math.exp(0.002 * math.sin(7 * i))
-    )
-
-
-@pytest.mark.parametrize(
-    ("factor", "verdict", "code"),
-    [(1.0, "same", 0), (1.005, "same", 0), (1.05, "worse", 1), (0.95, "better", 0)],
-)
-def test_the_verdict_follows_the_size_at_equal_quality(factor: float, verdict: str, code: int) -> None:
-    found = compare(study([JPEG], 10), study([noisy(factor)], 10))
-    assert only(found).verdict == verdict
-    assert only(found).ratio is not None
-    assert only(found).ratio.value == pytest.approx(factor, rel=1e-3)  # type: ignore[union-attr]
-    assert (found.problems, found.exit_code) == ((), code)
-
-
-def test_results_equal_themselves_with_an_interval_of_zero_width() -> None:
-    found = compare(study([JPEG], 5), study([JPEG], 5), tolerance=0.0)
-    ratio = only(found).ratio
-    assert ratio is not None
-    assert (ratio.value, ratio.low, ratio.high) == (1.0, 1.0, 1.0)
-    assert (only(found).verdict, found.exit_code) == ("same", 0)
-
-
-def test_worse_means_that_the_whole_interval_is_beyond_the_tolerance() -> None:
-    wild = Formula("jpeg", size=lambda s, i: exponential_size(s, i) * 1.03 * math.exp(0.4 * (-1) ** i))
-    assert only(compare(study([JPEG], 10), study([wild], 10))).verdict == "same"
-    head = study([noisy(1.05)], 10)
-    assert only(compare(study([JPEG], 10), head, tolerance=0.04)).verdict == "worse"
-    assert only(compare(study([JPEG], 10), head, tolerance=0.06)).verdict == "same"
-
-
-def test_lower_quality_at_the_same_size_is_worse_too() -> None:
-    blurry = Formula("jpeg", score=lambda q, i: q - 5, size=lambda s, i: exponential_size(s + 5, i))
-    found = only(compare(study([JPEG], 5), study([blurry], 5)))
-    assert found.verdict == "worse"
-    assert found.ratio is not None
-    assert found.ratio.value == pytest.approx(math.exp(5 / 25), rel=1e-6)
-
-
-def test_the_worst_image_is_named() -> None:
-    one = Formula("jpeg", size=lambda s, i: exponential_size(s, i) * (1.3 if i == 3 else 1.0))
-    worst = only(compare(study([JPEG], 6), study([one], 6))).worst
-    assert worst is not None
-    assert worst.image == name_of(3)
-    assert worst.ratio == pytest.approx(1.3, rel=1e-6)
-
-
-def without(records: list[QualityRecord], image: int, quality: int | None = None) -> list[QualityRecord]:
-    return [r for r in records if r.source_image != name_of(image) or quality not in (None, r.quality)]
-
-
-def test_missing_records_are_problems() -> None:
-    records = records_of([JPEG], 4)
-    found = compare(results_of(records), results_of(without(without(records, 1), 2, 30)))
-    assert [(p.kind, p.side, p.image, p.setting) for p in found.problems] == [
-        *[("missing", "head", name_of(1), f"jpeg q{q}") for q in (10, 30, 50, 70, 90)],
-        ("missing", "head", name_of(2), "jpeg q30"),
-    ]
-    assert only(found).verdict == "same"
-    assert found.exit_code == 1
-    backwards = compare(results_of(without(records, 2, 30)), results_of(records))
-    assert [(p.kind, p.side) for p in backwards.problems] == [("missing", "base")]
-
-
-def test_failed_records_are_problems_on_either_side() -> None:
-    records = records_of([JPEG], 3)
-    broken = [failed(JPEG, 0, 10), *records[1:]]
-    for base, head, sides in (
-        (records, broken, ["head"]),
-        (broken, records, ["base"]),
-        (broken, broken, ["base", "head"]),
-    ):
-        found = compare(results_of(base), results_of(head))
-        assert [(p.kind, p.side, p.detail) for p in found.problems] == [
-            ("failed", s, "encode broke") for s in sides
-        ]
-        assert found.exit_code == 1
-
-
-def test_what_both_sides_skipped_is_no_pair() -> None:
-    skipped = dataclasses.replace(failed(JPEG, 0, 10), status="skipped", failure=None)
-    records = [skipped, *records_of([JPEG], 3)[1:]]
-    assert compare(results_of(records), results_of(records)).exit_code == 0
-    assert compare(results_of(records), study([JPEG], 3)).exit_code == 1
-
-
-def test_a_variant_of_one_side_only_cannot_be_judged() -> None:
-    found = compare(study([JPEG, Formula("avif")], 3), study([JPEG], 3))
-    assert {c.variant.label: (c.verdict, c.reason) for c in found.comparisons} == {
-        "jpeg": ("same", None),
-        "avif": ("unknown", "HEAD has no measurement of it"),
-    }
-    assert {(p.kind, p.setting) for p in found.problems} == {
-        ("missing", f"avif q{q}") for q in (10, 30, 50, 70, 90)
-    }
-
-
-def test_a_target_that_head_no_longer_reaches_is_a_problem() -> None:
-    weaker = Formula("jpeg", score=lambda q, i: q if i else q / 2)
-    found = compare(study([JPEG], 4), study([weaker], 4))
-    assert [(p.kind, p.image, p.setting) for p in found.problems] == [("not-reached", name_of(0), "jpeg")]
-    assert (only(found).images, only(found).only_base, found.exit_code) == (3, 1, 1)
-    better = compare(study([weaker], 4), study([JPEG], 4))
-    assert (only(better).only_head, better.exit_code) == (1, 0)
-
-
-def test_a_target_that_nobody_reaches_is_unknown() -> None:
-    found = compare(study([JPEG], 3), study([JPEG], 3), targets=[95])
-    assert only(found).reason == "no image reaches SSIMULACRA2 95 on both sides"
-    assert found.exit_code == 1
-
-
-def test_a_single_image_gives_no_verdict() -> None:
-    found = compare(study([JPEG], 1), study([JPEG], 1))
-    assert (only(found).verdict, only(found).reason) == (
-        "unknown",
-        "a single image gives no interval",
-    )
-    assert found.exit_code == 1
-
-
-def test_another_content_under_the_same_name_is_not_compared() -> None:
-    records = records_of([JPEG], 3)
-    head = [
-        dataclasses.replace(r, source_sha256="f" * 64) if r.source_image == name_of(1) else r for r in records
-    ]
-    found = compare(results_of(records), results_of(head))
-    assert [(p.kind, p.image) for p in found.problems] == [("source-changed", name_of(1))]
-    assert only(found).images == 2
+def test_the_usual_targets_of_other_metrics() -> None:
+    found = compare(study([JPEG], 3), study([JPEG.scaled(1.1)], 3), metric="butteraugli", targets=None)
+    assert found.targets == (3.0, 2.0, 1.5, 1.0)
+    assert {c.verdict for c in found.comparisons} == {"worse"}
 
 
 def test_versions_that_changed_are_told() -> None:
@@ -183,25 +407,24 @@ def test_versions_that_changed_are_told() -> None:
 
 
 def test_order_of_records_does_not_matter() -> None:
-    base, head = records_of([JPEG], 5), records_of([noisy(1.02)], 5)
+    base, head = records_of([JPEG], 5), records_of([noisy(1.02, 0.01, 5)], 5)
     shuffled = random.Random(0).sample(head, len(head))
     assert compare(results_of(base), results_of(shuffled)) == compare(results_of(base), results_of(head))
 
 
-def test_several_targets_and_metrics() -> None:
-    found = compare(study([JPEG], 3), study([noisy(1.1)], 3), targets=[30, 60])
-    assert [(c.target, c.verdict) for c in found.comparisons] == [(30, "worse"), (60, "worse")]
-    usual = compare(study([JPEG], 3), study([noisy(1.1)], 3), metric="butteraugli", targets=None)
-    assert usual.targets == (1.5,)
-    assert only(usual).verdict == "worse"
-
-
-@pytest.mark.parametrize("tolerance", [-0.1, 1.0, math.nan])
-def test_senseless_tolerances_are_refused(tolerance: float) -> None:
-    with pytest.raises(ResultsError, match="tolerance must be"):
-        compare(study([JPEG], 1), study([JPEG], 1), tolerance=tolerance)
-
-
-def test_a_side_without_measurements_is_named() -> None:
-    with pytest.raises(ResultsError, match=r"^HEAD: study 'Synthetic': none of its 1 records"):
-        compare(study([JPEG], 1), results_of([failed(JPEG, 0, 10)]))
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tolerance": -0.1}, "tolerance must be"),
+        ({"tolerance": 1.0}, "tolerance must be"),
+        ({"tolerance": math.nan}, "tolerance must be"),
+        ({"score_tolerance": -1}, "tolerance of scores must be"),
+        ({"max_time_growth": math.inf}, "growth of times must be"),
+        ({"gate": "strict"}, "unknown gate 'strict'; give one of corpus, population, equivalence"),
+        ({"at": "all"}, "unknown kind of comparison 'all'; give one of matched, fixed, both"),
+        ({"targets": []}, "targets must be finite"),
+    ],
+)
+def test_senseless_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ResultsError, match=message):
+        compare(study([JPEG], 1), study([JPEG], 1), **arguments)

@@ -113,7 +113,7 @@ close_to_zero = st.sets(st.integers(0, 63), max_size=9).map(lambda bits: sum(1 <
 hashes = st.lists(st.none() | st.integers(0, 2**64 - 1) | close_to_zero, max_size=40)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(hashes)
 def test_clusters_are_the_connected_parts_of_the_near_pairs(values: list[int | None]) -> None:
     names = [f"{n:03}" for n in range(len(values))]

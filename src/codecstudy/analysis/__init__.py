@@ -19,7 +19,7 @@ One module for each question; import the modules you need:
 ``equivalence``           which quality number matches which quality number of the baseline
 ``sensitivity``           single images, content classes, image sizes
 ``recommend.recommend``   which setting to use, with its commands for other tools
-``diff.diff``             one run against another
+``diff.diff``             one run or variant against another, with verdicts
 ``export.export``         CSV, Parquet, codec-compare
 ``bootstrap``             the resamples behind every interval, and the type of every estimate
 ========================  ===============================================================================

@@ -1,91 +1,89 @@
-"""Compare two runs of a study, per image at matched quality: did anything get worse?"""
+"""Compare HEAD with BASE, image by image: did files, scores or times get worse?
+
+Two results of the same images, or two variants of one: at the same score on each image (*matched*), and at each
+setting that both have (*fixed*). The statistics are in :mod:`codecstudy.analysis.verdicts`, what is compared in
+:mod:`codecstudy.analysis.changes`, and what cannot be compared in :mod:`codecstudy.analysis.problems`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-import numpy as np
-
-from codecstudy.analysis.curves import fit
-from codecstudy.analysis.estimates import Estimate, mean_estimates, spread
-from codecstudy.analysis.matched import Matched, match
-from codecstudy.analysis.points import Points, collect
-from codecstudy.analysis.sample import Sample
-from codecstudy.analysis.sensitivity import ImageRatio
-from codecstudy.analysis.variants import Variant
+from codecstudy.analysis.alignment import (
+    SharedImages,
+    Side,
+    VariantPair,
+    named_variants,
+    shared_column,
+    shared_variants,
+)
+from codecstudy.analysis.changes import (
+    TIMES,
+    AtTargets,
+    Change,
+    Quantity,
+    at_settings,
+    lossless_problems,
+)
+from codecstudy.analysis.comparison import Comparison, Gate, Margins, compare
+from codecstudy.analysis.matched import MIN_REACHED
+from codecstudy.analysis.problems import (
+    Problem,
+    ProblemGroup,
+    grouped,
+    record_problems,
+    source_problems,
+    variant_problems,
+)
 from codecstudy.errors import ResultsError
-from codecstudy.results import QualityRecord, QualityResults
-from codecstudy.types import Floats, MetricColumn
+from codecstudy.results import USUAL_METRIC, QualityResults
 
-Verdict = Literal["worse", "better", "same", "unknown"]
-ProblemKind = Literal["missing", "failed", "source-changed", "not-reached"]
+At = Literal["matched", "fixed", "both"]
 
 DEFAULT_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that could not be compared: an error, never skipped silently."""
-
-    kind: ProblemKind
-    side: Literal["base", "head", "both"]
-    """The side on which the record is missing or failed, or the target is not reached."""
-    image: str
-    setting: str
-    """Label of the setting; of the variant for ``not-reached``; empty for ``source-changed``."""
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """HEAD compared with BASE for one variant at one score."""
-
-    variant: Variant
-    target: float
-    verdict: Verdict
-    """``worse``: the whole interval of the ratio is above 1 + tolerance. ``better``: the whole interval is below
-    1 - tolerance. ``same``: neither, so no difference beyond the tolerance is certain. ``unknown``: there is no
-    interval (see ``reason``); counts as an error."""
-    ratio: Estimate | None
-    """Geometric mean over images of HEAD's size / BASE's size."""
-    p5: float | None
-    p95: float | None
-    images: int
-    only_base: int
-    """Images that reach the score only in BASE: each is a problem of kind ``not-reached``."""
-    only_head: int
-    neither: int
-    worst: ImageRatio | None
-    """The image that grew most."""
-    reason: str | None = None
+USUAL_TARGETS = {USUAL_METRIC: (50.0, 70.0, 80.0, 90.0)}
+"""Scores at which sizes are compared by default; for other metrics, their usual targets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
     """What changed from BASE to HEAD."""
 
+    gate: Gate
     metric: str
     targets: tuple[float, ...]
+    """Scores at which sizes were compared: by default, those that both sides reach."""
     tolerance: float
+    score_tolerance: float
+    max_time_growth: float | None
+    """None if times were not compared."""
+    images: int
+    """Images that both sides have."""
     comparisons: tuple[Comparison, ...]
-    """By variant, then target."""
+    """By variant; matched before fixed."""
     problems: tuple[Problem, ...]
     versions: dict[str, tuple[str | None, str | None]]
     """Tools whose versions differ: name to (version in BASE, version in HEAD)."""
+    notes: tuple[str, ...]
+    """What a reader should know about the two results."""
 
     @property
-    def worse(self) -> bool:
-        """Whether any variant is worse by more than the tolerance, statistically."""
-        return any(c.verdict == "worse" for c in self.comparisons)
+    def problem_groups(self) -> tuple[ProblemGroup, ...]:
+        """The problems by kind, side and reason."""
+        return grouped(self.problems)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a comparison fails the gate or something could not be compared."""
+        return bool(self.problems) or any(c.fails for c in self.comparisons)
 
     @property
     def exit_code(self) -> int:
-        """1 if HEAD is worse or if anything could not be compared, else 0."""
-        unknown = any(c.verdict == "unknown" for c in self.comparisons)
-        return int(self.worse or unknown or bool(self.problems))
+        """1 if the gate failed, else 0."""
+        return int(self.failed)
 
 
 def diff(
@@ -94,224 +92,192 @@ def diff(
     metric: str | None = None,
     targets: Sequence[float] | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
+    *,
+    gate: Gate = "corpus",
+    at: At | None = None,
+    score_tolerance: float | None = None,
+    max_time_growth: float | None = None,
+    base_variant: str | None = None,
+    head_variant: str | None = None,
 ) -> Diff:
-    """Compare two results of the same images and settings.
+    """Compare two results of the same images, or two variants.
 
-    Images are matched by path and must have the same content; variants are matched by all their parameters. Every
-    record that only one side has, and every failed record, is a problem; so is an image that reaches a target in
-    BASE but not in HEAD. Records that both sides skipped (an image smaller than the resolution) are ignored.
+    Images are matched by path and must have the same content; variants are matched by all their parameters, unless
+    ``base_variant`` and ``head_variant`` name them. Every failed record is a problem. So is every record that only
+    one side has, and every image that reaches a target in BASE but misses it in HEAD by more than
+    ``score_tolerance``. Tasks that both sides skipped (an image smaller than the resolution) are ignored.
 
     Args:
         base: The results to compare with.
         head: The results to judge.
         metric: Column of the results. The default is SSIMULACRA2, or the first metric that both sides measured.
-        targets: Scores at which sizes are compared. The default is the metric's usual target (SSIMULACRA2 80).
+        targets: Scores at which sizes are compared. The default is those of :data:`USUAL_TARGETS` (or the metric's
+            usual ones) that at least 90 % of the images reach on both sides, for each variant; if HEAD scores too
+            low for one that BASE reaches, it is a problem.
         tolerance: Share of size, 0 to 1: 0.01 allows HEAD to be 1 % larger.
+        gate: ``corpus`` judges these images. Encoders make the same files again, so that sizes and scores have no
+            sampling error, and growth beyond the tolerance fails; times are judged as with ``population``.
+            ``population`` judges other images like these, and what is significantly worse fails. With
+            ``equivalence``, everything fails that is not significantly equivalent or better.
+        at: ``matched`` compares sizes at the same score, ``fixed`` sizes and scores at each setting that both sides
+            have, ``both`` does both, and a setting that only one side has is a problem. None does both where
+            possible.
+        score_tolerance: How much worse scores may be at a setting, in units of the metric. The default is
+            ``tolerance`` x the metric's usual target: 0.8 for SSIMULACRA2.
+        max_time_growth: How much CPU times of encoding and decoding may grow, as a share. None leaves them out.
+            They are compared at the settings that both sides have, or at the targets if there are none.
+        base_variant: A variant of BASE to compare with ``head_variant``: its label, or an encoder or format with
+            a single variant. Both or neither must be given.
+        head_variant: The same for HEAD.
 
     Raises:
-        ResultsError: If a side has no measurements or no score of ``metric``, if the metric is unknown, or if
-            ``tolerance`` or ``targets`` are out of range.
+        ResultsError: If a side has no measurements or no score of ``metric``, if they have no image in common, if
+            the metric or a variant is unknown, or if a number is out of range.
     """
+    ours, theirs = Side.of("BASE", base), Side.of("HEAD", head)
+    scale = shared_column(ours, theirs, metric)
+    allowed = tolerance * abs(scale.usual_target) if score_tolerance is None else score_tolerance
+    _check(gate, at, tolerance, allowed, max_time_growth)
+    if base_variant is None and head_variant is None:
+        pairs, problems = shared_variants(ours, theirs), variant_problems(ours, theirs)
+    elif base_variant is None or head_variant is None:
+        raise ResultsError("to compare two variants, name both: one of BASE and one of HEAD")
+    else:
+        pairs, problems = named_variants(ours, theirs, base_variant, head_variant), []
+        ours, theirs = ours.only([p.base for p in pairs]), theirs.only([p.head for p in pairs])
+        if at in ("fixed", "both") and not all(pair.same for pair in pairs):
+            raise ResultsError(
+                f"{base_variant!r} and {head_variant!r} are different variants, which have no setting in common; "
+                "compare them at the same score (matched)"
+            )
+    sources = source_problems(ours, theirs)
+    images = SharedImages.of(ours, theirs, {p.image for p in sources if p.kind == "source-changed"})
+    wanted = USUAL_TARGETS.get(scale.name, scale.targets) if targets is None else targets
+    matched = AtTargets(ours, theirs, images, scale, tuple(dict.fromkeys(wanted)))
+    margins = Margins(tolerance, allowed, max_time_growth)
+    search = _Search(ours, theirs, matched, margins, at, targets is not None)
+    for pair in pairs:
+        search.add(pair)
+    comparisons = compare(search.changes, images, scale, margins, gate)
+    return Diff(
+        gate=gate,
+        metric=scale.name,
+        targets=tuple(t for t in matched.targets if any(c.target == t for c in comparisons)),
+        tolerance=tolerance,
+        score_tolerance=allowed,
+        max_time_growth=max_time_growth,
+        images=len(images.names),
+        comparisons=comparisons,
+        problems=(*problems, *sources, *search.problems, *_unmeasured(comparisons)),
+        versions=_versions(base, head),
+        notes=(*search.notes, *_notes(ours, theirs, pairs, (base, head), max_time_growth is not None)),
+    )
+
+
+def _check(
+    gate: str, at: str | None, tolerance: float, score_tolerance: float, max_time_growth: float | None
+) -> None:
+    if gate not in get_args(Gate):
+        raise ResultsError(f"unknown gate {gate!r}; give one of {', '.join(get_args(Gate))}")
+    if at is not None and at not in get_args(At):
+        raise ResultsError(f"unknown kind of comparison {at!r}; give one of {', '.join(get_args(At))}")
     if not 0 <= tolerance < 1:
         raise ResultsError(f"tolerance must be at least 0 and below 1 (a share of size), not {tolerance}")
-    ours, theirs = _points("BASE", base), _points("HEAD", head)
-    scale = _shared_column(ours, theirs, metric)
-    wanted = (scale.usual_target,) if targets is None else targets
-    sides = [match(fit(points, scale.name), wanted) for points in (ours, theirs)]
-    problems = _record_problems(base, head)
-    changed = {p.image for p in problems if p.kind == "source-changed"}
-    common = _CommonImages.of(sides[0], sides[1], changed)
-    sample = Sample.simple(len(common.images))
-    comparisons: list[Comparison] = []
-    for variant in _union(sides[0].points, sides[1].points):
-        logs = common.sizes(variant)
-        comparisons += _compare(common, variant, logs, tolerance, sample)
-        problems += _not_reached(common, variant, logs)
-    return Diff(
-        metric=scale.name,
-        targets=sides[0].targets,
-        tolerance=tolerance,
-        comparisons=tuple(comparisons),
-        problems=tuple(problems),
-        versions=_versions(base, head),
-    )
+    if not 0 <= score_tolerance < math.inf:
+        raise ResultsError(f"the tolerance of scores must be a number of at least 0, not {score_tolerance}")
+    if max_time_growth is not None and not 0 <= max_time_growth < math.inf:
+        raise ResultsError(f"the growth of times must be a number of at least 0, not {max_time_growth}")
 
 
-def _points(side: str, results: QualityResults) -> Points:
-    try:
-        return collect(results)
-    except ResultsError as error:
-        raise ResultsError(f"{side}: {error}") from None
+class _Search:
+    """Collects what can be compared, and what cannot."""
+
+    def __init__(
+        self, base: Side, head: Side, matched: AtTargets, margins: Margins, at: At | None, explicit: bool
+    ) -> None:
+        self.changes: list[Change] = []
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+        self._base, self._head, self._matched = base, head, matched
+        self._margins, self._at, self._explicit = margins, at, explicit
+
+    def add(self, pair: VariantPair) -> None:
+        """Add the changes and the problems of ``pair``."""
+        every_setting = self._at in ("fixed", "both")
+        self.problems += record_problems(self._base, self._head, pair, every_setting=every_setting)
+        if self._base.block(pair.base) is None or self._head.block(pair.head) is None:
+            return  # all its records failed
+        targets, lost = ([], []) if self._at == "fixed" else self._at_targets(pair)
+        settings = [] if self._at == "matched" else self._at_settings(pair)
+        self.changes += [self._matched.size(pair, t) for t in targets]
+        if not settings and self._margins.time is not None:
+            self.changes += [self._matched.time(pair, name, t) for name in TIMES for t in targets]
+        self.changes += settings
+        self.problems += lost
+        if not (targets or settings or lost):
+            self.problems.append(Problem("not-compared", "both", "", pair.label, self._why_nothing()))
+
+    def _at_targets(self, pair: VariantPair) -> tuple[list[int], list[Problem]]:
+        """Indices of the targets to compare at, and the images that HEAD no longer brings to them."""
+        both, base = self._matched.reached_by_both(pair), self._matched.reached_by_base(pair)
+        compared = list(range(len(self._matched.targets))) if self._explicit else both
+        lost: list[Problem] = []
+        for t in compared if self._explicit else base:
+            # Of a target that is not compared, every lost image is told, however near it is.
+            slack = self._margins.score if t in compared else -math.inf
+            found = self._matched.lost(pair, t, slack, too_good=self._explicit)
+            if not found and t not in compared:
+                target = f"{self._matched.scale.title} {self._matched.targets[t]:g}"
+                self.notes.append(
+                    f"{pair.label}: not compared at {target}: HEAD has measured scores on both sides of it on less "
+                    f"than {MIN_REACHED:.0%} of the images"
+                )
+            lost += found
+        return compared, lost
+
+    def _at_settings(self, pair: VariantPair) -> list[Change]:
+        before, after = self._base.block(pair.base), self._head.block(pair.head)
+        if not pair.same or before is None or after is None:
+            return []
+        quantities: tuple[Quantity, ...] = ("size", "score", *(() if self._margins.time is None else TIMES))
+        images, scale = self._matched.images, self._matched.scale
+        found = list(at_settings(before, after, images, scale, quantities))
+        for change in found:
+            if change.quantity == "score":
+                self.problems += lossless_problems(change, images)
+        return found
+
+    def _why_nothing(self) -> str:
+        if self._at == "fixed":
+            return "BASE and HEAD have no setting in common"
+        title = self._matched.scale.title
+        reached = f"no usual {title} target is reached on both sides by {MIN_REACHED:.0%} of the images"
+        return f"{reached}; give one" if self._at == "matched" else f"{reached}, and no setting is shared"
 
 
-def _shared_column(base: Points, head: Points, metric: str | None) -> MetricColumn:
-    """The column to compare: the requested one, else SSIMULACRA2 or the first one that both sides have."""
-    if metric is None:
-        shared = dataclasses.replace(
-            base, columns={n: c for n, c in base.columns.items() if n in head.columns}
-        )
-        if not shared.columns:
-            raise ResultsError(
-                f"the two results have no metric in common: BASE has {', '.join(base.columns)}, HEAD has "
-                f"{', '.join(head.columns)}"
-            )
-        return shared.require()
-    for side, points in (("BASE", base), ("HEAD", head)):
-        try:
-            points.require(metric)
-        except ResultsError as error:
-            raise ResultsError(f"{side}: {error}") from None
-    return base.require(metric)
-
-
-def _union(base: Points, head: Points) -> list[Variant]:
-    return sorted({*base.variants, *head.variants}, key=lambda v: v.order)
-
-
-def _record_problems(base: QualityResults, head: QualityResults) -> list[Problem]:
-    """Tasks without a usable record on both sides, and sources whose content differs."""
-    ours, theirs = _by_task(base), _by_task(head)
-    problems: list[Problem] = []
-    changed: set[str] = set()
-    for task in sorted({*ours, *theirs}):
-        one, other = ours.get(task), theirs.get(task)
-        image, setting = (one or other).source_image, (one or other).setting.label()  # type: ignore[union-attr]
-        hashes = {r.source_sha256 for r in (one, other) if r and r.source_sha256}
-        if len(hashes) > 1 and image not in changed:
-            changed.add(image)
-            problems.append(Problem("source-changed", "both", image, "", "the file's content differs"))
-        statuses = tuple("missing" if r is None else r.status for r in (one, other))
-        if statuses in (("measured", "measured"), ("skipped", "skipped")):
-            continue
-        for side, record in (("base", one), ("head", other)):
-            if record is None:
-                problems.append(Problem("missing", side, image, setting, "no record"))  # type: ignore[arg-type]
-            elif record.status != "measured":
-                why = record.measurement_error or record.failure or record.status
-                problems.append(Problem("failed", side, image, setting, why))  # type: ignore[arg-type]
-    return problems
-
-
-def _by_task(results: QualityResults) -> dict[tuple[str, str], QualityRecord]:
-    return {(r.source_image, r.setting.canonical()): r for r in results.measurements}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _CommonImages:
-    """The images that both sides measured, with the row of each in both."""
-
-    base: Matched
-    head: Matched
-    images: tuple[str, ...]
-    rows: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, base: Matched, head: Matched, left_out: set[str]) -> _CommonImages:
-        theirs = {name: row for row, name in enumerate(head.points.images)}
-        rows = {
-            name: (row, theirs[name])
-            for row, name in enumerate(base.points.images)
-            if name in theirs and name not in left_out
-        }
-        return cls(base, head, tuple(rows), tuple(rows.values()))
-
-    @property
-    def scale(self) -> MetricColumn:
-        return self.base.scale
-
-    def sizes(self, variant: Variant) -> tuple[Floats, Floats]:
-        """Log sizes of BASE and HEAD, images x targets each; NaN if not reached or not measured."""
-        return self._side(self.base, variant, 0), self._side(self.head, variant, 1)
-
-    def _side(self, matched: Matched, variant: Variant, side: int) -> Floats:
-        rows = [row[side] for row in self.rows]
-        if variant not in matched.points.variants:
-            return np.full((len(rows), len(matched.targets)), np.nan)
-        return np.asarray(matched.log_size[matched.points.variants.index(variant)][rows], dtype=np.float64)
-
-    def image_ratio(self, variant: Variant, image: int, target: int, log_ratio: float) -> ImageRatio:
-        """The ratio of one image, with HEAD as the variant and BASE as the baseline."""
-        i, j = self.rows[image]
-        points = self.base.points
-        b, h = points.variants.index(variant), self.head.points.variants.index(variant)
-        return ImageRatio(
-            self.images[image],
-            points.content_classes[i],
-            float(points.blocks[b].megapixels[i]),
-            float(np.exp(log_ratio)),
-            float(self.head.level[h, j, target]),
-            float(self.base.level[b, i, target]),
-        )
-
-
-def _compare(
-    common: _CommonImages, variant: Variant, sizes: tuple[Floats, Floats], tolerance: float, sample: Sample
-) -> list[Comparison]:
-    before, after = sizes
-    found = []
-    for t, target in enumerate(common.base.targets):
-        ours, theirs = ~np.isnan(before[:, t]), ~np.isnan(after[:, t])
-        comparison = Comparison(
-            variant,
-            target,
-            "unknown",
-            ratio=None,
-            p5=None,
-            p95=None,
-            images=int(np.sum(ours & theirs)),
-            only_base=int(np.sum(ours & ~theirs)),
-            only_head=int(np.sum(~ours & theirs)),
-            neither=int(np.sum(~ours & ~theirs)),
-            worst=None,
-        )
-        found.append(_judge(common, comparison, t, after[:, t] - before[:, t], tolerance, sample))
-    return found
-
-
-def _judge(
-    common: _CommonImages, empty: Comparison, t: int, logs: Floats, tolerance: float, sample: Sample
-) -> Comparison:
-    if not empty.images:
-        for side, matched in (("BASE", common.base), ("HEAD", common.head)):
-            if empty.variant not in matched.points.variants:
-                return dataclasses.replace(empty, reason=f"{side} has no measurement of it")
-        score = f"{common.scale.title} {empty.target:g}"
-        return dataclasses.replace(empty, reason=f"no image reaches {score} on both sides")
-    ratio = mean_estimates(logs[:, None], sample, np.exp)[0]
-    p5, _, p95 = spread(np.exp(logs))
-    worst = int(np.nanargmax(logs))
-    measured = dataclasses.replace(
-        empty,
-        ratio=ratio,
-        p5=p5,
-        p95=p95,
-        worst=common.image_ratio(empty.variant, worst, t, float(logs[worst])),
-    )
-    if ratio is None or ratio.low is None or ratio.high is None:
-        return dataclasses.replace(measured, reason="a single image gives no interval")
-    verdict: Verdict = "same"
-    if ratio.low > 1 + tolerance:
-        verdict = "worse"
-    elif ratio.high < 1 - tolerance:
-        verdict = "better"
-    return dataclasses.replace(measured, verdict=verdict)
-
-
-def _not_reached(common: _CommonImages, variant: Variant, sizes: tuple[Floats, Floats]) -> list[Problem]:
-    before, after = sizes
-    if variant not in common.head.points.variants:
-        return []  # each of its records is already a problem
-    lost = ~np.isnan(before) & np.isnan(after)
+def _unmeasured(comparisons: Sequence[Comparison]) -> list[Problem]:
+    """A problem for every comparison that no image has both values of."""
     return [
-        Problem(
-            "not-reached",
-            "head",
-            common.images[i],
-            variant.label,
-            f"{common.scale.title} {common.base.targets[t]:g} is within BASE's measured scores, but outside HEAD's",
-        )
-        for i, t in zip(*np.nonzero(lost), strict=True)
+        Problem("not-compared", "both", "", c.label, c.reason or "") for c in comparisons if c.change is None
     ]
+
+
+def _notes(
+    base: Side, head: Side, pairs: Sequence[VariantPair], runs: Sequence[QualityResults], times: bool
+) -> tuple[str, ...]:
+    notes = []
+    for pair in pairs:
+        before, after = base.block(pair.base), head.block(pair.head)
+        if pair.same and before and after and pair.base.axis.name:
+            ours, theirs = (set(block.levels.tolist()) for block in (before, after))
+            for side, alone in (("BASE", ours - theirs), ("HEAD", theirs - ours)):
+                if alone:
+                    levels = ", ".join(f"{level:g}" for level in sorted(alone))
+                    notes.append(f"{pair.label}: only {side} was measured at {pair.base.axis.name} {levels}")
+    machines = [f"{results.run.cpu}, {results.run.os}" for results in runs]
+    if times and machines[0] != machines[1]:
+        notes.append(f"times are from different machines: {machines[0]} and {machines[1]}")
+    return tuple(notes)
 
 
 def _versions(base: QualityResults, head: QualityResults) -> dict[str, tuple[str | None, str | None]]:

@@ -1,4 +1,4 @@
-"""``codecstudy recommend``, ``diff`` and ``export``: commands that read a study's results."""
+"""``codecstudy recommend`` and ``export``: commands that read a study's results."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import app, err, out, print_json, user_errors
-from codecstudy.cli.display import count
+from codecstudy.cli.app import app, out, print_json, user_errors
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
 from codecstudy.types import SHORT_NAMES, Setting
 
 if TYPE_CHECKING:
     # The analysis imports SciPy, which takes time that other commands can save.
-    from codecstudy.analysis.diff import Diff
     from codecstudy.analysis.estimates import Estimate
     from codecstudy.analysis.points import Points
     from codecstudy.analysis.recommend import Recommendation, Recommendations
@@ -233,86 +231,6 @@ def _print_commands(item: Recommendation) -> None:
         text = command.text or "(not possible)"
         note = f"   # {command.note}" if command.note else ""
         out.print(f"  {command.tool:8} {text}{note}", markup=False, highlight=False, soft_wrap=True)
-
-
-@app.command()
-@user_errors
-def diff(
-    base: Annotated[Path, typer.Argument(metavar="BASE", help="Results to compare with.")],
-    head: Annotated[Path, typer.Argument(metavar="HEAD", help="Results to judge.")],
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            "--metric",
-            help="Metric that defines equal quality; default: ssimulacra2, or the first metric in both.",
-        ),
-    ] = None,
-    target: Annotated[
-        list[float] | None, typer.Option("--target", help="Score to compare at; may be given several times.")
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option("--tolerance", help="How much larger files may be, as a share; default: 0.01 (1 %)."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
-) -> None:
-    """Compare two results at equal quality; exit code 1 if HEAD is worse or cannot be compared."""
-    from codecstudy.analysis.diff import DEFAULT_TOLERANCE
-    from codecstudy.analysis.diff import diff as compare
-    from codecstudy.api import load_results
-
-    allowed = DEFAULT_TOLERANCE if tolerance is None else tolerance
-    found = compare(load_results(base), load_results(head), metric, target, allowed)
-    if as_json:
-        print_json({**plain(found), "exit_code": found.exit_code})
-    else:
-        _print_diff(found)
-    raise typer.Exit(found.exit_code)
-
-
-MAX_PROBLEM_LINES = 20
-
-
-def _note_few(images: int | None) -> None:
-    from codecstudy.analysis.estimates import FEW_IMAGES
-
-    if images is not None and images < FEW_IMAGES:
-        out.print(f"note: {count(images, 'image')} only; measure more before you decide", highlight=False)
-
-
-def _print_diff(found: Diff) -> None:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("variant", overflow="fold")
-    for name in (found.metric, "size, HEAD to BASE (95 % interval)", "images", "verdict"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in found.comparisons:
-        verdict = f"{row.verdict}: {row.reason}" if row.reason else row.verdict
-        style = "red" if row.verdict in {"worse", "unknown"} else "green" if row.verdict == "better" else None
-        table.add_row(
-            escape(row.variant.label),
-            f"{row.target:g}",
-            "?" if row.ratio is None else percent_interval(row.ratio),
-            f"{row.images}/{row.images + row.only_base + row.only_head + row.neither}",
-            escape(verdict),
-            style=style,
-        )
-    out.print(table)
-    _note_few(min((row.images for row in found.comparisons if row.images), default=None))
-    for name, (before, after) in found.versions.items():
-        out.print(f"{name}: {before} -> {after}", markup=False, highlight=False, soft_wrap=True)
-    for problem in found.problems[:MAX_PROBLEM_LINES]:
-        place = ", ".join(part for part in (problem.image, problem.setting) if part)
-        err.print(
-            f"{problem.kind} ({problem.side}): {place}: {problem.detail}",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    if len(found.problems) > MAX_PROBLEM_LINES:
-        err.print(
-            f"... and {count(len(found.problems) - MAX_PROBLEM_LINES, 'more problem')}", highlight=False
-        )
 
 
 @app.command()
