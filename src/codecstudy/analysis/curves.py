@@ -20,8 +20,9 @@ from codecstudy.analysis.variants import Variant
 from codecstudy.types import Floats, MetricColumn
 
 INTERPOLATION_BOUND = 0.2
-"""Error of a PCHIP curve between two measured points, as a share of their distance in log size: an upper bound for
-rate-distortion curves. ``benchmarks/interpolation.py`` measures it on dense sweeps."""
+"""Upper bound on the error of PCHIP curves between measured points in a mean over images, as a share of the points'
+distance in log size. ``benchmarks/interpolation.py`` finds at most 0.15 on dense sweeps of photographs; a single
+irregular curve can deviate further."""
 
 Kind = Literal["score-falls", "size-falls", "tied", "infinite"]
 

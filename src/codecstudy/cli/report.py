@@ -56,7 +56,7 @@ def report(
         str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
 ) -> None:
-    """Write a self-contained HTML report: the answer, plots, and pictures at equal quality."""
+    """Write a self-contained HTML report: the answer, plots, and pictures at the same score."""
     from codecstudy.api import load_results
     from codecstudy.report import Options
 
