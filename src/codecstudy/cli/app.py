@@ -132,12 +132,18 @@ def print_json(document: Any) -> None:
 
 def print_error(message: str) -> None:
     """Print an error message."""
-    err.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    _print_message("error", message, "red")
 
 
 def print_warning(message: str) -> None:
     """Print a warning."""
-    err.print(f"warning: {message}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    _print_message("warning", message, "yellow")
+
+
+def _print_message(kind: str, message: str, style: str) -> None:
+    # A name with a line break in it cannot look like a message of its own.
+    lines = "\n  ".join(message.splitlines())
+    err.print(f"{kind}: {lines}", style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def fail(message: str, code: int = EXIT_USAGE) -> NoReturn:

@@ -140,7 +140,7 @@ def studies_list(root: RootOption = Path()) -> None:
         table.add_row(cell(path.stem), str(len(config.settings())), cell(config.description or str(path)))
     out.print(table)
     for message in broken:
-        err.print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        print_warning(message)
     if broken:
         err.print(f"{count(len(broken), 'study file')} cannot be used", highlight=False)
 
