@@ -14,8 +14,11 @@ def visible(text: str, keep: str = "") -> str:
 
     So a name cannot control a terminal, break a line, or change the order in which the text around it is shown.
     """
-    if text.isascii() and text.isprintable():
-        return text
+    rest = text
+    for c in keep:
+        rest = rest.replace(c, "")
+    if rest.isprintable():
+        return text  # the usual case, and fast
     return "".join(
         c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN and c not in keep else c
         for c in text

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,7 @@ from PIL import Image
 
 from codecstudy.errors import CodecstudyError
 from codecstudy.execution import InlineExecutor
-from codecstudy.pipeline import PipelineRunner, events
+from codecstudy.pipeline import PipelineRunner, events, loop
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.results import StopReason
 from conftest import picture
@@ -28,19 +28,17 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="finds workers throug
 
 
 @contextmanager
-def workers_killed(every: float, times: int) -> Iterator[None]:
-    """Kill all workers ``times`` times, so that none gets ready in between."""
+def workers_killed(every: float, kills: int) -> Iterator[None]:
+    """Kill all workers again and again, so that none gets ready in between, until that many are killed."""
     stop = threading.Event()
 
     def kill() -> None:
-        for _ in range(times):
-            if stop.wait(every):
-                return
+        killed = 0
+        while killed < kills and not stop.wait(every):
             for worker in workers():
-                try:
+                with suppress(psutil.NoSuchProcess):
                     worker.kill()
-                except psutil.NoSuchProcess:
-                    continue
+                    killed += 1
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -60,7 +58,7 @@ def test_workers_that_are_killed_before_they_are_ready_do_not_end_the_run(root: 
         def on_event(event: events.Event) -> None:
             seen.append(event)
             if isinstance(event, events.Started):
-                killing.enter_context(workers_killed(0.1, 20))
+                killing.enter_context(workers_killed(0.1, 40))
 
         results = PipelineRunner(root).run(config, images=photos, num_workers=3, on_event=on_event)
     assert sum(isinstance(event, events.WorkerReplaced) for event in seen) > 30
@@ -69,9 +67,18 @@ def test_workers_that_are_killed_before_they_are_ready_do_not_end_the_run(root: 
 
 
 @LINUX
+def test_planning_does_not_need_the_process_that_reads_headers(root: Path, photos: Path) -> None:
+    config = study({"format": fake("GOOD"), "quality": 20})
+    with workers_killed(0.02, 1_000_000):
+        planned = PipelineRunner(root).preview(config, images=photos)
+    assert (planned.images, planned.tasks, planned.megapixels) == (4, 4, 0)
+
+
+@LINUX
 def test_a_run_without_any_progress_gives_up_and_saves_what_earlier_runs_measured(
-    root: Path, photos: Path
+    root: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(loop, "MAX_DEATHS", 20)
     config = study({"format": fake("GOOD"), "quality": [20, 40]})
     before = PipelineRunner(root).run(config, images=photos, num_workers=1)
     Image.fromarray(picture(60, 40, 9)).save(photos / "new.png")

@@ -2,15 +2,17 @@
 
 A header may crash or hang its parser just as the rest of a file may crash its decoder. So one small process reads
 all headers, in batches. If it does not survive a batch, each file of that batch is read separately, so that only
-the size of the offending file stays unknown; opening it in a worker then reports why.
+the size of the offending file stays unknown; opening it in a worker then reports why. If something outside kills
+the process again and again, the sizes stay unknown; each image is then taken for one megapixel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codecstudy.execution import Died
 from codecstudy.images.header import make_reader
 
 if TYPE_CHECKING:
@@ -46,15 +48,24 @@ def read_sizes(paths: Sequence[Path], *, in_this_process: bool = False) -> list[
     sizes: list[Size | None] = []
     with Caller("codecstudy.images.header:make_reader", memory_limit=_MEMORY) as caller:
         for start in range(0, len(paths), _BATCH):
-            sizes += _read_batch(caller, paths[start : start + _BATCH])
-    return sizes
+            found = _read_batch(caller, paths[start : start + _BATCH])
+            if found is None:
+                break
+            sizes += found
+    return sizes + [None] * (len(paths) - len(sizes))
 
 
-def _read_batch(caller: Caller, paths: Sequence[Path]) -> Iterator[Size | None]:
+def _read_batch(caller: Caller, paths: Sequence[Path]) -> list[Size | None] | None:
+    """The sizes; None if the process is killed whenever it starts, which no file can be the cause of."""
     together = caller.call(paths, _BATCH_SECONDS)
     if isinstance(together, list):
-        yield from together
-        return
+        return together
+    if isinstance(together, Died) and not together.was_ready:
+        return None
+    sizes: list[Size | None] = []
     for path in paths:
         alone = caller.call([path], _FILE_SECONDS)
-        yield alone[0] if isinstance(alone, list) else None
+        if isinstance(alone, Died) and not alone.was_ready:
+            return None
+        sizes.append(alone[0] if isinstance(alone, list) else None)
+    return sizes

@@ -27,7 +27,7 @@ COMMIT_SECONDS = 0.5
 MAX_FAILED_STARTS = 3
 """Consecutive workers that may end by themselves before they are ready; then the run gives up: the installation is
 broken. Workers that are killed from outside do not count."""
-MAX_DEATHS = 50
+MAX_DEATHS = 100
 """Deaths for each worker without a single outcome in between; then the run gives up, whatever the reason."""
 
 _SHARED_STAGES = {READING: "its source was read", PREPARING: "its source was prepared"}

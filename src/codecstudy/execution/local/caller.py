@@ -14,8 +14,8 @@ _POLL_SECONDS = 60.0
 """Seconds to wait for the worker at a time; an event or a deadline ends the wait at once."""
 _STARTS = 3
 """Consecutive failed starts, as in a run, after which the installation is considered broken."""
-_KILLED_STARTS = 50
-"""The same for processes that are killed from outside, as in a run."""
+_KILLED_STARTS = 20
+"""Consecutive starts that are killed from outside, after which the call is given up."""
 
 
 class Caller:
@@ -56,7 +56,8 @@ class Caller:
         """Run the handler on ``payload``, for at most ``deadline`` seconds.
 
         Returns:
-            The handler's value, a ``HandlerError`` if it raised, or a ``Died`` if the process ended.
+            The handler's value, a ``HandlerError`` if it raised, or a ``Died`` if the process ended. If processes
+            are killed again and again before they are ready, the last one's ``Died``; its ``was_ready`` is False.
 
         Raises:
             CodecstudyError: The process does not start.
@@ -72,7 +73,9 @@ class Caller:
             killed = event.signal_name == "SIGKILL"
             killed_starts += killed
             failed_starts += not killed
-            if failed_starts >= _STARTS or killed_starts >= _KILLED_STARTS:
+            if killed_starts >= _KILLED_STARTS:
+                return event
+            if failed_starts >= _STARTS:
                 said = f" The last one reported:\n{event.detail}" if event.detail else ""
                 raise CodecstudyError(
                     f"The worker processes exit before they are ready: {event.how()}. 'codecstudy doctor' tests "
