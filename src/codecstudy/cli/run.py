@@ -300,13 +300,11 @@ def _print_results(
 def _images_option(results: QualityResults, path: Path) -> str:
     """What a report needs to show pictures: the folder of the images, if that is not in the workspace."""
     from codecstudy.cli.report import find_root
+    from codecstudy.datasets.sample import sample_folder
 
     saved = any(record.encoded_path is not None for record in results.measurements)
     folder = Path(results.dataset.path)
-    if (
-        not saved
-        or results.dataset.id == "sample"
-        or folder.resolve().is_relative_to(find_root(path).resolve())
-    ):
+    inside = folder == sample_folder() or folder.resolve().is_relative_to(find_root(path).resolve())
+    if inside or not saved:
         return ""
     return f" --images {shlex.quote(str(folder))}"

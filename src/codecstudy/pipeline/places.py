@@ -53,6 +53,7 @@ def _check_artifacts(plan: Plan) -> None:
         known = longest.setdefault((setting.format, setting.resolution), t)
         if len(plan.artifact_suffixes[t]) > len(plan.artifact_suffixes[known]):
             longest[setting.format, setting.resolution] = t
+    name_max = _name_max(plan.artifact_root)
     for t in longest.values():
         folders = set()
         for source in plan.sources:
@@ -60,7 +61,7 @@ def _check_artifacts(plan: Plan) -> None:
             if path.parent not in folders:
                 check_writable(path)
                 folders.add(path.parent)
-            if len(os.fsencode(path.name)) > _name_max(path) or len(os.fsencode(path)) >= _PATH_MAX:
+            if len(os.fsencode(path.name)) > name_max or len(os.fsencode(path)) >= _PATH_MAX:
                 raise DatasetError(
                     f"{source.image}: the path of its encoded files would be too long for this system: "
                     f"{path}. Rename the image, or do not keep encoded files."
