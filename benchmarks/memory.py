@@ -7,8 +7,8 @@
     python benchmarks/memory.py --slow              also AVIF speed 0 to 2 and JPEG XL effort 9 and 10 (minutes)
 
 ``resident`` is the growth of the peak resident memory during the operation. ``reserved`` is the growth of the
-address space, part of which may never be touched; the hard limit of a worker counts it. ``declared`` is the estimate
-that admission uses. All are bytes per pixel; the file itself, which a reader holds too, is included. Linux only.
+address space, part of which may never be touched; the hard limit of a worker counts it. ``declared`` is the
+estimate that admission uses, without what does not depend on the size of the image. Linux only.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
-from metrics import pair
 from numpy.typing import NDArray
 from PIL import Image
 
+from metrics import pair
+
 Pixels = NDArray[np.uint8]
-METRICS = ("ssimulacra2", "butteraugli", "psnr", "ssim")
+METRICS = tuple(
+    name + way for name in ("ssimulacra2", "butteraugli", "psnr", "ssim") for way in ("", ", streamed")
+)
 
 
 def _pillow(image: Any, format: str, **options: Any) -> bytes:
@@ -90,9 +93,7 @@ FILES: dict[str, Callable[[Pixels], bytes]] = {
     ),
     "JPEG grey": lambda p: _pillow(_rgb(p).convert("L"), "JPEG", quality=90),
     "JPEG CMYK": lambda p: _pillow(_rgb(p).convert("CMYK"), "JPEG", quality=90),
-    "JPEG CMYK progressive": lambda p: _pillow(
-        _rgb(p).convert("CMYK"), "JPEG", quality=90, progressive=True
-    ),
+    "JPEG CMYK progressive": lambda p: _pillow(_rgb(p).convert("CMYK"), "JPEG", quality=90, progressive=True),
     "JPEG rotated": lambda p: _pillow(_rgb(p), "JPEG", quality=90, exif=_exif(6)),
     "JPEG profile": lambda p: _pillow(_rgb(p), "JPEG", quality=90, icc_profile=_p3()),
     "TIFF": lambda p: _pillow(_rgb(p), "TIFF"),
@@ -111,14 +112,20 @@ FILES: dict[str, Callable[[Pixels], bytes]] = {
     "BMP palette": lambda p: _pillow(_rgb(p).quantize(64), "BMP"),
     "PNM": lambda p: _pillow(_rgb(p), "PPM"),
     "PNM 16 bit": lambda p: b"P6 %d %d 65535\n" % p.shape[1::-1] + _wide(p).astype(">u2").tobytes(),
-    "PNM plain": lambda p: b"P3 %d %d 255\n" % p.shape[1::-1]
-    + b"\n".join(b" ".join(b"%d" % v for v in row) for row in p.reshape(len(p), -1).tolist()),
+    "PNM plain": lambda p: (
+        b"P3 %d %d 255\n" % p.shape[1::-1]
+        + b"\n".join(b" ".join(b"%d" % v for v in row) for row in p.reshape(len(p), -1).tolist())
+    ),
     "PNM plain bits": lambda p: b"P1 %d %d\n" % p.shape[1::-1] + ((p[:, :, 0] & 1) + 48).tobytes(),
     "AVIF": lambda p: _pillow(_rgb(p), "AVIF", quality=80, speed=10),
     "AVIF 4:4:4": lambda p: _pillow(_rgb(p), "AVIF", quality=80, speed=10, subsampling="4:4:4"),
     "AVIF alpha": lambda p: _pillow(Image.fromarray(_rgba(p)), "AVIF", quality=80, speed=10),
     "AVIF 10 bit": lambda p: imagecodecs.avif_encode(
-        (p.astype(np.uint16) * 1023 // 255).astype(np.uint16), level=80, speed=10, bitspersample=10, numthreads=2
+        (p.astype(np.uint16) * 1023 // 255).astype(np.uint16),
+        level=80,
+        speed=10,
+        bitspersample=10,
+        numthreads=2,
     ),
     "AVIF animated": lambda p: _pillow(_rgb(p), "AVIF", quality=80, speed=10, **_frames(p)),
     "JXL": lambda p: imagecodecs.jpegxl_encode(p, distance=1.0, effort=3, numthreads=2),
@@ -149,7 +156,9 @@ def _settings(slow: bool) -> dict[str, Any]:
         "webp 95 method 6": Setting.of("webp", quality=95, method=6),
         "webp lossless method 0": Setting.of("webp", method=0, extra_args={"lossless": True}),
         "webp lossless method 4": Setting.of("webp", method=4, extra_args={"lossless": True}),
-        "webp lossless 100 method 6": Setting.of("webp", quality=100, method=6, extra_args={"lossless": True}),
+        "webp lossless 100 method 6": Setting.of(
+            "webp", quality=100, method=6, extra_args={"lossless": True}
+        ),
     }
     for speed in range(0 if slow else 3, 11):
         found[f"avif 80 speed {speed}"] = Setting.of("avif", quality=80, speed=speed)
@@ -160,9 +169,7 @@ def _settings(slow: bool) -> dict[str, Any]:
     for effort in range(1, 11 if slow else 9):
         found[f"jxl 85 effort {effort}"] = Setting.of("jxl", quality=85, effort=effort)
     for effort in range(1, 11 if slow else 8):
-        found[f"jxl lossless effort {effort}"] = Setting.of(
-            "jxl", effort=effort, extra_args={"distance": 0}
-        )
+        found[f"jxl lossless effort {effort}"] = Setting.of("jxl", effort=effort, extra_args={"distance": 0})
     return found
 
 
@@ -171,94 +178,100 @@ def _status(name: str) -> int:
     return int(text.partition(f"{name}:")[2].split()[0]) * 1024
 
 
-def _growth(action: Callable[[], Any]) -> tuple[dict[str, int], Any]:
-    """Growth of the peaks in bytes while ``action`` runs, and what it returns."""
+def _growth(action: Callable[[], object]) -> dict[str, int]:
+    """Growth of the peaks in bytes while ``action`` runs."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     resident, reserved = _status("VmRSS"), _status("VmSize")
-    result = action()
-    grown = {"resident": _status("VmHWM") - resident, "reserved": max(0, _status("VmPeak") - reserved)}
-    return grown, result
+    action()
+    return {"resident": _status("VmHWM") - resident, "reserved": max(0, _status("VmPeak") - reserved)}
 
 
-def _read(name: str, folder: Path) -> dict[str, dict[str, int]]:
+def _read(name: str, folder: Path) -> dict[str, int]:
     from codecstudy import images
 
     images.load(folder / "small")
-    return {"read": _growth(lambda: images.load(folder / "large"))[0]}
+    header = images.read_header(folder / "large")
+    assert header is not None
+    return _growth(lambda: images.load(folder / "large")) | {"declared": header.decoding_bytes}
 
 
-def _encode(name: str, folder: Path) -> dict[str, dict[str, int]]:
+def _encode(name: str, folder: Path) -> dict[str, int]:
     from codecstudy import codecs
 
     setting = _settings(slow=True)[name]
     encoder = codecs.get(setting.encoder)
-    tiny, pixels = pair(0.01)[1], np.load(folder / "distorted.npy")
-    encoder.decode(encoder.encode(tiny, setting))
-    encoded, data = _growth(lambda: encoder.encode(pixels, setting))
-    decoded, _ = _growth(lambda: encoder.decode(data))
-    return {"encode": encoded, "decode": decoded}
+    small, pixels = pair(0.01)[1], np.load(folder / "distorted.npy")
+    encoder.decode(encoder.encode(small, setting))
+    declared = int(encoder.peak_bytes(setting, pixels.shape[0] * pixels.shape[1]))
+    return _growth(lambda: encoder.decode(encoder.encode(pixels, setting))) | {"declared": declared}
 
 
-def _metric(name: str, folder: Path) -> dict[str, dict[str, int]]:
+def _score(name: str, folder: Path) -> dict[str, int]:
     from codecstudy import metrics
 
-    metric = metrics.get(name)
-    tiny = pair(0.05)
-    metric.prepare(tiny[0]).scores(tiny[1])
+    metric = metrics.get(name.removesuffix(", streamed"))
+    assert metric.stream is not None
+    prepare, memory = metric.prepare, metric.memory
+    if name.endswith("streamed"):
+        prepare, memory = metric.stream, metric.streamed_memory
+    small = pair(0.05)
+    prepare(small[0]).scores(small[1])
     reference, distorted = np.load(folder / "reference.npy"), np.load(folder / "distorted.npy")
-    prepared, kept = _growth(lambda: metric.prepare(reference))
-    scored, _ = _growth(lambda: kept.scores(distorted))
-    return {"prepare": prepared, "score": scored}
+    height, width = reference.shape[:2]
+    return _growth(lambda: prepare(reference).scores(distorted)) | {"declared": memory.of(width, height)}
 
 
-def _child(*words: object) -> Any:
+KINDS = {"readers": _read, "metrics": _score, "encoders": _encode}
+
+
+def _in_child(kind: str, name: str, folder: Path) -> dict[str, int] | str:
+    """The figures of one case in bytes, or why there are none."""
     done = subprocess.run(
-        [sys.executable, __file__, "--child", *map(str, words)], capture_output=True, text=True, check=False
+        [sys.executable, __file__, "--child", kind, name, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return {"error": {"error": f"ended with {done.returncode}: {last}"}}
-    return json.loads(done.stdout)
-
-
-def _print(name: str, grown: dict[str, Any], pixels: int, declared: float | None = None) -> None:
-    if "error" in grown:
-        print(f"{name:36} {grown['error']}", flush=True)
-        return
-    text = "" if declared is None else f"{declared / pixels:9.1f}"
-    print(
-        f"{name:36} {grown['resident'] / pixels:9.1f} {grown['reserved'] / pixels:9.1f} {text}", flush=True
-    )
+        return f"ended with {done.returncode}: {last}"
+    figures: dict[str, int] = json.loads(done.stdout)
+    return figures
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         kind, name, folder = sys.argv[2:]
-        print(json.dumps({"reader": _read, "encoder": _encode, "metric": _metric}[kind](name, Path(folder))))
+        print(json.dumps(KINDS[kind](name, Path(folder))))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kinds", nargs="*", default=["readers", "metrics", "encoders"])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("kinds", nargs="*", help="readers, metrics, encoders; default: all")
     parser.add_argument("--megapixels", type=float, default=4)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="only cases whose name contains this")
     parser.add_argument("--slow", action="store_true")
     options = parser.parse_args()
     reference, distorted = pair(options.megapixels)
     pixels = reference.shape[0] * reference.shape[1]
-    print(f"{'bytes per pixel at ' + format(pixels / 1e6, '.1f') + ' MP':36}  resident  reserved  declared")
+    names = {"readers": FILES, "metrics": METRICS, "encoders": _settings(options.slow)}
+    print(f"{f'bytes per pixel at {pixels / 1e6:.1f} MP':32}  resident  reserved  declared")
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         # The pictures are made here: what making them leaves behind in a child would hide a part of its growth.
         np.save(folder / "reference.npy", reference)
         np.save(folder / "distorted.npy", distorted)
-        for kind in options.kinds:
-            names = {"readers": FILES, "metrics": METRICS, "encoders": _settings(options.slow)}[kind]
-            for name in names:
-                if options.only.lower() in name.lower():
-                    if kind == "readers":
-                        (folder / "large").write_bytes(FILES[name](distorted))
-                        (folder / "small").write_bytes(FILES[name](pair(0.01)[1]))
-                    for step, grown in _child(kind.removesuffix("s"), name, folder).items():
-                        _print(f"{name}: {step}", grown, pixels)
+        for kind in options.kinds or names:
+            for name in names[kind]:
+                if options.only.lower() not in name.lower():
+                    continue
+                if kind == "readers":
+                    (folder / "large").write_bytes(FILES[name](distorted))
+                    (folder / "small").write_bytes(FILES[name](pair(0.01)[1]))
+                figures = _in_child(kind, name, folder)
+                if isinstance(figures, str):
+                    print(f"{name:32}  {figures}", flush=True)
+                else:
+                    columns = (figures[column] / pixels for column in ("resident", "reserved", "declared"))
+                    print(f"{name:32}" + "".join(f"{value:10.1f}" for value in columns), flush=True)
 
 
 if __name__ == "__main__":

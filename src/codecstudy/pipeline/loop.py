@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from codecstudy.errors import CodecstudyError
@@ -14,12 +14,15 @@ from codecstudy.measurement.measurer import Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.work import held_bytes, opening_bytes
 from codecstudy.schedule import CostModel, Scheduler, Task
 from codecstudy.store import Store
 from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
 
 log = logging.getLogger(__name__)
 
+NOBODY = -1
+"""Stands for the worker of a task that no worker has run."""
 QUEUE = 2
 """Tasks that a worker has: the running one and the next one, so that it never waits for this process."""
 POLL_SECONDS = 0.1
@@ -68,10 +71,7 @@ class Loop:
 
     def run(self) -> None:
         """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
-        for s in range(len(self.plan.sources)):
-            known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
-            self._left[s] = len(self.plan.settings) - known
-            self.totals.images_done += self._left[s] == 0
+        self._count_left()
         while not self.scheduler.done(self._now()) and not self._stop_at_once():
             for event in self._poll():
                 self._handle(event)
@@ -79,6 +79,19 @@ class Loop:
             self._tell_budget()
             self._commit_sometimes()
         self.store.commit()
+
+    def record_refused(self, refused: Mapping[tuple[int, int], Failure]) -> None:
+        """Record the tasks that are not run because they would not fit into memory."""
+        self._count_left()
+        for (s, t), failure in refused.items():
+            self._record(NOBODY, Task(s, t), failure, 0.0)
+
+    def _count_left(self) -> None:
+        self.totals.images_done = 0
+        for s in range(len(self.plan.sources)):
+            known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
+            self._left[s] = len(self.plan.settings) - known
+            self.totals.images_done += self._left[s] == 0
 
     def _poll(self) -> list[Event]:
         if self.executor.ends_tasks:
@@ -166,8 +179,11 @@ class Loop:
             if opening is not None:
                 # The time for a source that cannot be opened does not indicate the cost of others.
                 self.costs.observe_open(megapixels, opening.seconds)
-            if peak_rss is not None:
-                self.costs.observe_memory(task.setting, megapixels, peak_rss)
+            source = self.plan.sources[task.source]
+            # While a source is opened, the peak may be that of opening it, whose size says nothing about the task.
+            if peak_rss is not None and (opening is None or peak_rss > opening_bytes(self.plan, source)):
+                own_bytes = max(0, peak_rss - held_bytes(source))
+                self.costs.observe_memory(task.setting, megapixels, own_bytes)
             self.totals.work += report.cpu_seconds
             self.scheduler.finished(worker, task, self._now(), own)
         else:

@@ -33,6 +33,8 @@ class RunOptions:
     max_memory: int | None = None
     """Bytes that all workers together may use, also the hard limit of each of them; None: 80 % of the available
     memory, and a hard limit of at least 1 GiB."""
+    max_pixels: int | None = None
+    """Larger images are not measured, and their records say so; None: 500 megapixels."""
     command: str | None = None
     """Command line, stored in the results."""
     study_file: str | None = None
@@ -41,6 +43,7 @@ class RunOptions:
     def __post_init__(self) -> None:
         check_positive("task_timeout", self.task_timeout)
         check_positive("max_memory", self.max_memory)
+        check_positive("max_pixels", self.max_pixels)
 
 
 def check_positive(name: str, value: float | None) -> None:
