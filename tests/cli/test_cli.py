@@ -109,6 +109,7 @@ def test_dry_run_does_nothing(study_file: Path, photos: Path, root: Path) -> Non
         (("run", "demo", "--time-budget", "soon"), "'soon' is not a valid time budget"),
         (("run", "demo", "--max-memory", "much"), "'much' is not a valid memory size"),
         (("run", "demo", "--max-memory", "8"), "use a format such as 8G"),
+        (("run", "demo", "--max-pixels", "100"), "use a format such as 100M"),
         (("run", "demmo"), "did you mean demo?"),
         (("run", "demo", "--workers", "-1"), "workers"),
         (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),

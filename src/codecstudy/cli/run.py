@@ -47,6 +47,20 @@ def parse_size(value: str) -> int:
     return size
 
 
+def parse_pixels(value: str) -> int:
+    """Pixels from ``100M``, ``0.5M`` or a plain number; units are powers of 1000.
+
+    Raises:
+        ValueError: If ``value`` has another form, or is less than 1000.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)", value.strip(), re.IGNORECASE)
+    pixels = int(float(match[1]) * 1000 ** " KMG".index(match[2].upper() or " ")) if match else 0
+    if pixels < 1000:
+        # A user who writes 100 means 100M.
+        raise ValueError(f"{value!r} is not a valid number of pixels; use a format such as 100M")
+    return pixels
+
+
 def find_study(study: str, root: Path) -> tuple[object, str]:
     """Load a study from a file, by its id under ``config/studies``, or by the id of a built-in one.
 
@@ -117,6 +131,13 @@ def run(
             help="Memory for all workers together, e.g. 8G; default: 80 % of the available memory.",
         ),
     ] = None,
+    max_pixels: Annotated[
+        str | None,
+        typer.Option(
+            "--max-pixels",
+            help="Do not measure images with more pixels, e.g. 100M; default: 500M.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
@@ -135,6 +156,7 @@ def run(
         fresh=fresh,
         task_timeout=task_timeout,
         max_memory=None if max_memory is None else parse_size(max_memory),
+        max_pixels=None if max_pixels is None else parse_pixels(max_pixels),
     )
 
 

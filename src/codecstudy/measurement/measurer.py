@@ -20,10 +20,10 @@ import numpy as np
 
 from codecstudy import codecs, images, metrics
 from codecstudy.codecs.base import Encoder
-from codecstudy.errors import CodecstudyError, MetricError
+from codecstudy.errors import CodecstudyError, ImageMemoryError, MetricError
 from codecstudy.measurement import artifacts, selftest
 from codecstudy.measurement.crops import CropPlan
-from codecstudy.metrics.base import Prepared
+from codecstudy.metrics.base import STREAMED_ABOVE, Prepared
 from codecstudy.types import (
     Box,
     Failure,
@@ -59,6 +59,8 @@ class MeasurerConfig:
     max_pixels: int = images.MAX_PIXELS
     crops: CropPlan | None = None
     """How crops are cut and which part of them is scored; None if no setting has a crop."""
+    streamed_above: float = STREAMED_ABOVE
+    """Metrics stream images of more pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ class Measurer:
         """Prepare the reference sides of those of these metrics that are not prepared yet."""
         for name in names:
             if name not in stage.prepared:
-                stage.prepared[name] = _attempt("metric", self._metrics[name].prepare, stage.reference)
+                prepare, limit = self._metrics[name].prepared, self._config.streamed_above
+                stage.prepared[name] = _attempt("metric", prepare, stage.reference, limit)
 
     def _measure(
         self, stage: _Stage, setting: Setting, request: MeasureRequest, wanted: list[str]
@@ -326,6 +329,8 @@ def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T
         return step(*arguments)
     except MemoryError:
         raise _FailedError("memory", f"out of memory ({kind} step)") from None
+    except ImageMemoryError as error:
+        raise _FailedError("memory", str(error)) from None
     except CodecstudyError as error:
         raise _FailedError(kind, str(error)) from None
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from codecstudy.errors import CodecstudyError
@@ -14,12 +14,15 @@ from codecstudy.measurement.measurer import PREPARING, READING, Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.work import held_bytes, opening_bytes
 from codecstudy.schedule import CostModel, Scheduler, Task
 from codecstudy.store import Store
 from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
 
 log = logging.getLogger(__name__)
 
+NOBODY = -1
+"""Stands for the worker of a task that no worker has run."""
 QUEUE = 2
 """Tasks that a worker has: the running one and the next one, so that it never waits for this process."""
 POLL_SECONDS = 0.1
@@ -87,6 +90,11 @@ class Loop:
             self._tell_budget()
             self._commit_sometimes()
         self.store.commit()
+
+    def record_refused(self, refused: Mapping[tuple[int, int], Failure]) -> None:
+        """Record the tasks that are not run because they would not fit into memory."""
+        for (s, t), failure in refused.items():
+            self._record(NOBODY, Task(s, t), failure, 0.0)
 
     def _poll(self) -> list[Event]:
         if self.executor.ends_tasks:
@@ -174,8 +182,13 @@ class Loop:
             if opening is not None:
                 # The time for a source that cannot be opened does not indicate the cost of others.
                 self.costs.observe_open(megapixels, opening.seconds)
-            if peak_rss is not None:
-                self.costs.observe_memory(task.setting, megapixels, peak_rss)
+            source = self.plan.sources[task.source]
+            # While a source is opened, the peak may be that of opening it, whose size says nothing about the task.
+            # Nor does any peak if the size of the source is not known.
+            own_peak = source.width and (opening is None or (peak_rss or 0) > opening_bytes(self.plan, source))
+            if peak_rss is not None and own_peak:
+                own_bytes = max(0, peak_rss - held_bytes(source))
+                self.costs.observe_memory(task.setting, megapixels, own_bytes)
             self.totals.work += report.cpu_seconds
             self.scheduler.finished(worker, task, self._now(), own)
         else:

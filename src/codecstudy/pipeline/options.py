@@ -34,6 +34,8 @@ class RunOptions:
     max_memory: int | None = None
     """Bytes that all workers together may use, also the hard limit of each of them; None: 80 % of the available
     memory, and a hard limit of at least 1 GiB."""
+    max_pixels: int | None = None
+    """Larger images are not measured, and their records say so; None: 500 megapixels."""
     command: str | None = None
     """Command line, stored in the results."""
     study_file: str | None = None
@@ -48,6 +50,7 @@ class RunOptions:
                 f"{host.SMALLEST_WORKER / 2**20:,.0f} MiB to load its libraries, and more for images of some "
                 "megapixels. Give 1 GiB or more"
             )
+        check_positive("max_pixels", self.max_pixels)
 
 
 def check_positive(name: str, value: float | None) -> None:

@@ -14,7 +14,7 @@ from codecstudy.images.header import version
 from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.measurement.measurer import MeasureRequest
-from codecstudy.pipeline.headers import read_sizes
+from codecstudy.pipeline.headers import read_headers
 from codecstudy.results import QualityRecord
 from codecstudy.sampling import order_images
 from codecstudy.store import Conditions, Store, canonical
@@ -43,6 +43,8 @@ class Source:
     width: int
     height: int
     """Zero if the file's header does not state it; opening the file then reports why."""
+    decoding_bytes: int = 0
+    """Most memory that reading the file takes, in bytes; zero if unknown."""
 
     def megapixels(self, setting: Setting) -> float:
         """Size at which a setting encodes this image, in megapixels; 1 if unknown."""
@@ -237,11 +239,14 @@ def make_plan(
 def _sources(folder: Path, names: Sequence[str], store: Store, in_this_process: bool) -> Iterator[Source]:
     hashes = {name: _size_and_hash(folder / name, store) for name in names}
     readable = [name for name, (_, sha256) in hashes.items() if sha256 is not None]
-    found = read_sizes([folder / name for name in readable], in_this_process=in_this_process)
-    sizes = dict(zip(readable, found, strict=True))
+    found = read_headers([folder / name for name in readable], in_this_process=in_this_process)
+    headers = dict(zip(readable, found, strict=True))
     for name, (file_size, sha256) in hashes.items():
-        width, height = sizes.get(name) or (0, 0)
-        yield Source(name, file_size, sha256, width, height)
+        header = headers.get(name)
+        if header is None:
+            yield Source(name, file_size, sha256, 0, 0)
+        else:
+            yield Source(name, file_size, sha256, header.width, header.height, header.decoding_bytes)
 
 
 def _size_and_hash(path: Path, store: Store) -> tuple[int, str | None]:

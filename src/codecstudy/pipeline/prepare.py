@@ -12,11 +12,11 @@ from codecstudy.pipeline import events
 from codecstudy.pipeline.options import RunOptions, check_positive
 from codecstudy.pipeline.places import disk_bytes
 from codecstudy.pipeline.plan import Known, Plan, make_plan
-from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
+from codecstudy.pipeline.work import cost_model, estimated_seconds, refused, remaining_work, streaming_limit
 from codecstudy.schedule import CostModel, SourceWork
 from codecstudy.store import Store
 from codecstudy.study import StudyConfig
-from codecstudy.types import Measurement, Outcome
+from codecstudy.types import Failure, Measurement, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,19 @@ class Prepared:
     costs: CostModel
     workers: int
     """Number of workers that are used: not more than there are tasks, unless the executor was given."""
+    memory: int
+    """Bytes that all workers together may use."""
+    worker_memory: int
+    """Bytes that one worker may use."""
+    streamed_above: float
+    """Metrics stream images of more pixels."""
+    refused: dict[tuple[int, int], Failure]
+    """Tasks that would not fit into the memory of one worker even alone, and which are therefore not run."""
 
     def started(self, root: Path) -> events.Started:
         """The run, in the workspace ``root``, as its first event describes it."""
         plan = self.plan
-        tasks = sum(len(source.settings) for source in self.work)
+        tasks = sum(len(source.settings) for source in self.work) + len(self.refused)
         return events.Started(
             study_id=plan.config.id,
             images=len(plan.sources),
@@ -130,8 +138,25 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
     )
     known = Known() if request.options.fresh else plan.known(store)
     outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
-    work = remaining_work(plan, outcomes)
+    memory = request.options.max_memory or host.default_memory()
+    worker_memory = request.options.max_memory or host.worker_limit(memory)
+    streamed_above = streaming_limit(plan, memory // request.workers)
+    too_large = refused(plan, outcomes, worker_memory, streamed_above)
+    work = remaining_work(plan, outcomes.keys() | too_large.keys())
     workers = request.workers
     if request.executor is None:
         workers = max(1, min(workers, sum(len(source.settings) for source in work)))
-    return Prepared(request, plan, outcomes, known.parts, work, cost_model(plan), workers)
+    costs = cost_model(plan, streamed_above)
+    return Prepared(
+        request,
+        plan,
+        outcomes,
+        known.parts,
+        work,
+        costs,
+        workers,
+        memory=memory,
+        worker_memory=worker_memory,
+        streamed_above=streamed_above,
+        refused=too_large,
+    )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from codecstudy import codecs, host, metrics, signals
+from codecstudy import codecs, host, images, metrics, signals
 from codecstudy.execution import Executor, InlineExecutor, running
 from codecstudy.files import write_atomically
 from codecstudy.measurement import selftest
@@ -111,10 +111,11 @@ class PipelineRunner:
                     _compile_kernels(prepared.plan, options.on_event, interrupts)
                 # From here on there is work to lose: signals wait until it is saved.
                 interrupts.defer()
+                loop.record_refused(prepared.refused)
                 if interrupts.count:
                     options.on_event(events.Interrupted(at_once=True, signal=interrupts.signal))
                 elif prepared.work:
-                    with running(loop.executor, MEASURER, _measurer_config(prepared.plan)):
+                    with running(loop.executor, MEASURER, _measurer_config(prepared)):
                         loop.run()
             except BaseException as error:
                 # Even if the run as a whole has failed, what is known is worth saving.
@@ -198,7 +199,6 @@ class PipelineRunner:
 def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: float) -> Loop:
     request = prepared.request
     options = request.options
-    memory = options.max_memory or host.default_memory()
     return Loop(
         plan=prepared.plan,
         scheduler=Scheduler(
@@ -207,10 +207,10 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
             range(prepared.workers),
             budget=None if request.budget is None else TimeBudget(request.budget),
             # With less memory than one worker needs, workers take turns.
-            memory=MemoryLimit(memory),
+            memory=MemoryLimit(prepared.memory),
         ),
         costs=prepared.costs,
-        executor=request.executor or _default_executor(prepared, memory),
+        executor=request.executor or _default_executor(prepared),
         store=store,
         emit=options.on_event,
         interrupts=interrupts,
@@ -222,7 +222,7 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
     )
 
 
-def _default_executor(prepared: Prepared, memory: int) -> Executor:
+def _default_executor(prepared: Prepared) -> Executor:
     if prepared.request.in_this_process:
         return InlineExecutor()
     # Imported here because it exists only on POSIX systems.
@@ -230,19 +230,22 @@ def _default_executor(prepared: Prepared, memory: int) -> Executor:
 
     return LocalExecutor(
         prepared.workers,
-        memory_limit=prepared.request.options.max_memory or host.worker_limit(memory),
+        memory_limit=prepared.worker_memory,
         environment=kernels.cache_environment(),
     )
 
 
-def _measurer_config(plan: Plan) -> MeasurerConfig:
+def _measurer_config(prepared: Prepared) -> MeasurerConfig:
+    plan, options = prepared.plan, prepared.request.options
     return MeasurerConfig(
         folder=str(plan.dataset.folder),
         settings=plan.settings,
         metrics=plan.config.metric_names,
         plugins=codecs.registered(),
         metric_plugins=metrics.registered(),
+        max_pixels=options.max_pixels or images.MAX_PIXELS,
         crops=plan.crops,
+        streamed_above=prepared.streamed_above,
     )
 
 
