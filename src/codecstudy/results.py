@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from codecstudy.errors import ResultsError
 from codecstudy.files import write_atomically
+from codecstudy.typed import LARGEST, check_type
 from codecstudy.types import (
+    MARKERS,
+    SETTING_KEYS,
     SHORT_NAMES,
     CommandTemplate,
     EncoderFacts,
@@ -280,21 +286,27 @@ class QualityResults:
         Raises:
             OSError: The file cannot be written.
         """
-        members = []
+        members: list[str] = []
+        document: dict[str, Any] = {}
         for member in dataclasses.fields(self):
             value = getattr(self, member.name)
+            plain: Any
             if member.name == "measurements":
                 # One line per record: easy to search, and Python's encoder is five times faster this way.
                 further = parameter_columns(value), score_columns(value)
-                rows = ",\n  ".join(json.dumps(_row(record, *further), allow_nan=False) for record in value)
-                text = f"[\n  {rows}\n ]" if rows else "[]"
+                plain = [_row(record, *further) for record in value]
+                lines = ",\n  ".join(json.dumps(row, allow_nan=False) for row in plain)
+                text = f"[\n  {lines}\n ]" if lines else "[]"
             elif member.name in ("encoders", "commands", "metrics"):
-                lines = ",\n  ".join(json.dumps(item.to_dict(), allow_nan=False) for item in value)
+                plain = [item.to_dict() for item in value]
+                lines = ",\n  ".join(json.dumps(item, allow_nan=False) for item in plain)
                 text = f"[\n  {lines}\n ]" if lines else "[]"
             else:
                 plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
                 text = json.dumps(plain, allow_nan=False)
             members.append(f'"{member.name}": {text}')
+            document[member.name] = plain
+        members.append(f'"checksum": "{checksum(document)}"')
         write_atomically(Path(path), "{\n " + ",\n ".join(members) + "\n}\n")
 
     @classmethod
@@ -305,13 +317,13 @@ class QualityResults:
             path: A ``quality.json``, or a folder that contains one.
 
         Raises:
-            ResultsError: The file is missing, is not a results file, or has another schema version.
+            ResultsError: The file is missing, is not a results file, is damaged, or has another schema version.
         """
         path = Path(path)
         if path.is_dir():
             path /= "quality.json"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         except FileNotFoundError:
             raise ResultsError(
                 f"{path}: no such results file. 'codecstudy run STUDY' prints the path of its results."
@@ -328,22 +340,41 @@ class QualityResults:
                 f"{path}: written with results schema version {version!r}; this version of codecstudy reads "
                 f"version {SCHEMA_VERSION}. Run the study again, or use the version that wrote it."
             )
-        try:
-            metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
-            described = [column.name for facts in metrics for column in facts.columns]
-            scores = tuple(dict.fromkeys([*SCORE_COLUMNS, *described]))
-            return cls(
-                measurements=[_record(row, scores) for row in document.pop("measurements")],
-                metrics=metrics,
-                dataset=DatasetInfo(**document.pop("dataset")),
-                run=RunInfo(**document.pop("run")),
-                stop_reason=_stop_reason(document),
-                encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
-                commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
-                **document,
+        stored = document.pop("checksum", None)
+        if stored is not None and stored != checksum(document):
+            raise ResultsError(
+                f"{path}: damaged: the checksum does not match the content. Run the study again: what it measured "
+                "is in the measurement store. If you have edited the file yourself, remove its member 'checksum', "
+                "which then no longer protects it."
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        try:
+            return cls._of(document)
+        except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ResultsError(f"{path}: a damaged results file: {error}") from None
+
+    @classmethod
+    def _of(cls, document: dict[str, Any]) -> QualityResults:
+        metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
+        _check_metrics(metrics)
+        described = [column.name for facts in metrics for column in facts.columns]
+        scores = tuple(dict.fromkeys([*SCORE_COLUMNS, *described]))
+        rows = document.pop("measurements")
+        check_rows(rows, scores)
+        results = cls(
+            measurements=[_record(row, scores) for row in rows],
+            metrics=metrics,
+            dataset=DatasetInfo(**document.pop("dataset")),
+            run=RunInfo(**document.pop("run")),
+            stop_reason=_stop_reason(document),
+            encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
+            commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
+            **document,
+        )
+        for name, kind in _MEMBERS.items():
+            check_type(getattr(results, name), kind, name)
+        _check_encoders(results.encoders)
+        _check_study(results.study)
+        return results
 
     def to_frame(self) -> pl.DataFrame:
         """All records as a polars data frame: one row per record, one column per field of QualityRecord.
@@ -352,6 +383,185 @@ class QualityResults:
         are none), so that rows can be grouped by it.
         """
         return records_to_frame(self.measurements)
+
+
+def checksum(document: dict[str, Any]) -> str:
+    """SHA-256 of the members of a results file, other than the checksum, as canonical JSON.
+
+    Canonical JSON has sorted keys and no spaces, so that a file may be indented or sorted by other programs.
+    """
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_MEMBERS: dict[str, Any] = {
+    "study_id": str,
+    "study_name": str,
+    "dataset": DatasetInfo,
+    "timestamp": str,
+    "tool_versions": dict[str, str],
+    "run": RunInfo,
+    "study": dict[str, Any],
+    "complete": bool,
+    "incomplete_reason": str | None,
+    "encoders": tuple[EncoderFacts, ...],
+    "commands": tuple[CommandTemplate, ...],
+}
+"""Types of the members that are not checked otherwise."""
+
+_MAX_DIGITS = 12
+"""Most decimals of a score that can be asked for."""
+
+
+def _check_metrics(metrics: tuple[MetricFacts, ...]) -> None:
+    for facts in metrics:
+        # An infinite score of identical images is the only infinite number in facts.
+        finite = (
+            dataclasses.replace(c, identical=0.0) if c.identical in (math.inf, -math.inf) else c
+            for c in facts.columns
+        )
+        check_type(dataclasses.replace(facts, columns=tuple(finite)), MetricFacts, "metrics")
+    columns = [column for facts in metrics for column in facts.columns]
+    names = [column.name for column in columns]
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics describes a column twice: {', '.join(names)}")
+    if taken := _reserved() & set(names):
+        raise ValueError(f"metrics describes columns that are not scores: {', '.join(sorted(taken))}")
+    for column in columns:
+        if not 0 <= column.digits <= _MAX_DIGITS:
+            raise ValueError(f"the digits of {column.name} are {column.digits}, not 0 to {_MAX_DIGITS}")
+
+
+def _reserved() -> set[str]:
+    """Names that neither a score nor a further parameter can have."""
+    return ({*RECORD_COLUMNS, *DERIVED_COLUMNS, *SETTING_KEYS} - {*SCORE_COLUMNS}) | {"cls"}
+
+
+def _check_encoders(encoders: tuple[EncoderFacts, ...]) -> None:
+    for facts in encoders:
+        if facts.colour is not None and not all(re.fullmatch("#[0-9a-fA-F]{3,8}", c) for c in facts.colour):
+            raise ValueError(f"the colours of {facts.id} are {facts.colour}, not hexadecimal")
+        if facts.marker is not None and facts.marker not in MARKERS:
+            raise ValueError(f"the marker of {facts.id} is {facts.marker!r}, not one of {', '.join(MARKERS)}")
+        for rate in facts.rates:
+            if rate.step < _MIN_STEP:
+                raise ValueError(
+                    f"the step of {facts.id}'s {rate.name} is {rate.step}, less than {_MIN_STEP}"
+                )
+
+
+_MIN_STEP = 1e-6
+"""Levels are written with six decimals."""
+
+
+def _check_study(study: dict[str, Any]) -> None:
+    """Check the members of the study that its report uses."""
+    check_type(study.get("description"), str | None, "study.description")
+    check_type(study.get("analysis"), dict[str, Any] | None, "study.analysis")
+    for name in ("x_axis", "group_by"):
+        check_type((study.get("analysis") or {}).get(name), str | list[Any] | None, f"study.analysis.{name}")
+    fragment = study.get("analysis_fragment_size")
+    check_type(fragment, int | None, "study.analysis_fragment_size")
+    if fragment is not None and fragment < 1:
+        raise ValueError(f"study.analysis_fragment_size is {fragment}, not 1 or more")
+
+
+_KINDS = ("source", "encode", "decode", "metric", "artifact", "crash", "timeout", "memory")
+_TEXTS = ("source_image", "original_image", "format", "encoder")
+_OPTIONAL_TEXTS = ("encoded_path", "chroma_subsampling", "measurement_error", "source_sha256", "source_notes")
+_SMALLEST = {
+    **dict.fromkeys(("file_size", "width", "height", "resolution", "crop"), 1),
+    **dict.fromkeys(("quality", "speed", "effort", "method"), -LARGEST),
+    "source_file_size": 0,
+}
+"""Smallest values of the columns of whole numbers."""
+
+_NONE = type(None)
+
+
+def check_rows(rows: list[Any], scores: Iterable[str]) -> None:
+    """Check the types and ranges of records in JSON, column by column, which is fast for many records.
+
+    Raises:
+        ValueError: A value is not valid; the message names the record, the column and the value.
+    """
+    if not set(map(type, rows)) <= {dict}:
+        number = next(n for n, row in enumerate(rows) if type(row) is not dict)
+        raise ValueError(f"record {number + 1} is not an object")
+    for name in _TEXTS:
+        _check_column(rows, name, {str}, "text")
+    for name in _OPTIONAL_TEXTS:
+        _check_column(rows, name, {str, _NONE}, "text or null")
+    _check_column(
+        rows, "status", {str}, "measured, skipped or failed", among={"measured", "skipped", "failed"}
+    )
+    _check_column(rows, "failure", {str, _NONE}, "a kind of failure", among={None, *_KINDS})
+    for name, smallest in _SMALLEST.items():
+        kinds: set[type] = {int} if name == "source_file_size" else {int, _NONE}
+        _check_column(rows, name, kinds, f"a whole number from {smallest}", smallest)
+    for name in TIMING_COLUMNS:
+        _check_column(rows, name, {int, float, _NONE}, "a time in seconds", 0)
+    for name in scores:
+        _check_column(rows, name, {int, float, str, _NONE}, "a score", -LARGEST, among={"inf", "-inf"})
+    for name in sorted(set().union(*rows).difference(RECORD_COLUMNS, scores)):
+        if name in _reserved():
+            raise ValueError(f"{name!r} cannot be the name of a parameter")
+        _check_column(rows, name, {str, int, float, bool, _NONE}, "a value of a parameter", -LARGEST)
+    for number, row in enumerate(rows):
+        if row.get("extra_args") is not None:
+            check_type(row["extra_args"], dict[str, Scalar], f"record {number + 1}: extra_args")
+        if row.get("status", "measured") == "measured" and not (
+            row["file_size"] and row["width"] and row["height"] and row.get("failure") is None
+        ):
+            raise ValueError(
+                f"record {number + 1} ({_name(row)}) is measured, but has no file_size, width or height, or has a "
+                "failure"
+            )
+        if row.get("failure") is not None and row["status"] != "failed":
+            raise ValueError(
+                f"record {number + 1} ({_name(row)}) has a failure, but its status is not failed"
+            )
+
+
+def _check_column(
+    rows: list[dict[str, Any]],
+    name: str,
+    kinds: set[type],
+    wanted: str,
+    smallest: int | None = None,
+    among: set[Any] | None = None,
+) -> None:
+    """Check the types in a column, that its numbers are in range, and that its texts are ``among`` some."""
+    default = _DEFAULTS.get(name)
+    values: list[Any] = [row.get(name, default) for row in rows]
+    found = set(map(type, values))
+    if found <= kinds:
+        numbers = values if found <= {int, float} else [v for v in values if type(v) in (int, float)]
+        in_range = smallest is None or not numbers or smallest <= min(numbers) <= max(numbers) <= LARGEST
+        if in_range and (among is None or {v for v in values if type(v) is str} <= among):
+            return
+    for number, value in enumerate(values):
+        one = type(value) in kinds
+        if one and smallest is not None and type(value) in (int, float):
+            one = smallest <= value <= LARGEST
+        if one and among is not None and type(value) is str:
+            one = value in among
+        if not one:
+            shown = f"{value!r:.40}" if name in rows[number] else "missing"
+            raise ValueError(f"record {number + 1} ({_name(rows[number])}): {name} is {shown}, not {wanted}")
+
+
+_DEFAULTS = {
+    f.name: f.default for f in dataclasses.fields(QualityRecord) if f.default is not dataclasses.MISSING
+}
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row.get('source_image', '?')!s:.80}"
 
 
 def _stop_reason(document: dict[str, Any]) -> StopReason | None:

@@ -57,6 +57,7 @@ def as_first_schema(path: Path) -> None:
             key = str(len(rows))
             rows.append((key, json.dumps(identity), json.dumps(outcome), row["measured_at"]))
     db.executescript("DROP TABLE encode; DROP TABLE score; DROP TABLE skip; DROP TABLE conditions;")
+    db.execute("ALTER TABLE file DROP COLUMN checksum")
     db.execute(
         "CREATE TABLE measurement (key TEXT PRIMARY KEY, identity TEXT, outcome TEXT, measured_at TEXT)"
     )

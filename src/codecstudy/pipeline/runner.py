@@ -101,6 +101,8 @@ class PipelineRunner:
                 options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
             prepared = prepare(request, dataset, store, self._artifact_root(config))
             store.commit()
+            if store.damaged:
+                options.on_event(events.StoreDamaged(str(store.path), store.damaged))
             options.on_event(prepared.started())
             loop = _loop(prepared, store, interrupts, started)
             if prepared.work:
