@@ -288,7 +288,7 @@ def _print_results(results: QualityResults, path: str, quiet: bool, as_json: boo
             )
     if results.stop_reason is StopReason.INTERRUPTED:
         raise typer.Exit(EXIT_INTERRUPTED)
-    failed = sum(record.status == "failed" for record in results.measurements)
+    failed = results.statuses()["failed"]
     if failed:
         if quiet or as_json:
             fail(f"{count(failed, 'task')} failed; see the results for the reasons: {path}", EXIT_FAILURES)
