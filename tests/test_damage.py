@@ -206,7 +206,7 @@ def test_a_damaged_store_ends_a_run_with_2_and_recover_rebuilds_it(tmp_path: Pat
     content[-4096 * 3 : -4096 * 2] = bytes(4096)
     path.write_bytes(content)
     with pytest.raises(StoreError, match="is damaged"), Store(path) as store:
-        list(store.known([f"{number:064}" for number in range(500)], [conditions], {}))
+        list(store.survey([f"{number:064}" for number in range(500)], [conditions], {}))
     done = CliRunner().invoke(app, ["recover", "--root", str(tmp_path)])
     assert done.exit_code == 0
     assert "tasks and 0 scores recovered" in done.stdout

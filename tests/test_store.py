@@ -41,7 +41,15 @@ def known(
     store: Store, numbers: Iterable[int], versions: dict[str, str] = VERSIONS
 ) -> dict[int, Measurement | Skip]:
     wanted = list(numbers)
-    found = store.known([SOURCE], [conditions(n) for n in wanted], versions)
+    surveyed = list(store.survey([SOURCE], [conditions(n) for n in wanted], versions))
+    found = list(store.known([SOURCE], [conditions(n) for n in wanted], versions))
+    brief = {
+        (source, index, outcome.file_size, len(outcome.scores))
+        if isinstance(outcome, Measurement)
+        else (source, index, None, 0)
+        for source, index, outcome in found
+    }
+    assert set(surveyed) == brief
     return {wanted[index]: outcome for _, index, outcome in found}
 
 
@@ -334,7 +342,7 @@ def test_a_row_with_a_wrong_checksum_is_unknown_and_can_be_measured_again(
         assert store.content_hash(image) == sha256
 
 
-def test_garbage_with_a_right_checksum_is_unknown(tmp_path: Path) -> None:
+def test_garbage_in_a_store_of_the_second_schema_is_unknown(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     with Store(path) as store:
         for number in range(4):
@@ -354,7 +362,7 @@ def test_garbage_with_a_right_checksum_is_unknown(tmp_path: Path) -> None:
     with Store(path) as store:
         assert store.backup == tmp_path / "store.sqlite.v2-backup"
         assert known(store, range(5)) == {3: dataclasses.replace(measurement(103), scores={})}
-        assert store.damaged == 4
+        assert store.damaged == 3 + 4 + 1
 
 
 def test_a_store_of_the_second_schema_gets_checksums_and_a_copy_is_kept(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import math
 import re
@@ -45,6 +46,9 @@ RECORDS_IN_JSON = 100_000
 """Largest number of records in ``quality.json`` itself."""
 
 PARQUET_NAME = "quality.parquet"
+
+_CHUNK = 20_000
+"""Records that are objects at the same time while a Parquet file is made."""
 
 
 class StopReason(StrEnum):
@@ -187,6 +191,29 @@ class Records(Sequence[QualityRecord]):
         known = set(scores)
         self.parameters = tuple(name for name in further if name not in known)
         self.scores = tuple(name for name in further if name in known)
+
+    @classmethod
+    def of(
+        cls, records: Iterable[QualityRecord], parameters: dict[str, Any], scores: Iterable[str]
+    ) -> Records:
+        """Records, of which only some are in memory at a time.
+
+        Args:
+            records: The records.
+            parameters: Column types of their further parameters, by name.
+            scores: Names of their further scores.
+        """
+        import polars as pl
+
+        scores, left = tuple(scores), iter(records)
+        parts: list[bytes] = []
+        while chunk := list(itertools.islice(left, _CHUNK)):
+            part = io.BytesIO()
+            records_to_frame(chunk, parameters, scores).write_parquet(part)
+            parts.append(part.getvalue())
+        content = io.BytesIO()
+        pl.scan_parquet(parts).sink_parquet(content)
+        return cls(content.getvalue(), scores)
 
     def select(self, *columns: Any) -> pl.DataFrame:
         """Columns, or expressions of columns, as a data frame; all columns if none are given."""

@@ -13,7 +13,7 @@ from codecstudy.execution import Died, Done, Event, Executor, HandlerError, Read
 from codecstudy.measurement.measurer import Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
-from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.plan import Outcomes, Plan
 from codecstudy.schedule import CostModel, Scheduler, Task
 from codecstudy.store import Store
 from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
@@ -51,10 +51,8 @@ class Loop:
     store: Store
     emit: Callable[[events.Event], None]
     interrupts: Interrupts
-    outcomes: dict[tuple[int, int], Outcome]
-    """All outcomes so far by (source, setting) index: those in the store and those of this run."""
-    parts: dict[tuple[int, int], Measurement]
-    """The stored parts of tasks that lack scores, or an encoded file."""
+    outcomes: Outcomes
+    """All outcomes so far: those that were in the store, and those of this run."""
     started: float
     task_timeout: float | None = None
     max_memory: int | None = None
@@ -69,8 +67,7 @@ class Loop:
     def run(self) -> None:
         """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
         for s in range(len(self.plan.sources)):
-            known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
-            self._left[s] = len(self.plan.settings) - known
+            self._left[s] = len(self.outcomes.left(s))
             self.totals.images_done += self._left[s] == 0
         while not self.scheduler.done(self._now()) and not self._stop_at_once():
             for event in self._poll():
@@ -116,7 +113,9 @@ class Loop:
                 self._queues[worker].append(task)
                 if given.helping:
                     self.emit(events.Helped(worker, self.plan.sources[task.source].image))
-                part = self.parts.get((task.source, task.setting))
+                part = None
+                if self.outcomes.incomplete[task.source, task.setting]:
+                    part = self.plan.stored(self.store, task.source, task.setting)
                 request = self.plan.request(task.source, task.setting, part)
                 self.executor.submit(worker, task, request, self._deadline(task, given.opens))
 
@@ -176,10 +175,12 @@ class Loop:
 
     def _record(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
         source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
-        self.outcomes[task.source, task.setting] = outcome
-        if source.sha256 is not None:
+        if source.sha256 is None or isinstance(outcome, Failure):
+            self.outcomes.add(task.source, task.setting, outcome)
+        else:
             conditions = self.plan.conditions[task.setting]
             self.store.add(source.sha256, conditions, outcome, self.plan.metric_versions)
+            self.outcomes.add(task.source, task.setting)
         self._left[task.source] -= 1
         self.totals.tasks_done += 1
         self.totals.images_done += self._left[task.source] == 0

@@ -10,12 +10,11 @@ from codecstudy.datasets import Dataset, open_dataset, open_folder
 from codecstudy.execution import Executor, InlineExecutor
 from codecstudy.pipeline import events
 from codecstudy.pipeline.options import RunOptions, check_positive
-from codecstudy.pipeline.plan import Known, Plan, make_plan
+from codecstudy.pipeline.plan import Outcomes, Plan, make_plan
 from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
 from codecstudy.schedule import CostModel, SourceWork
 from codecstudy.store import Store
 from codecstudy.study import StudyConfig
-from codecstudy.types import Measurement, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +80,8 @@ class Prepared:
 
     request: Request
     plan: Plan
-    outcomes: dict[tuple[int, int], Outcome]
-    """Known outcomes by (source, setting) index; a run adds its own."""
-    parts: dict[tuple[int, int], Measurement]
-    """Known measurements that lack scores, or an encoded file."""
+    outcomes: Outcomes
+    """The known outcomes; a run adds its own."""
     work: list[SourceWork]
     costs: CostModel
     workers: int
@@ -124,10 +121,9 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
         save_artifacts=request.save_artifacts,
         in_this_process=request.in_this_process,
     )
-    known = Known() if request.options.fresh else plan.known(store)
-    outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
+    outcomes = plan.nothing_known() if request.options.fresh else plan.known(store)
     work = remaining_work(plan, outcomes)
     workers = request.workers
     if request.executor is None:
         workers = max(1, min(workers, sum(len(source.settings) for source in work)))
-    return Prepared(request, plan, outcomes, known.parts, work, cost_model(plan), workers)
+    return Prepared(request, plan, outcomes, work, cost_model(plan), workers)

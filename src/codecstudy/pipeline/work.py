@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from codecstudy import codecs
-from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.plan import Outcomes, Plan
 from codecstudy.schedule import WORKER_BYTES, CostModel, SettingCost, SourceWork
-from codecstudy.types import Outcome, Setting
+from codecstudy.types import Setting
 
 OPENING_BYTES_PER_PIXEL = 16
 """Peak while a file is decoded: its samples at 16 bits with alpha, and the canonical array."""
@@ -16,14 +16,14 @@ Size = tuple[int | None, int | None]
 """Resolution and crop of a setting."""
 
 
-def remaining_work(plan: Plan, outcomes: Mapping[tuple[int, int], Outcome]) -> list[SourceWork]:
+def remaining_work(plan: Plan, outcomes: Outcomes) -> list[SourceWork]:
     """The sources with tasks that have no outcome yet, in order."""
     sizes = _sizes(plan)
     at_sizes = [next(s for s in plan.settings if _size(s) == size) for size in sizes]
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     work = []
     for s, source in enumerate(plan.sources):
-        todo = tuple(t for t in range(len(plan.settings)) if (s, t) not in outcomes)
+        todo = tuple(outcomes.left(s))
         if todo:
             megapixels = tuple(source.megapixels(setting) for setting in at_sizes)
             # Decoding needs memory for the whole file, even if it is measured at a smaller size.
