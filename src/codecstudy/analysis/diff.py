@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import polars as pl
 
 from codecstudy.analysis.bootstrap import DEFAULT_RESAMPLES, DEFAULT_SEED, Estimate, Resamples, spread
 from codecstudy.analysis.curves import fit
@@ -16,7 +17,7 @@ from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.sensitivity import ImageRatio
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
-from codecstudy.results import QualityRecord, QualityResults
+from codecstudy.results import QualityResults, setting_columns, setting_of
 from codecstudy.types import Floats, MetricColumn
 
 Verdict = Literal["worse", "better", "same", "unknown"]
@@ -176,30 +177,54 @@ def _union(base: Points, head: Points) -> list[Variant]:
 
 def _record_problems(base: QualityResults, head: QualityResults) -> list[Problem]:
     """Tasks without a usable record on both sides, and sources whose content differs."""
-    ours, theirs = _by_task(base), _by_task(head)
+    names = ["source_image", "canonical"]
+    joined = _tasks(base).join(_tasks(head), on=names, how="full", coalesce=True, suffix="_head")
+    both = pl.col("status").eq_missing(pl.col("status_head")) & pl.col("status").is_in(
+        ["measured", "skipped"]
+    )
+    other_hash = pl.col("source_sha256") != pl.col("source_sha256_head")
+    # Only the tasks with a problem become Python objects.
+    joined = joined.filter(~both.fill_null(False) | other_hash.fill_null(False)).sort(names)
     problems: list[Problem] = []
     changed: set[str] = set()
-    for task in sorted({*ours, *theirs}):
-        one, other = ours.get(task), theirs.get(task)
-        image, setting = (one or other).source_image, (one or other).setting.label()  # type: ignore[union-attr]
-        hashes = {r.source_sha256 for r in (one, other) if r and r.source_sha256}
+    for row in joined.iter_rows(named=True):
+        image, setting = row["source_image"], row["label"] or row["label_head"]
+        hashes = {row["source_sha256"], row["source_sha256_head"]} - {None}
         if len(hashes) > 1 and image not in changed:
             changed.add(image)
             problems.append(Problem("source-changed", "both", image, "", "the file's content differs"))
-        statuses = tuple("missing" if r is None else r.status for r in (one, other))
+        statuses = row["status"], row["status_head"]
         if statuses in (("measured", "measured"), ("skipped", "skipped")):
             continue
-        for side, record in (("base", one), ("head", other)):
-            if record is None:
-                problems.append(Problem("missing", side, image, setting, "no record"))  # type: ignore[arg-type]
-            elif record.status != "measured":
-                why = record.measurement_error or record.failure or record.status
-                problems.append(Problem("failed", side, image, setting, why))  # type: ignore[arg-type]
+        sides: tuple[tuple[Literal["base", "head"], str], ...] = (("base", ""), ("head", "_head"))
+        for side, suffix in sides:
+            status = row[f"status{suffix}"]
+            if status is None:
+                problems.append(Problem("missing", side, image, setting, "no record"))
+            elif status != "measured":
+                why = row[f"measurement_error{suffix}"] or row[f"failure{suffix}"] or status
+                problems.append(Problem("failed", side, image, setting, why))
     return problems
 
 
-def _by_task(results: QualityResults) -> dict[tuple[str, str], QualityRecord]:
-    return {(r.source_image, r.setting.canonical()): r for r in results.measurements}
+def _tasks(results: QualityResults) -> pl.DataFrame:
+    """One row for each record: image, setting as text, and outcome."""
+    columns = list(setting_columns(results.measurements))
+    frame = results.select(
+        *columns, *("source_image", "source_sha256", "status", "measurement_error", "failure")
+    )
+    unique = frame.select(columns).unique()
+    settings = [setting_of(row, columns) for row in unique.iter_rows(named=True)]
+    unique = unique.with_columns(
+        canonical=pl.Series([setting.canonical() for setting in settings], dtype=pl.String),
+        label=pl.Series([setting.label() for setting in settings], dtype=pl.String),
+    )
+    # The last of several records of a task counts.
+    return (
+        frame.join(unique, on=columns, how="left", nulls_equal=True)
+        .drop(columns)
+        .unique(["source_image", "canonical"], keep="last")
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from codecstudy.analysis.encoders import Encoders
-from codecstudy.analysis.frame import check_described, derive, setting_of
+from codecstudy.analysis.frame import check_described, setting_of, with_variants
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.results import USUAL_METRIC, QualityResults, setting_columns
@@ -22,6 +22,12 @@ _TIMES = {
     "decode_cpu": "decoding_cpu_time",
     "decode_wall": "decoding_time",
 }
+
+_USED = (
+    *("source_image", "file_size", "width", "height", "status", "failure", "measurement_error"),
+    *_TIMES.values(),
+)
+"""Columns of a record that are used, apart from those of its setting and its scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +113,11 @@ def collect(results: QualityResults) -> Points:
             than one record, or if the results do not describe their metrics.
     """
     check_described(results)
-    frame, encoders = derive(results), Encoders.of(results)
+    encoders = Encoders.of(results)
     columns = setting_columns(results.measurements)
+    scores = [name for name in results.metric_columns if name in results.columns()]
+    # Only what is used: of a million records, all columns take a gigabyte.
+    frame = with_variants(results.select(*columns, *_USED, *scores), results)
     variant_of = {
         row["variant_key"]: encoders.split(setting_of(row, columns))[0]
         for row in frame.unique("variant_key").iter_rows(named=True)
@@ -116,15 +125,14 @@ def collect(results: QualityResults) -> Points:
     counts = _count(frame)
     measured = frame.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
     # A record in which only one metric failed still has its size and its other scores.
-    described = [name for name in results.metric_columns if name in frame.columns]
-    measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in described))
+    measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in scores))
     if measured.is_empty():
         raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
     _refuse_duplicates(measured, columns)
     sources = measured.group_by("source_image").agg(pl.col("content_class").first()).sort("source_image")
     images = sources["source_image"].to_list()
     row_of = {name: row for row, name in enumerate(images)}
-    scored = {name: results.metric_columns[name] for name in described if measured[name].count()}
+    scored = {name: results.metric_columns[name] for name in scores if measured[name].count()}
     blocks = [
         _block(variant_of[key], group, row_of, scored)
         for (key,), group in measured.partition_by("variant_key", as_dict=True).items()

@@ -138,6 +138,11 @@ def _announcement(event: events.Event) -> str | None:
             return line
         case events.StoreMigrated():
             return f"the measurement store has a new schema; the old file is kept as {event.backup}"
+        case events.StoreDamaged():
+            return (
+                f"{event.path}: {count(event.rows, 'row')} with a wrong checksum; what they contained "
+                "is measured again"
+            )
         case events.Compiling():
             line = "compiling metric kernels, once per machine"
             return f"{line} ({event.note})" if event.note else line

@@ -312,7 +312,7 @@ def _print_results(
             print_line(out, f"      codecstudy report {folder}{_images_option(results, path)}")
     if results.stop_reason is StopReason.INTERRUPTED:
         raise typer.Exit(exit_if_interrupted)
-    failed = sum(record.status == "failed" for record in results.measurements)
+    failed = results.statuses()["failed"]
     if failed:
         if quiet or as_json:
             fail(f"{count(failed, 'task')} failed; see the results for the reasons: {path}", EXIT_FAILURES)
@@ -324,7 +324,8 @@ def _images_option(results: QualityResults, path: Path) -> str:
     from codecstudy.cli.report import find_root
     from codecstudy.datasets.sample import sample_folder
 
-    saved = any(record.encoded_path is not None for record in results.measurements)
+    paths = results.select("encoded_path")["encoded_path"]
+    saved = paths.null_count() < len(paths)
     folder = Path(results.dataset.path)
     inside = folder == sample_folder() or folder.resolve().is_relative_to(find_root(path).resolve())
     if inside or not saved:

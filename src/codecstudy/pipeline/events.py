@@ -38,6 +38,14 @@ class StoreMigrated:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreDamaged:
+    """Rows of the measurement store have wrong checksums: they count as unknown, and are measured again."""
+
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compiling:
     """Metric kernels are compiled, once per machine."""
 
@@ -129,6 +137,7 @@ class Done:
 Event = (
     Started
     | StoreMigrated
+    | StoreDamaged
     | Compiling
     | Finished
     | Failed

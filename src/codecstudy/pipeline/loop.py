@@ -13,7 +13,7 @@ from codecstudy.execution import Died, Done, Event, Executor, HandlerError, Read
 from codecstudy.measurement.measurer import PREPARING, READING, Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
-from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.plan import Outcomes, Plan
 from codecstudy.pipeline.work import held_bytes, opening_bytes
 from codecstudy.schedule import CostModel, Scheduler, Task
 from codecstudy.store import Store
@@ -58,10 +58,8 @@ class Loop:
     store: Store
     emit: Callable[[events.Event], None]
     interrupts: Interrupts
-    outcomes: dict[tuple[int, int], Outcome]
-    """All outcomes so far by (source, setting) index: those in the store and those of this run."""
-    parts: dict[tuple[int, int], Measurement]
-    """The stored parts of tasks that lack scores, or an encoded file."""
+    outcomes: Outcomes
+    """All outcomes so far: those that were in the store, and those of this run."""
     started: float
     task_timeout: float | None = None
     max_memory: int | None = None
@@ -77,8 +75,7 @@ class Loop:
     def __post_init__(self) -> None:
         """Count what is known."""
         for s in range(len(self.plan.sources)):
-            known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
-            self._left[s] = len(self.plan.settings) - known
+            self._left[s] = len(self.outcomes.left(s))
             self.totals.images_done += self._left[s] == 0
 
     def run(self) -> None:
@@ -132,7 +129,9 @@ class Loop:
                 self._queues[worker].append(task)
                 if given.helping:
                     self.emit(events.Helped(worker, self.plan.sources[task.source].image))
-                part = self.parts.get((task.source, task.setting))
+                part = None
+                if self.outcomes.incomplete[task.source, task.setting]:
+                    part = self.plan.stored(self.store, task.source, task.setting)
                 request = self.plan.request(task.source, task.setting, part)
                 self.executor.submit(worker, task, request, self._deadline(task, given.opens))
 
@@ -185,7 +184,9 @@ class Loop:
             source = self.plan.sources[task.source]
             # While a source is opened, the peak may be that of opening it, whose size says nothing about the task.
             # Nor does any peak if the size of the source is not known.
-            own_peak = source.width and (opening is None or (peak_rss or 0) > opening_bytes(self.plan, source))
+            own_peak = source.width and (
+                opening is None or (peak_rss or 0) > opening_bytes(self.plan, source)
+            )
             if peak_rss is not None and own_peak:
                 own_bytes = max(0, peak_rss - held_bytes(source))
                 self.costs.observe_memory(task.setting, megapixels, own_bytes)
@@ -198,10 +199,12 @@ class Loop:
     def _record(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
         source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
         self._deaths = 0
-        self.outcomes[task.source, task.setting] = outcome
-        if source.sha256 is not None:
+        if source.sha256 is None or isinstance(outcome, Failure):
+            self.outcomes.add(task.source, task.setting, outcome)
+        else:
             conditions = self.plan.conditions[task.setting]
             self.store.add(source.sha256, conditions, outcome, self.plan.metric_versions)
+            self.outcomes.add(task.source, task.setting)
         self._left[task.source] -= 1
         self.totals.tasks_done += 1
         self.totals.images_done += self._left[task.source] == 0

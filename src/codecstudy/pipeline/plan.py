@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from codecstudy import codecs, metrics
 from codecstudy.datasets import Dataset
@@ -29,6 +33,8 @@ from codecstudy.types import (
     Setting,
     Skip,
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,41 @@ class Source:
         return max(self.width * self.height * scale * scale / 1e6, 1e-4)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The outcomes in the store that belong to a plan, by (source, setting) index."""
+class Outcomes:
+    """Which tasks of a plan have an outcome.
 
-    outcomes: dict[tuple[int, int], Measurement | Skip] = field(default_factory=dict)
-    """Outcomes of tasks that are complete."""
-    parts: dict[tuple[int, int], Measurement] = field(default_factory=dict)
-    """Measurements that lack scores, or an encoded file that is to be kept."""
+    Measurements and skips are in the store, and are read from there when they are needed: a run may know a million.
+    What the store does not keep is kept here.
+
+    Args:
+        sources: Number of sources of the plan.
+        settings: Number of its settings.
+    """
+
+    def __init__(self, sources: int, settings: int) -> None:
+        self.done: NDArray[np.bool_] = np.zeros((sources, settings), dtype=np.bool_)
+        """Whether each task, by source and setting, has an outcome."""
+        self.incomplete: NDArray[np.bool_] = np.zeros((sources, settings), dtype=np.bool_)
+        """Whether the store had a measurement of a task that lacks scores, or an encoded file to be kept."""
+        self.unstored: dict[tuple[int, int], Outcome] = {}
+        """Outcomes that are not in the store: failures, and those of sources without a hash."""
+
+    def __len__(self) -> int:
+        return int(self.done.sum())
+
+    def add(self, source: int, setting: int, outcome: Outcome | None = None) -> None:
+        """Add the outcome of a task; None: the store has it."""
+        self.done[source, setting] = True
+        if outcome is not None:
+            self.unstored[source, setting] = outcome
+
+    def left(self, source: int) -> list[int]:
+        """The settings of a source without an outcome, in order."""
+        return [int(t) for t in np.flatnonzero(~self.done[source])]
+
+    def whole(self) -> list[int]:
+        """The sources with an outcome for every setting, in order."""
+        return [int(s) for s in np.flatnonzero(self.done.all(axis=1))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +134,43 @@ class Plan:
             **self.metric_versions,
         }
 
-    def known(self, store: Store) -> Known:
+    def known(self, store: Store) -> Outcomes:
         """Look up the tasks in the store.
 
         A measurement whose encoded file is wanted but is missing, or has another size than the measured one (a file
         of the same name that was left by another state of the study), is incomplete: the file must be made again.
         """
-        found = Known()
+        found = self.nothing_known()
         places: dict[str, list[int]] = {}
         for s, source in enumerate(self.sources):
             if source.sha256 is not None:
                 places.setdefault(source.sha256, []).append(s)
-        for sha256, t, outcome in store.known(places, self.conditions, self.metric_versions):
+        for sha256, t, size, scores in store.survey(places, self.conditions, self.metric_versions):
             for s in places[sha256]:
-                if isinstance(outcome, Skip) or self._is_complete(self.sources[s], t, outcome):
-                    found.outcomes[s, t] = outcome
+                if size is None or self._is_complete(self.sources[s], t, size, scores):
+                    found.add(s, t)
                 else:
-                    found.parts[s, t] = outcome
+                    found.incomplete[s, t] = True
         return found
 
-    def _is_complete(self, source: Source, setting: int, measured: Measurement) -> bool:
-        if len(measured.scores) < len(self.metrics):
+    def nothing_known(self) -> Outcomes:
+        """No outcomes, as if the store were empty."""
+        return Outcomes(len(self.sources), len(self.settings))
+
+    def _is_complete(self, source: Source, setting: int, size: int, scores: int) -> bool:
+        if scores < len(self.metrics):
             return False
-        return not self.save_artifacts or _has_size(self.artifact(source, setting), measured.file_size)
+        return not self.save_artifacts or _has_size(self.artifact(source, setting), size)
+
+    def stored(self, store: Store, source: int, setting: int) -> Measurement | None:
+        """The measurement of one task in the store, with the scores that it has there."""
+        sha256 = self.sources[source].sha256
+        if sha256 is None:
+            return None
+        for _, _, outcome in store.known([sha256], (self.conditions[setting],), self.metric_versions):
+            if isinstance(outcome, Measurement):
+                return outcome
+        return None
 
     def artifact(self, source: Source, setting: int) -> Path:
         """Path of a task's encoded file, whether or not it exists."""
@@ -146,14 +193,26 @@ class Plan:
             saved=None if known is None else path,
         )
 
-    def records(self, outcomes: Mapping[tuple[int, int], Outcome], root: Path) -> list[QualityRecord]:
-        """The records of all complete images: those with an outcome for every setting."""
-        return [
-            self._record(source, t, outcomes[s, t], root)
-            for s, source in enumerate(self.sources)
-            if all((s, t) in outcomes for t in range(len(self.settings)))
-            for t in range(len(self.settings))
-        ]
+    def records(self, outcomes: Outcomes, store: Store, root: Path) -> Iterator[QualityRecord]:
+        """The records of all complete images: those with an outcome for every setting.
+
+        An image of which the store does not return everything that was added to it is left out.
+        """
+        for s in outcomes.whole():
+            source = self.sources[s]
+            sources = [] if source.sha256 is None else [source.sha256]
+            stored = store.known(sources, self.conditions, self.metric_versions)
+            found: dict[int, Outcome] = {t: outcome for _, t, outcome in stored}
+            for t in range(len(self.settings)):
+                if (s, t) in outcomes.unstored:
+                    found[t] = outcomes.unstored[s, t]
+            if len(found) < len(self.settings):
+                log.warning(
+                    "%s: left out, because not all of it can be read from %s", source.image, store.path
+                )
+                continue
+            for t in range(len(self.settings)):
+                yield self._record(source, t, found[t], root)
 
     def _record(self, source: Source, t: int, outcome: Outcome, root: Path) -> QualityRecord:
         setting = self.settings[t]

@@ -11,12 +11,12 @@ from codecstudy.execution import Executor, InlineExecutor
 from codecstudy.pipeline import events
 from codecstudy.pipeline.options import RunOptions, check_positive
 from codecstudy.pipeline.places import disk_bytes
-from codecstudy.pipeline.plan import Known, Plan, make_plan
+from codecstudy.pipeline.plan import Outcomes, Plan, make_plan
 from codecstudy.pipeline.work import cost_model, estimated_seconds, refused, remaining_work, streaming_limit
 from codecstudy.schedule import CostModel, SourceWork
 from codecstudy.store import Store
 from codecstudy.study import StudyConfig
-from codecstudy.types import Failure, Measurement, Outcome
+from codecstudy.types import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,8 @@ class Prepared:
 
     request: Request
     plan: Plan
-    outcomes: dict[tuple[int, int], Outcome]
-    """Known outcomes by (source, setting) index; a run adds its own."""
-    parts: dict[tuple[int, int], Measurement]
-    """Known measurements that lack scores, or an encoded file."""
+    outcomes: Outcomes
+    """The known outcomes; a run adds its own."""
     work: list[SourceWork]
     costs: CostModel
     workers: int
@@ -136,13 +134,12 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
         save_artifacts=request.save_artifacts,
         in_this_process=request.in_this_process,
     )
-    known = Known() if request.options.fresh else plan.known(store)
-    outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
+    outcomes = plan.nothing_known() if request.options.fresh else plan.known(store)
     memory = request.options.max_memory or host.default_memory()
     worker_memory = request.options.max_memory or host.worker_limit(memory)
     streamed_above = streaming_limit(plan, memory // request.workers)
     too_large = refused(plan, outcomes, worker_memory, streamed_above)
-    work = remaining_work(plan, outcomes.keys() | too_large.keys())
+    work = remaining_work(plan, outcomes, too_large)
     workers = request.workers
     if request.executor is None:
         workers = max(1, min(workers, sum(len(source.settings) for source in work)))
@@ -151,7 +148,6 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
         request,
         plan,
         outcomes,
-        known.parts,
         work,
         costs,
         workers,

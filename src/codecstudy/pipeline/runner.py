@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,24 @@ from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Loop
 from codecstudy.pipeline.options import RunOptions
 from codecstudy.pipeline.places import check_places
-from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.plan import Outcomes, Plan
 from codecstudy.pipeline.prepare import Prepared, Request, prepare
-from codecstudy.results import DatasetInfo, QualityResults, RunInfo, StopReason
+from codecstudy.results import (
+    PARQUET_NAME,
+    RECORDS_IN_JSON,
+    SCORE_COLUMNS,
+    DatasetInfo,
+    QualityRecord,
+    QualityResults,
+    Records,
+    RunInfo,
+    StopReason,
+    parameter_type,
+)
 from codecstudy.schedule import MemoryLimit, Scheduler, TimeBudget
 from codecstudy.store import Store, private_copy
 from codecstudy.study import StudyConfig
+from codecstudy.types import SHORT_NAMES
 
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
 """Handler that executors run."""
@@ -103,6 +114,8 @@ class PipelineRunner:
                 options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
             prepared = prepare(request, dataset, store, self._artifact_root(config))
             store.commit()
+            if store.damaged:
+                options.on_event(events.StoreDamaged(str(store.path), store.damaged))
             check_places(prepared.plan, self.results_path(config.id))
             options.on_event(prepared.started(self.root))
             loop = _loop(prepared, store, interrupts, started)
@@ -121,9 +134,9 @@ class PipelineRunner:
                 # Even if the run as a whole has failed, what is known is worth saving.
                 if loop.totals.tasks_done or loop.totals.images_done:
                     interrupts.defer()
-                    self._save(prepared, loop, error)
+                    self._save(prepared, loop, store, error)
                 raise
-            results = self._save(prepared, loop)
+            results = self._save(prepared, loop, store)
         options.on_event(_done(results, self.results_path(config.id), loop))
         return results
 
@@ -146,18 +159,21 @@ class PipelineRunner:
         request = Request(config, time_budget, save_artifacts, num_workers, options, self._executor)
         request.check()
         dataset = request.open_dataset(self.root)
-        with private_copy(self.root / "data" / "store.sqlite") as path, Store(path) as store:
+        path = self.root / "data" / "store.sqlite"
+        with private_copy(path) as copy, Store(copy, named=path) as store:
             prepared = prepare(request, dataset, store, self._artifact_root(config))
             return prepared.started(self.root)
 
     def _artifact_root(self, config: StudyConfig) -> Path:
         return self.root / "data" / "encoded" / config.id
 
-    def _save(self, prepared: Prepared, loop: Loop, error: BaseException | None = None) -> QualityResults:
+    def _save(
+        self, prepared: Prepared, loop: Loop, store: Store, error: BaseException | None = None
+    ) -> QualityResults:
         """Write the results so far; ``error`` is the error that ended the run, if any."""
         plan, options = prepared.plan, prepared.request.options
         config, dataset = plan.config, plan.dataset
-        records = plan.records(loop.outcomes, self.root)
+        records = _records(plan, loop.outcomes, store, self.root)
         measured, planned = len(records) // len(plan.settings), len(plan.sources)
         stop_reason, sentence = _why_stopped(prepared, loop, measured, error)
         results = QualityResults(
@@ -190,10 +206,20 @@ class PipelineRunner:
         )
         path = self.results_path(config.id)
         results.save(path)
-        frame = io.BytesIO()
-        results.to_frame().write_parquet(frame)
-        write_atomically(path.with_suffix(".parquet"), frame.getvalue())
+        if len(records) <= RECORDS_IN_JSON:
+            write_atomically(path.with_name(PARQUET_NAME), results.to_parquet())
         return results
+
+
+def _records(plan: Plan, outcomes: Outcomes, store: Store, root: Path) -> Sequence[QualityRecord]:
+    """The records of all complete images: a list, or so many that they are kept in the form of a Parquet file."""
+    records = plan.records(outcomes, store, root)
+    if len(outcomes.whole()) * len(plan.settings) <= RECORDS_IN_JSON:
+        return list(records)
+    names = dict.fromkeys(n for s in plan.settings for n, _ in s.parameters if n not in SHORT_NAMES)
+    parameters = {name: parameter_type(s.get(name) for s in plan.settings) for name in names}
+    scores = [column.name for column in metrics.columns(plan.metric_versions)]
+    return Records.of(records, parameters, [name for name in scores if name not in SCORE_COLUMNS])
 
 
 def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: float) -> Loop:
@@ -215,7 +241,6 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
         emit=options.on_event,
         interrupts=interrupts,
         outcomes=prepared.outcomes,
-        parts=prepared.parts,
         started=started,
         task_timeout=options.task_timeout,
         max_memory=options.max_memory,
@@ -279,6 +304,8 @@ def _why_stopped(
         reason, why = StopReason.ERROR, f"stopped by an error ({said})"
     elif loop.interrupts.count:
         reason, why = StopReason.INTERRUPTED, "interrupted"
+    elif prepared.request.budget is None:
+        reason, why = StopReason.ERROR, "not all of it can be read from the measurement store"
     else:
         reason, why = StopReason.TIME_BUDGET, f"the time budget of {prepared.request.budget:g} s was spent"
     return reason, f"{why}: {measured} of {planned} images"
@@ -288,7 +315,7 @@ def _done(results: QualityResults, path: Path, loop: Loop) -> events.Done:
     return events.Done(
         results=results,
         path=str(path),
-        failures=sum(record.status == "failed" for record in results.measurements),
+        failures=results.statuses()["failed"],
         wall_seconds=results.run.wall_seconds,
         cpu_seconds=loop.totals.work,
         workers=results.run.workers,

@@ -9,7 +9,7 @@ from codecstudy import codecs, metrics
 from codecstudy.codecs.base import Encoder
 from codecstudy.measurement import memory
 from codecstudy.metrics.base import Metric
-from codecstudy.pipeline.plan import Plan, Source
+from codecstudy.pipeline.plan import Outcomes, Plan, Source
 from codecstudy.schedule import WORKER_BYTES, CostModel, SettingCost, SourceWork
 from codecstudy.types import Failure, Setting
 
@@ -17,14 +17,16 @@ Size = tuple[int | None, int | None]
 """Resolution and crop of a setting."""
 
 
-def remaining_work(plan: Plan, done: Container[tuple[int, int]]) -> list[SourceWork]:
-    """The sources with tasks that are not ``done``, by (source, setting) index, in order."""
+def remaining_work(
+    plan: Plan, outcomes: Outcomes, refused: Container[tuple[int, int]] = ()
+) -> list[SourceWork]:
+    """The sources with tasks that have no outcome yet and are not ``refused``, in order."""
     sizes = _sizes(plan)
     at_sizes = [next(s for s in plan.settings if _size(s) == size) for size in sizes]
     shared: dict[tuple[int, ...], tuple[int, ...]] = {}
     work = []
     for s, source in enumerate(plan.sources):
-        todo = tuple(t for t in range(len(plan.settings)) if (s, t) not in done)
+        todo = tuple(t for t in outcomes.left(s) if (s, t) not in refused)
         if todo:
             megapixels = tuple(source.megapixels(setting) for setting in at_sizes)
             work.append(
@@ -55,13 +57,13 @@ def streaming_limit(plan: Plan, share: int) -> float:
 
 
 def refused(
-    plan: Plan, done: Container[tuple[int, int]], limit: int, streamed_above: float
+    plan: Plan, outcomes: Outcomes, limit: int, streamed_above: float
 ) -> dict[tuple[int, int], Failure]:
     """The tasks that cannot fit into the memory that one worker may use, even alone.
 
     Args:
         plan: The plan.
-        done: Tasks that need not be run, by (source, setting) index.
+        outcomes: Those that are known; their tasks need not be run.
         limit: Bytes that one worker may use.
         streamed_above: Metrics stream images of more pixels.
     """
@@ -75,8 +77,9 @@ def refused(
         alike.setdefault((_size(setting), small, large), []).append(t)
     found: dict[tuple[int, int], Failure] = {}
     for s, source in enumerate(plan.sources):
-        if not source.width:
-            continue  # opening it says why
+        left = set(outcomes.left(s))
+        if not left or not source.width:  # a file whose size is unknown is opened, which says why
+            continue
         opening = opening_bytes(plan, source)
         for group in alike.values():
             setting = plan.settings[group[0]]
@@ -85,8 +88,8 @@ def refused(
             task = memory.task_bytes(encoder, measured, setting, size, fragment, streamed_above)
             measuring = WORKER_BYTES + held_bytes(source) + task
             if max(opening, measuring) > limit:
-                reason = _too_large(source, size, opening, measuring, limit)
-                found.update(((s, t), Failure("memory", reason)) for t in group if (s, t) not in done)
+                failure = Failure("memory", _too_large(source, size, opening, measuring, limit))
+                found.update(((s, t), failure) for t in group if t in left)
     return found
 
 

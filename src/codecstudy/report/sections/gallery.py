@@ -98,7 +98,7 @@ def build(context: Context) -> Values:
 
 def _gallery(context: Context, inspector: Inspector | None) -> tuple[dict[str, Any] | None, Note | None]:
     """The content of the gallery, and a note on what is missing."""
-    saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
+    saved = context.results.saved()
     if not saved:
         return None, Note(
             "The encoded files of this study were not saved, so there are no images to show. Run it again with "
