@@ -36,8 +36,9 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix --select I .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Run the benchmarks: end to end against the floor, metrics, scheduler
+bench: $(VENV)/.dev ## Run the benchmarks: end to end against the floor, metrics, memory, scheduler
 	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/scheduler.py
 	$(BIN)/python benchmarks/pipeline.py
 

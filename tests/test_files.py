@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from codecstudy.files import sha256_of, write_atomically
+from codecstudy.files import check_writable, sha256_of, write_atomically
 
 
 @pytest.mark.parametrize("fsync", [True, False])
@@ -74,3 +74,19 @@ def test_a_link_is_followed_and_what_is_not_a_regular_file_is_left_alone(tmp_pat
 def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256_of(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_what_cannot_be_written_is_known_beforehand(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folders" / "file")
+    (tmp_path / "file").write_text("old")
+    check_writable(tmp_path / "file")
+    for path, reason in (
+        (tmp_path, "it exists and is not a regular file"),
+        (tmp_path / "file" / "inside", "cannot be written"),
+        (tmp_path / ("x" * 300), "File name too long"),
+        (tmp_path / "new" / ("x" * 300) / "file", "File name too long"),
+        (Path("/proc/new"), "cannot be written"),
+    ):
+        with pytest.raises(OSError, match=reason):
+            check_writable(path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -15,9 +16,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from codecstudy.errors import StoreError
-from codecstudy.store import SCHEMA_VERSION, Conditions, Store
+from codecstudy.store import SCHEMA_VERSION, Conditions, Store, recover
 from codecstudy.types import Failure, Measurement, Scores, Skip
 
 SOURCE = "5" * 64
@@ -38,7 +41,15 @@ def known(
     store: Store, numbers: Iterable[int], versions: dict[str, str] = VERSIONS
 ) -> dict[int, Measurement | Skip]:
     wanted = list(numbers)
-    found = store.known([SOURCE], [conditions(n) for n in wanted], versions)
+    surveyed = list(store.survey([SOURCE], [conditions(n) for n in wanted], versions))
+    found = list(store.known([SOURCE], [conditions(n) for n in wanted], versions))
+    brief = {
+        (source, index, outcome.file_size, len(outcome.scores))
+        if isinstance(outcome, Measurement)
+        else (source, index, None, 0)
+        for source, index, outcome in found
+    }
+    assert set(surveyed) == brief
     return {wanted[index]: outcome for _, index, outcome in found}
 
 
@@ -146,7 +157,7 @@ def test_another_schema_version_is_refused_with_what_to_do(tmp_path: Path) -> No
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
-    with pytest.raises(StoreError, match=r"schema version 3.*Use the codecstudy that wrote it"):
+    with pytest.raises(StoreError, match=r"schema version 4.*Use the codecstudy that wrote it"):
         Store(path)
 
 
@@ -287,8 +298,187 @@ def test_a_damaged_store_is_an_error_that_says_so(tmp_path: Path) -> None:
             add(store, number, measurement())
     whole = path.read_bytes()
     path.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
-    with Store(path) as store, pytest.raises(StoreError, match=r"damaged\. Move it away"):
+    with Store(path) as store, pytest.raises(StoreError, match=r"malformed.*codecstudy recover"):
         known(store, range(2000))
+
+
+def damage_rows(path: Path) -> None:
+    """Change one digit of one row of each table behind the store's back."""
+    db = sqlite3.connect(path)
+    db.execute("UPDATE encode SET encoding_time = encoding_time + 1e-16 WHERE file_size = 102")
+    db.execute("UPDATE score SET scores = '{\"psnr\": 41.0}' WHERE encode = (SELECT id FROM encode LIMIT 1)")
+    db.execute("UPDATE skip SET reason = 'too smalL'")
+    db.execute("UPDATE conditions SET images = 'Pillow 13' WHERE setting LIKE '%:4}'")
+    db.execute("UPDATE file SET sha256 = 'no hash'")
+    db.commit()
+    db.close()
+
+
+def test_a_row_with_a_wrong_checksum_is_unknown_and_can_be_measured_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, image = tmp_path / "store.sqlite", tmp_path / "a.png"
+    image.write_bytes(b"one")
+    whole: dict[int, Measurement | Skip] = {n: measurement(100 + n) for n in range(5)}
+    whole[5] = Skip("too small")
+    with Store(path) as store:
+        for number, outcome in whole.items():
+            add(store, number, outcome)
+        sha256 = store.content_hash(image)
+    damage_rows(path)
+    with Store(path) as store:
+        unscored = dataclasses.replace(measurement(100), scores={})
+        assert known(store, range(6)) == {0: unscored, 1: whole[1], 3: whole[3]}
+        # One of each table but file, of which the store has not been asked.
+        assert store.damaged == 4
+        assert str(path) in caplog.text
+        assert store.content_hash(image) == sha256
+        for number, outcome in whole.items():
+            add(store, number, outcome)
+        assert known(store, range(6)) == whole
+    with Store(path) as store:
+        assert known(store, range(6)) == whole
+        assert store.damaged == 0
+        assert store.content_hash(image) == sha256
+
+
+def test_garbage_in_a_store_of_the_second_schema_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store(path) as store:
+        for number in range(4):
+            add(store, number, measurement(100 + number))
+        add(store, 4, Skip("too small"))
+    db = sqlite3.connect(path)
+    db.execute("UPDATE encode SET notes = '[' WHERE file_size = 100")
+    db.execute("UPDATE encode SET width = 'wide' WHERE file_size = 101")
+    db.execute("UPDATE encode SET decoding_time = -1 WHERE file_size = 102")
+    db.execute("UPDATE score SET scores = '[1]'")
+    db.execute("UPDATE skip SET notes = '{}'")
+    for table in ("encode", "score", "skip", "conditions", "file"):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+    db.execute("PRAGMA user_version = 2")
+    db.commit()
+    db.close()
+    with Store(path) as store:
+        assert store.backup == tmp_path / "store.sqlite.v2-backup"
+        assert known(store, range(5)) == {3: dataclasses.replace(measurement(103), scores={})}
+        assert store.damaged == 3 + 4 + 1
+
+
+def test_a_store_of_the_second_schema_gets_checksums_and_a_copy_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    outcomes: dict[int, Measurement | Skip] = {n: measurement(100 + n) for n in range(50)}
+    outcomes[50] = Skip("too small")
+    with Store(path) as store:
+        for number, outcome in outcomes.items():
+            add(store, number, outcome)
+    db = sqlite3.connect(path)
+    for table in ("encode", "score", "skip", "conditions", "file"):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+    db.execute("PRAGMA user_version = 2")
+    db.close()
+    before = path.read_bytes()
+    with Store(path) as store:
+        assert store.backup == tmp_path / "store.sqlite.v2-backup"
+        assert known(store, range(51)) == outcomes
+        assert store.damaged == 0
+    assert len(store.backup.read_bytes()) == len(before)
+    with Store(path) as store:
+        assert store.backup is None
+        assert known(store, range(51)) == outcomes
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with what :data:`OUTCOMES` says."""
+    path = tmp_path_factory.mktemp("healthy") / "store.sqlite"
+    with Store(path) as store:
+        for number, outcome in OUTCOMES.items():
+            add(store, number, outcome)
+    return path
+
+
+OUTCOMES: dict[int, Measurement | Skip] = {n: measurement(100 + n) for n in range(8)} | {
+    8: Skip("too small", ("a note",))
+}
+
+
+def use_all(path: Path) -> None:
+    """Whatever happened to the file: what is known is true, and it can be added to; or a StoreError says why."""
+    with contextlib.suppress(StoreError), Store(path) as store:
+        for number, outcome in known(store, OUTCOMES).items():
+            if isinstance(outcome, Measurement) and not outcome.scores:
+                outcome = dataclasses.replace(outcome, scores=measurement().scores)
+            assert outcome == OUTCOMES[number]
+        store.content_hash(path.with_name("a.png"))
+        for number, outcome in OUTCOMES.items():
+            add(store, number, outcome)
+        store.commit()
+        assert known(store, OUTCOMES) == OUTCOMES
+        assert store.count() >= len(OUTCOMES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(flips=st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 255)), min_size=1, max_size=3))
+def test_flipped_bytes_are_never_taken_for_measurements(
+    healthy: Path, tmp_path_factory: pytest.TempPathFactory, flips: list[tuple[int, int]]
+) -> None:
+    content = bytearray(healthy.read_bytes())
+    for place, bits in flips:
+        content[place % len(content)] ^= bits
+    path = tmp_path_factory.mktemp("flipped") / "store.sqlite"
+    path.write_bytes(content)
+    path.with_name("a.png").write_bytes(b"one")
+    use_all(path)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.3, 0.5, 0.9, 0.999])
+def test_a_cut_file_is_never_taken_for_a_whole_one(tmp_path: Path, healthy: Path, share: float) -> None:
+    path = tmp_path / "store.sqlite"
+    content = healthy.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    path.with_name("a.png").write_bytes(b"one")
+    use_all(path)
+
+
+@pytest.mark.parametrize("pages", [[0.5], [0.2, 0.8], [0.99]])
+def test_what_can_be_read_is_recovered_and_the_damaged_file_is_kept(
+    tmp_path: Path, pages: list[float]
+) -> None:
+    path = tmp_path / "data" / "store.sqlite"
+    outcomes: dict[int, Measurement | Skip] = {n: measurement(1000 + n) for n in range(600)}
+    with Store(path) as store:
+        for number, outcome in outcomes.items():
+            add(store, number, outcome)
+        add(store, 600, Skip("too small"))
+    content = bytearray(path.read_bytes())
+    for share in pages:
+        page = int(share * len(content)) // 4096 * 4096
+        content[page : page + 4096] = bytes(4096)
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="codecstudy recover") as refused, Store(path) as store:
+        known(store, range(601))
+    assert f"--root {tmp_path}" in str(refused.value)
+    recovered = recover(path)
+    assert recovered.damaged.read_bytes() == bytes(content)
+    with Store(path) as store:
+        found = known(store, range(600))
+        assert len(found) > 500
+        for number, outcome in found.items():
+            assert isinstance(outcome, Measurement)
+            assert outcome in (outcomes[number], dataclasses.replace(outcomes[number], scores={}))
+        for number, outcome in outcomes.items():
+            add(store, number, outcome)
+        assert known(store, range(600)) == outcomes
+    assert sorted(p.name for p in path.parent.iterdir()) == ["store.sqlite", "store.sqlite.damaged1"]
+
+
+def test_where_nothing_can_be_read_nothing_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match="nothing in it can be read"):
+        recover(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["store.sqlite"]
 
 
 # -- the first schema

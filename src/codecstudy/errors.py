@@ -34,6 +34,10 @@ class ImageError(CodecstudyError, ValueError):
     """A file cannot be turned into a canonical image."""
 
 
+class ImageMemoryError(ImageError):
+    """An image needs more memory than this process may use."""
+
+
 class CodecError(CodecstudyError):
     """A codec could not encode, or could not decode what it encoded."""
 

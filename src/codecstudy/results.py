@@ -1,18 +1,31 @@
-"""The results of a study: one flat record per task, with provenance, and ``quality.json``."""
+"""The results of a study: one flat record per task, with provenance, and ``quality.json``.
+
+Up to :data:`RECORDS_IN_JSON` records are in ``quality.json``. More are in ``quality.parquet`` next to it, of which
+only the columns that are needed are read, and no Python object is made for a record unless it is asked for.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import io
+import itertools
 import json
-from collections.abc import Iterable
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from codecstudy.errors import ResultsError
-from codecstudy.files import write_atomically
+from codecstudy.files import open_regular, write_atomically
+from codecstudy.typed import LARGEST, check_type
 from codecstudy.types import (
+    MARKERS,
+    SETTING_KEYS,
     SHORT_NAMES,
     CommandTemplate,
     EncoderFacts,
@@ -28,6 +41,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 SCHEMA_VERSION = 1
+
+RECORDS_IN_JSON = 100_000
+"""Largest number of records in ``quality.json`` itself."""
+
+PARQUET_NAME = "quality.parquet"
+
+_CHUNK = 20_000
+"""Records that are objects at the same time while a Parquet file is made."""
 
 
 class StopReason(StrEnum):
@@ -152,8 +173,97 @@ RECORD_COLUMNS = tuple(
 """Columns of every record, followed by those of further parameters, and then of further scores."""
 
 
+class Records(Sequence[QualityRecord]):
+    """The records of a Parquet file. Columns are read when they are needed, and records are made one at a time.
+
+    Text that is not valid Unicode is escaped, as in every data frame of records.
+
+    Args:
+        content: The file.
+        scores: Names of the columns that contain scores; the file itself does not distinguish them.
+    """
+
+    def __init__(self, content: bytes, scores: Iterable[str]) -> None:
+        import polars as pl
+
+        self.content = content
+        self._frame = pl.scan_parquet(io.BytesIO(content))
+        self.schema = self._frame.collect_schema()
+        self._length = int(self._frame.select(pl.len()).collect().item())
+        further = [name for name in self.schema.names() if name not in RECORD_COLUMNS]
+        known = set(scores)
+        self.parameters = tuple(name for name in further if name not in known)
+        self.scores = tuple(name for name in further if name in known)
+
+    @classmethod
+    def of(
+        cls, records: Iterable[QualityRecord], parameters: dict[str, Any], scores: Iterable[str]
+    ) -> Records:
+        """Records, of which only some are in memory at a time.
+
+        Args:
+            records: The records.
+            parameters: Column types of their further parameters, by name.
+            scores: Names of their further scores.
+        """
+        import polars as pl
+
+        scores, left = tuple(scores), iter(records)
+        parts: list[bytes] = []
+        while chunk := list(itertools.islice(left, _CHUNK)):
+            part = io.BytesIO()
+            records_to_frame(chunk, parameters, scores).write_parquet(part)
+            parts.append(part.getvalue())
+        content = io.BytesIO()
+        pl.scan_parquet(parts).sink_parquet(content)
+        return cls(content.getvalue(), scores)
+
+    def select(self, *columns: Any) -> pl.DataFrame:
+        """Columns, or expressions of columns, as a data frame; all columns if none are given."""
+        return (self._frame.select(*columns) if columns else self._frame).collect()
+
+    def saved(self) -> list[QualityRecord]:
+        """See :meth:`QualityResults.saved`."""
+        import polars as pl
+
+        kept = self._frame.filter(pl.col("encoded_path").is_not_null() & (pl.col("status") == "measured"))
+        return [self._record(row) for row in kept.collect().iter_rows(named=True)]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[QualityRecord]:
+        for row in self.select().iter_rows(named=True):
+            yield self._record(row)
+
+    @overload
+    def __getitem__(self, index: int) -> QualityRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[QualityRecord]: ...
+    def __getitem__(self, index: int | slice) -> QualityRecord | list[QualityRecord]:
+        if isinstance(index, slice):
+            return [self._record(row) for row in self.select()[index].iter_rows(named=True)]
+        number = range(len(self))[index]
+        return self._record(self._frame.slice(number, 1).collect().row(0, named=True))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _record(self, row: dict[str, Any]) -> QualityRecord:
+        parameters = {name: value for name in self.parameters if (value := row.pop(name)) is not None}
+        scores = {name: value for name in self.scores if (value := row.pop(name)) is not None}
+        row["extra_args"] = json.loads(row["extra_args"]) if row["extra_args"] else None
+        return QualityRecord(**row, parameters=parameters, scores=scores)
+
+
 def parameter_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
     """Names of the parameters that have no column in every record, in the order in which they occur."""
+    if isinstance(records, Records):
+        return records.parameters
     return tuple(dict.fromkeys(name for record in records for name in record.parameters))
 
 
@@ -172,6 +282,8 @@ def setting_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
 
 def score_columns(records: Iterable[QualityRecord]) -> tuple[str, ...]:
     """Names of the scores that have no column in every record, in the order in which they occur."""
+    if isinstance(records, Records):
+        return records.scores
     return tuple(dict.fromkeys(name for record in records for name in record.scores))
 
 
@@ -250,7 +362,8 @@ class QualityResults:
     timestamp: str
     """ISO 8601, UTC."""
     tool_versions: dict[str, str]
-    measurements: list[QualityRecord]
+    measurements: Sequence[QualityRecord]
+    """A list, or :class:`Records`."""
     run: RunInfo
     study: dict[str, Any] = field(default_factory=dict)
     """The study as it was run, with all keys of a study file."""
@@ -266,9 +379,15 @@ class QualityResults:
 
     metrics: tuple[MetricFacts, ...] = ()
     """Facts of the metrics that the study measured; empty in files from before these were stored."""
+    _frames: list[pl.DataFrame] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The records as a data frame, if they are a list and have been needed as one."""
 
     def settings(self) -> tuple[Setting, ...]:
         """Every setting in the records, in the order in which they occur."""
+        if isinstance(self.measurements, Records):
+            columns = setting_columns(self.measurements)
+            unique = self.select(*columns).unique(maintain_order=True)
+            return tuple(setting_of(row, columns) for row in unique.iter_rows(named=True))
         found: dict[tuple[object, ...], Setting] = {}
         for r in self.measurements:
             sizes = (r.resolution, r.crop, tuple((r.extra_args or {}).items()), tuple(r.parameters.items()))
@@ -291,24 +410,43 @@ class QualityResults:
     def save(self, path: Path | str) -> None:
         """Write ``quality.json`` atomically: readers see either the old file or the new one, never a part.
 
+        More than :data:`RECORDS_IN_JSON` records are written to ``quality.parquet`` in the same folder.
+
         Raises:
             OSError: The file cannot be written.
         """
-        members = []
+        members: list[str] = []
+        document: dict[str, Any] = {}
+        parquet = None
+        if len(self.measurements) > RECORDS_IN_JSON:
+            parquet = self.to_parquet()
+            # If the process is killed between the two files, their checksums do not match, and say so.
+            write_atomically(Path(path).with_name(PARQUET_NAME), parquet)
         for member in dataclasses.fields(self):
+            if not member.init:
+                continue
             value = getattr(self, member.name)
-            if member.name == "measurements":
+            plain: Any
+            if member.name == "measurements" and parquet is not None:
+                digest = hashlib.sha256(parquet).hexdigest()
+                plain = {"file": PARQUET_NAME, "rows": len(value), "sha256": digest}
+                text = json.dumps(plain)
+            elif member.name == "measurements":
                 # One line per record: easy to search, and Python's encoder is five times faster this way.
                 further = parameter_columns(value), score_columns(value)
-                rows = ",\n  ".join(json.dumps(_row(record, *further), allow_nan=False) for record in value)
-                text = f"[\n  {rows}\n ]" if rows else "[]"
+                plain = [_row(record, *further) for record in value]
+                lines = ",\n  ".join(json.dumps(row, allow_nan=False) for row in plain)
+                text = f"[\n  {lines}\n ]" if lines else "[]"
             elif member.name in ("encoders", "commands", "metrics"):
-                lines = ",\n  ".join(json.dumps(item.to_dict(), allow_nan=False) for item in value)
+                plain = [item.to_dict() for item in value]
+                lines = ",\n  ".join(json.dumps(item, allow_nan=False) for item in plain)
                 text = f"[\n  {lines}\n ]" if lines else "[]"
             else:
                 plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
                 text = json.dumps(plain, allow_nan=False)
             members.append(f'"{member.name}": {text}')
+            document[member.name] = plain
+        members.append(f'"checksum": "{checksum(document)}"')
         write_atomically(Path(path), "{\n " + ",\n ".join(members) + "\n}\n")
 
     @classmethod
@@ -319,13 +457,13 @@ class QualityResults:
             path: A ``quality.json``, or a folder that contains one.
 
         Raises:
-            ResultsError: The file is missing, is not a results file, or has another schema version.
+            ResultsError: The file is missing, is not a results file, is damaged, or has another schema version.
         """
         path = Path(path)
         if path.is_dir():
             path /= "quality.json"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         except FileNotFoundError:
             raise ResultsError(
                 f"{path}: no such results file. 'codecstudy run STUDY' prints the path of its results."
@@ -334,7 +472,7 @@ class QualityResults:
             raise ResultsError(
                 f"{path}: not a results file ({error}). Pass a quality.json written by 'codecstudy run'."
             ) from None
-        if not isinstance(document, dict) or not isinstance(document.get("measurements"), list):
+        if not isinstance(document, dict) or not isinstance(document.get("measurements"), list | dict):
             raise ResultsError(f"{path}: not a results file: it has no list 'measurements'.")
         version = document.get("schema_version")
         if version != SCHEMA_VERSION:
@@ -342,22 +480,47 @@ class QualityResults:
                 f"{path}: written with results schema version {version!r}; this version of codecstudy reads "
                 f"version {SCHEMA_VERSION}. Run the study again, or use the version that wrote it."
             )
-        try:
-            metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
-            described = [column.name for facts in metrics for column in facts.columns]
-            scores = tuple(dict.fromkeys([*SCORE_COLUMNS, *described]))
-            return cls(
-                measurements=[_record(row, scores) for row in document.pop("measurements")],
-                metrics=metrics,
-                dataset=DatasetInfo(**document.pop("dataset")),
-                run=RunInfo(**document.pop("run")),
-                stop_reason=_stop_reason(document),
-                encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
-                commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
-                **document,
+        stored = document.pop("checksum", None)
+        if stored is not None and stored != checksum(document):
+            raise ResultsError(
+                f"{path}: damaged: the checksum does not match the content. Run the study again: what it measured "
+                "is in the measurement store. If you have edited the file yourself, remove its member 'checksum', "
+                "which then no longer protects it."
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        try:
+            return cls._of(document, path.parent)
+        except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise ResultsError(f"{path}: a damaged results file: {error}") from None
+
+    @classmethod
+    def _of(cls, document: dict[str, Any], folder: Path) -> QualityResults:
+        metrics = tuple(MetricFacts.from_dict(facts) for facts in document.pop("metrics", ()))
+        _check_metrics(metrics)
+        described = [column.name for facts in metrics for column in facts.columns]
+        scores = tuple(dict.fromkeys([*SCORE_COLUMNS, *described]))
+        rows = document.pop("measurements")
+        records: Sequence[QualityRecord]
+        if isinstance(rows, dict):
+            records = _read_parquet(folder, described, **rows)
+            check_columns(records)
+        else:
+            check_rows(rows, scores)
+            records = [_record(row, scores) for row in rows]
+        results = cls(
+            measurements=records,
+            metrics=metrics,
+            dataset=DatasetInfo(**document.pop("dataset")),
+            run=RunInfo(**document.pop("run")),
+            stop_reason=_stop_reason(document),
+            encoders=tuple(EncoderFacts.from_dict(e) for e in document.pop("encoders", ())),
+            commands=tuple(CommandTemplate.from_dict(c) for c in document.pop("commands", ())),
+            **document,
+        )
+        for name, kind in _MEMBERS.items():
+            check_type(getattr(results, name), kind, name)
+        _check_encoders(results.encoders)
+        _check_study(results.study)
+        return results
 
     def to_frame(self) -> pl.DataFrame:
         """All records as a polars data frame: one row per record, one column per field of QualityRecord.
@@ -365,7 +528,218 @@ class QualityResults:
         ``scores`` are columns of their own, after all others. ``extra_args`` is canonical JSON text (null if there
         are none), so that rows can be grouped by it.
         """
-        return records_to_frame(self.measurements)
+        return self.select()
+
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of :meth:`to_frame`."""
+        further = parameter_columns(self.measurements), score_columns(self.measurements)
+        return (*RECORD_COLUMNS, *further[0], *further[1])
+
+    def select(self, *columns: Any) -> pl.DataFrame:
+        """Columns of :meth:`to_frame`, or expressions of them; all columns if none are given."""
+        if isinstance(self.measurements, Records):
+            return self.measurements.select(*columns)
+        if not self._frames:
+            self._frames.append(records_to_frame(self.measurements))
+        return self._frames[0].select(*columns) if columns else self._frames[0]
+
+    def to_parquet(self) -> bytes:
+        """:meth:`to_frame` as the content of a Parquet file."""
+        if isinstance(self.measurements, Records):
+            return self.measurements.content
+        content = io.BytesIO()
+        self.to_frame().write_parquet(content)
+        return content.getvalue()
+
+    def saved(self) -> list[QualityRecord]:
+        """The measured records whose encoded file was kept."""
+        if isinstance(self.measurements, Records):
+            return self.measurements.saved()
+        return [r for r in self.measurements if r.encoded_path is not None and r.status == "measured"]
+
+    def statuses(self) -> Counter[str]:
+        """Number of records by status."""
+        return Counter(self.select("status")["status"].to_list())
+
+
+def checksum(document: dict[str, Any]) -> str:
+    """SHA-256 of the members of a results file, other than the checksum, as canonical JSON.
+
+    Canonical JSON has sorted keys and no spaces, so that a file may be indented or sorted by other programs.
+    """
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_MEMBERS: dict[str, Any] = {
+    "study_id": str,
+    "study_name": str,
+    "dataset": DatasetInfo,
+    "timestamp": str,
+    "tool_versions": dict[str, str],
+    "run": RunInfo,
+    "study": dict[str, Any],
+    "complete": bool,
+    "incomplete_reason": str | None,
+    "encoders": tuple[EncoderFacts, ...],
+    "commands": tuple[CommandTemplate, ...],
+}
+"""Types of the members that are not checked otherwise."""
+
+_MAX_DIGITS = 12
+"""Most decimals of a score that can be asked for."""
+
+
+def _check_metrics(metrics: tuple[MetricFacts, ...]) -> None:
+    for facts in metrics:
+        # An infinite score of identical images is the only infinite number in facts.
+        finite = (
+            dataclasses.replace(c, identical=0.0) if c.identical in (math.inf, -math.inf) else c
+            for c in facts.columns
+        )
+        check_type(dataclasses.replace(facts, columns=tuple(finite)), MetricFacts, "metrics")
+    columns = [column for facts in metrics for column in facts.columns]
+    names = [column.name for column in columns]
+    if len(set(names)) < len(names):
+        raise ValueError(f"metrics describes a column twice: {', '.join(names)}")
+    if taken := _reserved() & set(names):
+        raise ValueError(f"metrics describes columns that are not scores: {', '.join(sorted(taken))}")
+    for column in columns:
+        if not 0 <= column.digits <= _MAX_DIGITS:
+            raise ValueError(f"the digits of {column.name} are {column.digits}, not 0 to {_MAX_DIGITS}")
+
+
+def _reserved() -> set[str]:
+    """Names that neither a score nor a further parameter can have."""
+    return ({*RECORD_COLUMNS, *DERIVED_COLUMNS, *SETTING_KEYS} - {*SCORE_COLUMNS}) | {"cls"}
+
+
+def _check_encoders(encoders: tuple[EncoderFacts, ...]) -> None:
+    for facts in encoders:
+        if facts.colour is not None and not all(re.fullmatch("#[0-9a-fA-F]{3,8}", c) for c in facts.colour):
+            raise ValueError(f"the colours of {facts.id} are {facts.colour}, not hexadecimal")
+        if facts.marker is not None and facts.marker not in MARKERS:
+            raise ValueError(f"the marker of {facts.id} is {facts.marker!r}, not one of {', '.join(MARKERS)}")
+        for rate in facts.rates:
+            if rate.step < _MIN_STEP:
+                raise ValueError(
+                    f"the step of {facts.id}'s {rate.name} is {rate.step}, less than {_MIN_STEP}"
+                )
+
+
+_MIN_STEP = 1e-6
+"""Levels are written with six decimals."""
+
+
+def _check_study(study: dict[str, Any]) -> None:
+    """Check the members of the study that its report uses."""
+    check_type(study.get("description"), str | None, "study.description")
+    check_type(study.get("analysis"), dict[str, Any] | None, "study.analysis")
+    for name in ("x_axis", "group_by"):
+        check_type((study.get("analysis") or {}).get(name), str | list[Any] | None, f"study.analysis.{name}")
+    fragment = study.get("analysis_fragment_size")
+    check_type(fragment, int | None, "study.analysis_fragment_size")
+    if fragment is not None and fragment < 1:
+        raise ValueError(f"study.analysis_fragment_size is {fragment}, not 1 or more")
+
+
+_STATUSES = ("measured", "skipped", "failed")
+_KINDS = ("source", "encode", "decode", "metric", "artifact", "crash", "timeout", "memory")
+_TEXTS = ("source_image", "original_image", "format", "encoder")
+_OPTIONAL_TEXTS = ("encoded_path", "chroma_subsampling", "measurement_error", "source_sha256", "source_notes")
+_SMALLEST = {
+    **dict.fromkeys(("file_size", "width", "height", "resolution", "crop"), 1),
+    **dict.fromkeys(("quality", "speed", "effort", "method"), -LARGEST),
+    "source_file_size": 0,
+}
+"""Smallest values of the columns of whole numbers."""
+
+_NONE = type(None)
+
+
+def check_rows(rows: list[Any], scores: Iterable[str]) -> None:
+    """Check the types and ranges of records in JSON, column by column, which is fast for many records.
+
+    Raises:
+        ValueError: A value is not valid; the message names the record, the column and the value.
+    """
+    if not set(map(type, rows)) <= {dict}:
+        number = next(n for n, row in enumerate(rows) if type(row) is not dict)
+        raise ValueError(f"record {number + 1} is not an object")
+    for name in _TEXTS:
+        _check_column(rows, name, {str}, "text")
+    for name in _OPTIONAL_TEXTS:
+        _check_column(rows, name, {str, _NONE}, "text or null")
+    _check_column(
+        rows, "status", {str}, "measured, skipped or failed", among={"measured", "skipped", "failed"}
+    )
+    _check_column(rows, "failure", {str, _NONE}, "a kind of failure", among={None, *_KINDS})
+    for name, smallest in _SMALLEST.items():
+        kinds: set[type] = {int} if name == "source_file_size" else {int, _NONE}
+        _check_column(rows, name, kinds, f"a whole number from {smallest}", smallest)
+    for name in TIMING_COLUMNS:
+        _check_column(rows, name, {int, float, _NONE}, "a time in seconds", 0)
+    for name in scores:
+        _check_column(rows, name, {int, float, str, _NONE}, "a score", -LARGEST, among={"inf", "-inf"})
+    for name in sorted(set().union(*rows).difference(RECORD_COLUMNS, scores)):
+        if name in _reserved():
+            raise ValueError(f"{name!r} cannot be the name of a parameter")
+        _check_column(rows, name, {str, int, float, bool, _NONE}, "a value of a parameter", -LARGEST)
+    for number, row in enumerate(rows):
+        if row.get("extra_args") is not None:
+            check_type(row["extra_args"], dict[str, Scalar], f"record {number + 1}: extra_args")
+        if row.get("status", "measured") == "measured" and not (
+            row["file_size"] and row["width"] and row["height"] and row.get("failure") is None
+        ):
+            raise ValueError(
+                f"record {number + 1} ({_name(row)}) is measured, but has no file_size, width or height, or has a "
+                "failure"
+            )
+        if row.get("failure") is not None and row["status"] != "failed":
+            raise ValueError(
+                f"record {number + 1} ({_name(row)}) has a failure, but its status is not failed"
+            )
+
+
+def _check_column(
+    rows: list[dict[str, Any]],
+    name: str,
+    kinds: set[type],
+    wanted: str,
+    smallest: int | None = None,
+    among: set[Any] | None = None,
+) -> None:
+    """Check the types in a column, that its numbers are in range, and that its texts are ``among`` some."""
+    default = _DEFAULTS.get(name)
+    values: list[Any] = [row.get(name, default) for row in rows]
+    found = set(map(type, values))
+    if found <= kinds:
+        numbers = values if found <= {int, float} else [v for v in values if type(v) in (int, float)]
+        in_range = smallest is None or not numbers or smallest <= min(numbers) <= max(numbers) <= LARGEST
+        if in_range and (among is None or {v for v in values if type(v) is str} <= among):
+            return
+    for number, value in enumerate(values):
+        one = type(value) in kinds
+        if one and smallest is not None and type(value) in (int, float):
+            one = smallest <= value <= LARGEST
+        if one and among is not None and type(value) is str:
+            one = value in among
+        if not one:
+            shown = f"{value!r:.40}" if name in rows[number] else "missing"
+            raise ValueError(f"record {number + 1} ({_name(rows[number])}): {name} is {shown}, not {wanted}")
+
+
+_DEFAULTS = {
+    f.name: f.default for f in dataclasses.fields(QualityRecord) if f.default is not dataclasses.MISSING
+}
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row.get('source_image', '?')!s:.80}"
 
 
 def _stop_reason(document: dict[str, Any]) -> StopReason | None:
@@ -373,8 +747,88 @@ def _stop_reason(document: dict[str, Any]) -> StopReason | None:
     return None if reason is None else StopReason(reason)
 
 
-def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
-    """Records as a polars data frame; an empty list yields a frame with all columns and no rows."""
+def setting_of(row: dict[str, Any], columns: Iterable[str]) -> Setting:
+    """The setting of one row of a results frame (``extra_args`` is JSON text), from its setting ``columns``."""
+    extra = json.loads(row["extra_args"]) if row["extra_args"] else {}
+    return Setting.of(**({name: row[name] for name in columns} | {"extra_args": extra}))
+
+
+def _read_parquet(folder: Path, scores: Iterable[str], file: str, rows: int, sha256: str) -> Records:
+    """The records in the Parquet file that a results file names."""
+    import polars as pl
+
+    if Path(file).name != file:
+        raise ValueError(f"measurements.file is {file!r}, not the name of a file in the same folder")
+    path = folder / file
+    try:
+        with open_regular(path) as opened:
+            content = opened.read()
+    except OSError as error:
+        raise ValueError(f"its records cannot be read from {path}: {error.strerror or error}") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(
+            f"{path} does not have the checksum that the file states. Run the study again: what it measured is in "
+            "the measurement store"
+        )
+    try:
+        records = Records(content, scores)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    if len(records) != rows:
+        raise ValueError(f"{path} has {len(records)} records, not {rows}")
+    return records
+
+
+def check_columns(records: Records) -> None:
+    """Check the types and ranges of all columns.
+
+    Raises:
+        ValueError: A column is missing or has another type, or a value in it is not valid.
+    """
+    import polars as pl
+
+    types = frame_types()
+    for name, kind in types.items():
+        if records.schema.get(name) != kind:
+            raise ValueError(f"column {name} of the records is {records.schema.get(name)}, not {kind}")
+    wrong: dict[str, pl.Expr] = {}
+    for name in _TEXTS:
+        wrong[name] = pl.col(name).is_null()
+    wrong["status"] = ~pl.col("status").is_in(_STATUSES).fill_null(False)
+    wrong["failure"] = pl.col("failure").is_not_null() & (
+        ~pl.col("failure").is_in(_KINDS) | (pl.col("status") != "failed")
+    )
+    for name, smallest in _SMALLEST.items():
+        wrong[name] = ~pl.col(name).is_between(smallest, LARGEST)
+    wrong["source_file_size"] |= pl.col("source_file_size").is_null()
+    for name in ("file_size", "width", "height"):
+        wrong[name] = wrong[name].fill_null(False) | (
+            pl.col(name).is_null() & (pl.col("status") == "measured")
+        )
+    for name in TIMING_COLUMNS:
+        wrong[name] = ~pl.col(name).is_between(0, LARGEST)
+    for name in (*SCORE_COLUMNS, *records.scores):
+        if records.schema[name] != pl.Float64:
+            raise ValueError(f"column {name} of the records is {records.schema[name]}, not Float64")
+        wrong[name] = ~(pl.col(name).is_between(-LARGEST, LARGEST) | pl.col(name).is_infinite())
+    for name in records.parameters:
+        if name in _reserved() or records.schema[name] not in (pl.String, pl.Int64, pl.Float64, pl.Boolean):
+            raise ValueError(f"column {name} of the records cannot be a parameter")
+        if records.schema[name].is_numeric():
+            wrong[name] = ~pl.col(name).is_between(-LARGEST, LARGEST)
+    counts = records.select(*(expression.sum().alias(name) for name, expression in wrong.items()))
+    for name, count in counts.row(0, named=True).items():
+        if count:
+            value = records.select(pl.col(name).filter(wrong[name]).first()).item()
+            raise ValueError(
+                f"{count} records have a value of {name} that is not valid, such as {value!r:.40}"
+            )
+    for text in records.select(pl.col("extra_args").drop_nulls().unique())["extra_args"]:
+        check_type(json.loads(text), dict[str, Scalar], "extra_args")
+
+
+def frame_types() -> dict[str, Any]:
+    """Types of the columns of every record in a polars data frame."""
     import polars as pl
 
     types = {
@@ -384,7 +838,28 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
         **dict.fromkeys(("width", "height", "speed", "effort", "method", "resolution", "crop"), pl.Int64),
         **dict.fromkeys((*SCORE_COLUMNS, *TIMING_COLUMNS), pl.Float64),
     }
+    return {name: types.get(name, pl.String) for name in RECORD_COLUMNS}
+
+
+def records_to_frame(
+    records: Iterable[QualityRecord],
+    parameters: dict[str, Any] | None = None,
+    scores: Iterable[str] | None = None,
+) -> pl.DataFrame:
+    """Records as a polars data frame; an empty list yields a frame with all columns and no rows.
+
+    Args:
+        records: The records.
+        parameters: Column types of the further parameters, by name; default: those that occur.
+        scores: Names of the further scores; default: those that occur.
+    """
+    import polars as pl
+
     rows = list(records)
+    if parameters is None:
+        parameters = {
+            name: parameter_type(row.parameters.get(name) for row in rows) for name in parameter_columns(rows)
+        }
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in RECORD_COLUMNS}
     for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
         columns[name] = [_unicode(value) for value in columns[name]]
@@ -392,24 +867,24 @@ def records_to_frame(records: Iterable[QualityRecord]) -> pl.DataFrame:
         json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
         for value in columns["extra_args"]
     ]
-    frame = pl.DataFrame(columns, schema={name: types.get(name, pl.String) for name in RECORD_COLUMNS})
+    frame = pl.DataFrame(columns, schema=frame_types())
     return frame.with_columns(
         *(
-            pl.Series(name, [row.parameters.get(name) for row in rows], dtype=_dtype(rows, name))
-            for name in parameter_columns(rows)
+            pl.Series(name, [row.parameters.get(name) for row in rows], dtype=kind, strict=False)
+            for name, kind in parameters.items()
         ),
         *(
             pl.Series(name, [row.scores.get(name) for row in rows], dtype=pl.Float64)
-            for name in score_columns(rows)
+            for name in (score_columns(rows) if scores is None else scores)
         ),
     )
 
 
-def _dtype(records: Iterable[QualityRecord], parameter: str) -> Any:
-    """The column type that can store all values of a parameter unchanged."""
+def parameter_type(values: Iterable[Scalar | None]) -> Any:
+    """The polars type of a column that can store all values of a parameter unchanged."""
     import polars as pl
 
-    kinds = {type(r.parameters[parameter]) for r in records if parameter in r.parameters}
+    kinds = set(map(type, values)) - {_NONE}
     for wide, held in ((pl.Boolean, {bool}), (pl.Int64, {int}), (pl.Float64, {int, float})):
         if kinds <= held:
             return wide

@@ -7,20 +7,31 @@ no more than what arrived in that fraction of a second, and tasks do not each wa
 An *encode* is one source under certain :class:`Conditions` (setting, versions, machine): its size and times, and
 the hash of its bytes. *Scores* belong to an encode: one row per metric and version of the metric. So a new or
 corrected metric adds rows and changes none.
+
+Every row has a checksum. A row whose checksum does not match its values is treated as if it were not there, so it
+is measured again, and is counted in :attr:`Store.damaged`. If SQLite cannot read the file, that is an error that
+leaves the file as it is.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import itertools
 import json
 import logging
+import math
 import os
 import re
+import shlex
+import shutil
 import sqlite3
+import struct
+import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -32,12 +43,13 @@ from codecstudy.types import Failure, Measurement, Outcome, Scores, Skip
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # History:
 # 1  (0.1) Table measurement: one row per task with all scores, under the hash of everything they depended on,
 #    including the versions of all metrics. Table file as today.
 # 2  Encodes, scores and skips are separate rows; conditions are shared by all sources; an encode has the
 #    SHA-256 of its bytes. Crops are JSON instead of Python's repr.
+# 3  Every row has a checksum.
 
 APPLICATION_ID = 0x43535459
 """``CSTY``: distinguishes our SQLite files from others."""
@@ -48,6 +60,9 @@ IN_MEMORY = Path(":memory:")
 LOCK_SECONDS = 5.0
 """Seconds that opening waits for another run to release the store."""
 
+_COPY_ATTEMPTS = 20
+"""How often a copy is tried while another run writes to the store."""
+
 _TABLES = """
 -- Everything that an encode depends on apart from its source. Text is shared by all sources of a study.
 CREATE TABLE conditions (
@@ -57,6 +72,7 @@ CREATE TABLE conditions (
     images TEXT NOT NULL,              -- versions of the conversion to 8-bit sRGB
     crops TEXT NOT NULL,               -- canonical JSON; empty without a crop
     host TEXT NOT NULL,                -- machines whose timings may be compared
+    checksum INTEGER NOT NULL DEFAULT 0,
     UNIQUE (setting, encoder, images, crops, host)
 );
 CREATE TABLE encode (
@@ -73,6 +89,7 @@ CREATE TABLE encode (
     sha256 TEXT,                       -- of the encoded bytes; NULL: unknown (schema 1 did not keep it)
     notes TEXT NOT NULL,               -- JSON list
     measured_at TEXT NOT NULL,         -- ISO 8601, UTC
+    checksum INTEGER NOT NULL DEFAULT 0,
     UNIQUE (source, conditions)
 );
 CREATE TABLE score (
@@ -82,6 +99,7 @@ CREATE TABLE score (
     scores TEXT NOT NULL,              -- JSON object, by column; Infinity for a PSNR of identical images
     cpu_time REAL NOT NULL,            -- seconds; rows from schema 1: an equal share of the task's metrics
     scored_at TEXT NOT NULL,
+    checksum INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (encode, metric, version)
 ) WITHOUT ROWID;
 CREATE TABLE skip (
@@ -90,6 +108,7 @@ CREATE TABLE skip (
     reason TEXT NOT NULL,
     notes TEXT NOT NULL,
     measured_at TEXT NOT NULL,
+    checksum INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, conditions)
 ) WITHOUT ROWID;
 """
@@ -99,7 +118,8 @@ CREATE TABLE file (
     path BLOB PRIMARY KEY,
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
-    sha256 TEXT NOT NULL
+    sha256 TEXT NOT NULL,
+    checksum INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 """
 
@@ -124,14 +144,90 @@ _ENCODED = (
 )
 """Columns of table encode that are fields of Measurement."""
 
-_INSERT_CONDITIONS = "INSERT INTO conditions (setting, encoder, images, crops, host) VALUES (?, ?, ?, ?, ?)"
+_CHECKED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "conditions": (("id", "setting", "encoder", "images", "crops", "host"), ()),
+    "encode": (("id", "source", "conditions", *_ENCODED[:3], "sha256", "notes", "measured_at"), _ENCODED[3:]),
+    "score": (("encode", "metric", "version", "scores", "scored_at"), ("cpu_time",)),
+    "skip": (("source", "conditions", "reason", "notes", "measured_at"), ()),
+    "file": (("path", "size", "mtime_ns", "sha256"), ()),
+}
+"""All columns of each table but the checksum, which covers them: those of text and integers, and those of REAL."""
+
+
+def _checksum(table: str, form: str = "{table}.{name}") -> str:
+    """SQL for the checksum of a row: CRC-32 of its integers and text, continued with the bytes of its numbers.
+
+    ``form`` makes the SQL of a value from its ``name``: a column, or a parameter. SQLite has no checksum function
+    of its own: :func:`_register` adds those that are used here, which are written in C.
+    """
+    texts, numbers = _CHECKED[table]
+    values = [form.format(table=table, name=name) for name in texts]
+    text = " || '|' || ".join(f"ifnull({value}, '')" for value in values)
+    checksum = f"crc32(CAST({text} AS BLOB))"
+    if numbers:
+        # The exact 8 bytes: as text, SQLite rounds to 15 digits.
+        values = [form.format(table=table, name=name) for name in numbers]
+        packed = ", ".join(f"ifnull(CAST({value} AS REAL), 0.0)" for value in values)
+        checksum = f"crc32(doubles({packed}), {checksum})"
+    return checksum
+
+
+def _register(db: sqlite3.Connection) -> None:
+    """Add the SQL functions of :func:`_checksum` to a connection."""
+    for arguments in (1, 2):
+        db.create_function("crc32", arguments, zlib.crc32, deterministic=True)
+    for count in {len(numbers) for _, numbers in _CHECKED.values()} - {0}:
+        db.create_function("doubles", count, struct.Struct(f"<{count}d").pack, deterministic=True)
+
+
+def _insert(table: str, verb: str = "INSERT") -> str:
+    """SQL that inserts a row with its checksum, from named parameters."""
+    names = [name for columns in _CHECKED[table] for name in columns]
+    values = ", ".join(f":{name}" for name in names)
+    return (
+        f"{verb} INTO {table} ({', '.join(names)}, checksum) VALUES ({values}, {_checksum(table, ':{name}')})"
+    )
+
+
+_WANTED = "source IN (SELECT value FROM json_each(?)) AND conditions IN (SELECT value FROM json_each(?))"
+"""SQL for encodes or skips of some sources under some conditions: two lists, as JSON."""
+
+_IS_WHOLE = {table: f"{table}.checksum = {_checksum(table)}" for table in _CHECKED}
+"""SQL for whether the checksum of a row matches its values, by table."""
+
+_INSERT_CONDITIONS = _insert("conditions")
+# The checksum of a row covers its id, which therefore must be known before the row is inserted.
+_NEXT_CONDITIONS = (
+    "SELECT ifnull(max(id), 0) + 1 FROM (SELECT id FROM conditions UNION ALL SELECT max(conditions) FROM encode "
+    "UNION ALL SELECT max(conditions) FROM skip)"
+)
+_NEXT_ENCODE = "SELECT ifnull(max(id), 0) + 1 FROM encode"
+_INSERT_ENCODE = _insert("encode")
+# A row with the same content keeps its date.
+_INSERT_SCORE = (
+    _insert("score") + " ON CONFLICT DO UPDATE SET scores = excluded.scores, cpu_time = excluded.cpu_time, "
+    "scored_at = excluded.scored_at, checksum = excluded.checksum WHERE scores != excluded.scores "
+    f"OR cpu_time != excluded.cpu_time OR NOT {_IS_WHOLE['score']}"
+)
+_UPDATE_ENCODE = (
+    "UPDATE encode SET sha256 = :sha256, notes = :notes, measured_at = :measured_at, "
+    f"{', '.join(f'{name} = :{name}' for name in _ENCODED)}, "
+    f"checksum = {_checksum('encode', ':{name}')} WHERE id = :id"
+)
+_INSERT_SKIP = _insert("skip", "INSERT OR REPLACE")
+_INSERT_FILE = _insert("file", "INSERT OR REPLACE")
 
 _ADVICE = {
     sqlite3.SQLITE_BUSY: "Another codecstudy run may be using this workspace: wait for it, or use another folder "
     "with --root.",
-    sqlite3.SQLITE_NOTADB: "That is not a measurement store. Move it away; codecstudy will create a new one.",
-    sqlite3.SQLITE_CORRUPT: "The measurement store is damaged. Move it away to measure again, or recover it "
-    "with sqlite3's .recover command.",
+    sqlite3.SQLITE_NOTADB: "That is not a measurement store, or its first bytes are damaged; it has been left as "
+    "it is. Move it away; codecstudy will create a new one. If it was a store, keep the file: the command .recover "
+    "of the program sqlite3 may still read it.",
+    **dict.fromkeys(
+        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH),
+        "The measurement store is damaged; it has been left as it is. 'codecstudy recover --root {root}' copies "
+        "what can still be read into a new store. To measure everything again, move the file away.",
+    ),
     sqlite3.SQLITE_FULL: "Free some disk space and run again; what was committed is kept.",
 }
 _ADVICE_OTHERWISE = "Make sure that its folder is writable, and run again; what was committed is kept."
@@ -159,24 +255,39 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def _kind(error: Exception) -> int:
+    """SQLite's kind of an error: the low byte of its code; the rest is a subtype (sqlite.org/rescode.html)."""
+    return (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
+
+
 class Store:
     """The open store of one workspace. One process can write at a time; another one gets an error.
 
     A store of an older schema is migrated when it is opened, in one transaction, after a copy of the old file has
     been made next to it (:attr:`backup`).
 
+    Args:
+        path: The file; it is created if there is none.
+        named: What messages call it, if ``path`` is a temporary copy.
+
     Raises:
-        StoreError: The file is not a store, was written by a newer codecstudy, or is in use by another run.
+        StoreError: The file is not a store, is damaged, was written by a newer codecstudy, or is in use by another
+            run. Every method raises it if the file turns out to be damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, named: Path | None = None) -> None:
         self.path = path
+        self._named = named or path
         self.backup: Path | None = None
         """Copy of the file from before a schema migration; None without a migration."""
+        self.damaged = 0
+        """Rows found so far whose checksums do not match their values."""
         self._ids: dict[Conditions, int] = {}
+        self._index: tuple[Sequence[Conditions], dict[int, int]] | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+            _register(self._db)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: cannot be opened as a measurement store: {error}") from None
         try:
@@ -200,15 +311,23 @@ class Store:
                 self._create(_TABLES + _FILES)
                 self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._db.execute("COMMIT")
-            case 1:
+            case 1 | 2 as version:
                 self._db.execute("COMMIT")  # a copy cannot be made within a transaction; the lock stays
-                self.backup = _copy(self._db, self.path)
+                self.backup = _copy(self._db, self.path, version)
                 log.warning(
-                    "%s: migrating to schema version 2; the old file is kept as %s", self.path, self.backup
+                    "%s: migrating to schema version %d; the old file is kept as %s",
+                    self.path,
+                    SCHEMA_VERSION,
+                    self.backup,
                 )
                 self._db.execute("BEGIN IMMEDIATE")
-                self._create(_TABLES)
-                _move_first_schema(self._db, self.path)
+                if version == 1:
+                    self._create(_TABLES)
+                    _move_first_schema(self._db, self.path)
+                    _add_checksums(self._db, ("file",))
+                else:
+                    _add_checksums(self._db, _CHECKED)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 self._db.execute("COMMIT")
             case _:
                 self._db.execute("COMMIT")
@@ -226,30 +345,37 @@ class Store:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if tables == 0 and application == 0:
             return 0
-        if application != APPLICATION_ID:
+        if application != APPLICATION_ID and not self._has_our_tables():
             raise StoreError(
-                f"{self.path}: an SQLite file, but not a measurement store. Move it away; codecstudy will create "
+                f"{self._named}: an SQLite file, but not a measurement store. Move it away; codecstudy will create "
                 "a new one."
             )
         if not 1 <= version <= SCHEMA_VERSION:
             raise StoreError(
-                f"{self.path}: a measurement store of schema version {version}; this version of codecstudy reads "
+                f"{self._named}: a measurement store of schema version {version}; this version of codecstudy reads "
                 f"versions up to {SCHEMA_VERSION}. Use the codecstudy that wrote it, or move the file away to "
                 "measure again."
             )
         return int(version)
+
+    def _has_our_tables(self) -> bool:
+        # The application id is in the file's header, which may be damaged like any other part.
+        names = {name for (name,) in self._db.execute("SELECT name FROM sqlite_schema")}
+        return _CHECKED.keys() <= names
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
         """Turn SQLite errors into StoreErrors with advice."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter if a message quotes damaged text
             # SQLite may have rolled back the rows that these ids refer to.
             self._ids.clear()
-            # The low byte is the kind of error, the rest its subtype (sqlite.org/rescode.html).
-            kind = (getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR) & 0xFF
-            raise StoreError(f"{self.path}: {error}. {_ADVICE.get(kind, _ADVICE_OTHERWISE)}") from None
+            self._index = None
+            raise StoreError(f"{self._named}: {error}. {self._advice(_kind(error))}") from None
+
+    def _advice(self, kind: int) -> str:
+        return _ADVICE.get(kind, _ADVICE_OTHERWISE).format(root=shlex.quote(str(self._named.parent.parent)))
 
     def close(self) -> None:
         """Commit, fold the log into the file, and release it."""
@@ -264,12 +390,11 @@ class Store:
             with self._explained():
                 self._db.execute("COMMIT")
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> int:
-        """Execute a statement; returns the id of the last inserted row."""
+    def _write(self, statement: str, values: Sequence[object] | Mapping[str, object]) -> None:
         with self._explained():
             if not self._db.in_transaction:
                 self._db.execute("BEGIN")
-            return self._db.execute(statement, values).lastrowid or 0
+            self._db.execute(statement, values)
 
     def __enter__(self) -> Self:
         return self
@@ -293,37 +418,102 @@ class Store:
             Source, index into ``conditions``, and outcome. A measurement contains those of the wanted scores that
             are known: all, some, or none.
         """
-        place = {text: index for index, text in enumerate(conditions)}
         with self._explained():
-            rows = self._db.execute("SELECT id, setting, encoder, images, crops, host FROM conditions")
-            index_of = {row[0]: place[key] for row in rows if (key := Conditions(*row[1:])) in place}
+            index_of = self._index_of(conditions)
             # Two lists in two parameters: a statement may not have more parameters than 32,766.
             wanted = json.dumps(list(dict.fromkeys(sources))), json.dumps(list(index_of))
-            where = (
-                "WHERE source IN (SELECT value FROM json_each(?)) "
-                "AND conditions IN (SELECT value FROM json_each(?))"
-            )
+            where = f"WHERE {_WANTED}"
             query = (
                 "SELECT source, conditions, metric, version, scores, cpu_time, notes, sha256, "
                 f"{', '.join(_ENCODED)} FROM encode "
-                f"LEFT JOIN score ON score.encode = encode.id {where} ORDER BY source, conditions"
+                f"LEFT JOIN score ON score.encode = encode.id AND {_IS_WHOLE['score']} "
+                f"{where} AND {_IS_WHOLE['encode']} ORDER BY source, conditions"
             )
             for key, group in itertools.groupby(self._db.execute(query, wanted), key=lambda row: row[:2]):
-                rows_of_encode = list(group)
-                scores = {
-                    metric: Scores(json.loads(values), cpu_time)
-                    for _, _, metric, version, values, cpu_time, *_ in rows_of_encode
-                    if metrics.get(metric) == version
-                }
-                notes, sha256, *numbers = rows_of_encode[0][6:]
-                fields = dict(zip(_ENCODED, numbers, strict=True))
-                measurement = Measurement(
-                    **fields, sha256=sha256, scores=scores, notes=tuple(json.loads(notes))
-                )
-                yield key[0], index_of[key[1]], measurement
-            query = f"SELECT source, conditions, reason, notes FROM skip {where}"
+                measurement = _measurement(list(group), metrics)
+                if measurement is None:
+                    self._found_damaged("encode", 1)
+                else:
+                    yield key[0], index_of[key[1]], measurement
+            query = f"SELECT source, conditions, reason, notes FROM skip {where} AND {_IS_WHOLE['skip']}"
             for source, number, reason, notes in self._db.execute(query, wanted):
-                yield source, index_of[number], Skip(reason, tuple(json.loads(notes)))
+                if (texts := _notes(notes)) is None or not isinstance(reason, str):
+                    self._found_damaged("skip", 1)
+                else:
+                    yield source, index_of[number], Skip(reason, texts)
+
+    def survey(
+        self, sources: Iterable[str], conditions: Sequence[Conditions], metrics: Mapping[str, str]
+    ) -> Iterator[tuple[str, int, int | None, int]]:
+        """What :meth:`known` would yield, without the values: one query, which reads a million tasks in seconds.
+
+        It counts the damaged rows among those that it reads, and checks the file's structure if there are any.
+
+        Yields:
+            Source, index into ``conditions``, size of the encoded file in bytes (None for a skip), and how many of
+            the wanted metrics have scores.
+        """
+        with self._explained():
+            self._count_damaged("conditions")
+            index_of = self._index_of(conditions)
+            wanted = json.dumps(list(dict.fromkeys(sources))), json.dumps(list(index_of))
+            pairs = json.dumps([f"{name} {version}" for name, version in metrics.items()])
+            # Scores that are whole count 1, damaged ones a thousand.
+            scored = (
+                f"SELECT sum(CASE WHEN {_IS_WHOLE['score']} THEN 1 ELSE 1000 END) FROM score "
+                "WHERE score.encode = encode.id AND metric || ' ' || version IN (SELECT value FROM json_each(?))"
+            )
+            query = (
+                f"SELECT {_IS_WHOLE['encode']}, ({scored}), source, conditions, file_size FROM encode "
+                f"WHERE {_WANTED}"
+            )
+            damaged = {"encode": 0, "score": 0, "skip": 0}
+            for whole, scores, source, number, size in self._db.execute(query, (pairs, *wanted)):
+                scores_damaged, scores_whole = divmod(scores or 0, 1000)
+                damaged["score"] += scores_damaged
+                damaged["encode"] += not whole
+                if whole:
+                    yield source, index_of[number], size, scores_whole
+            query = f"SELECT {_IS_WHOLE['skip']}, source, conditions FROM skip WHERE {_WANTED}"
+            for whole, source, number in self._db.execute(query, wanted):
+                damaged["skip"] += not whole
+                if whole:
+                    yield source, index_of[number], None, 0
+            for table, count in damaged.items():
+                self._found_damaged(table, count)
+            if self.damaged:
+                self._check_structure()
+
+    def _index_of(self, conditions: Sequence[Conditions]) -> dict[int, int]:
+        """Index into ``conditions`` by id in the store, for those that it has. Kept until a row is added."""
+        if len(conditions) == 1:
+            number = self._find(conditions[0])
+            return {} if number is None else {number: 0}
+        if self._index is None or self._index[0] is not conditions:
+            place = {text: index for index, text in enumerate(conditions)}
+            rows = self._db.execute(
+                "SELECT id, setting, encoder, images, crops, host FROM conditions "
+                f"WHERE {_IS_WHOLE['conditions']}"
+            )
+            found = {number: place[key] for number, *texts in rows if (key := Conditions(*texts)) in place}
+            self._index = conditions, found
+        return self._index[1]
+
+    def _count_damaged(self, table: str) -> None:
+        (count,) = self._db.execute(f"SELECT count(*) FROM {table} WHERE NOT {_IS_WHOLE[table]}").fetchone()
+        self._found_damaged(table, count)
+
+    def _check_structure(self) -> None:
+        """Raise StoreError if more than values is damaged: what is written to such a file may be lost."""
+        (first,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        if first != "ok":
+            raise StoreError(f"{self._named}: {first}. {self._advice(sqlite3.SQLITE_CORRUPT)}")
+
+    def _found_damaged(self, table: str, count: int) -> None:
+        if not count:
+            return
+        self.damaged += count
+        log.warning("%s: %d damaged rows in table %s are ignored", self._named, count, table)
 
     def add(self, source: str, conditions: Conditions, outcome: Outcome, metrics: Mapping[str, str]) -> None:
         """Add one outcome. A failure is not stored: the next run tries that task again.
@@ -340,64 +530,83 @@ class Store:
         if isinstance(outcome, Failure):
             return
         now = datetime.now(UTC).isoformat()
-        key = source, self._id_of(conditions)
+        key = {"source": source, "conditions": self._id_of(conditions)}
         if isinstance(outcome, Skip):
-            self._write(
-                "INSERT OR REPLACE INTO skip VALUES (?, ?, ?, ?, ?)",
-                (*key, outcome.reason, json.dumps(outcome.notes), now),
-            )
+            notes = json.dumps(outcome.notes)
+            self._write(_INSERT_SKIP, {**key, "reason": outcome.reason, "notes": notes, "measured_at": now})
             return
         encode = self._put_encode(key, outcome, now)
         for metric, scores in outcome.scores.items():
-            # A row with the same content keeps its date.
-            self._write(
-                "INSERT INTO score VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET scores = excluded.scores, "
-                "cpu_time = excluded.cpu_time, scored_at = excluded.scored_at "
-                "WHERE scores != excluded.scores OR cpu_time != excluded.cpu_time",
-                (encode, metric, metrics[metric], json.dumps(scores.values), scores.cpu_time, now),
-            )
+            row = {
+                "encode": encode,
+                "metric": metric,
+                "version": metrics[metric],
+                "scores": json.dumps(scores.values),
+                "cpu_time": scores.cpu_time,
+                "scored_at": now,
+            }
+            self._write(_INSERT_SCORE, row)
 
-    def _put_encode(self, key: tuple[str, int], outcome: Measurement, now: str) -> int:
+    def _put_encode(self, key: dict[str, object], outcome: Measurement, now: str) -> int:
         """Insert or update the row of an encode; returns its id."""
-        size_and_times = tuple(getattr(outcome, name) for name in _ENCODED)
-        columns = ", ".join((*_ENCODED, "measured_at", "sha256"))
-        query = f"SELECT {columns}, id FROM encode WHERE source = ? AND conditions = ?"
+        new = {
+            **key,
+            **{name: getattr(outcome, name) for name in _ENCODED},
+            "sha256": outcome.sha256,
+            "notes": json.dumps(outcome.notes),
+            "measured_at": now,
+        }
+        where = "source = :source AND conditions = :conditions"
+        query = f"SELECT id, measured_at, sha256, {', '.join(_ENCODED)} FROM encode WHERE {where}"
         with self._explained():
-            row = self._db.execute(query, key).fetchone()
+            row = self._db.execute(f"{query} AND {_IS_WHOLE['encode']}", key).fetchone()
         if row is None:
-            values = (*size_and_times, now, outcome.sha256, json.dumps(outcome.notes), *key)
-            marks = ", ".join("?" * len(values))
-            return self._write(
-                f"INSERT INTO encode ({columns}, notes, source, conditions) VALUES ({marks})", values
-            )
-        *before, measured_at, sha256, encode = row
+            # There may be a damaged row, and scores of the id of a row that was lost.
+            with self._explained():
+                (new["id"],) = self._db.execute(_NEXT_ENCODE).fetchone()
+            scored = f"encode = :id OR encode IN (SELECT id FROM encode WHERE {where})"
+            self._write(f"DELETE FROM score WHERE {scored}", new)
+            self._write(f"DELETE FROM encode WHERE {where}", key)
+            self._write(_INSERT_ENCODE, new)
+            return int(new["id"])
+        new["id"], measured_at, sha256, *before = row
         if not outcome.has_bytes(before[0], sha256):
             log.warning(
                 "source %s, %s: encoded again, and the %d bytes are not the %d bytes of %s; "
                 "the earlier measurement is replaced",
-                *(key[0], self._setting_of(key[1]), outcome.file_size, before[0], measured_at),
+                *(key["source"], self._setting_of(key["conditions"])),
+                *(outcome.file_size, before[0], measured_at),
             )
-            self._write("DELETE FROM score WHERE encode = ?", (encode,))
-        if tuple(before) != size_and_times:
-            measured_at = now
-        marks = ", ".join(f"{name} = ?" for name in columns.split(", "))
-        changed = (*size_and_times, measured_at, outcome.sha256 or sha256, json.dumps(outcome.notes))
-        self._write(f"UPDATE encode SET {marks}, notes = ? WHERE id = ?", (*changed, encode))
-        return int(encode)
+            self._write("DELETE FROM score WHERE encode = :id", new)
+        if before == [new[name] for name in _ENCODED]:
+            new["measured_at"] = measured_at
+        new["sha256"] = outcome.sha256 or sha256
+        self._write(_UPDATE_ENCODE, new)
+        return int(new["id"])
 
     def _id_of(self, conditions: Conditions) -> int:
         if conditions not in self._ids:
-            values = astuple(conditions)
-            query = (
-                "SELECT id FROM conditions WHERE setting = ? AND encoder = ? AND images = ? AND crops = ? "
-                "AND host = ?"
-            )
             with self._explained():
-                row = self._db.execute(query, values).fetchone()
-            self._ids[conditions] = row[0] if row else self._write(_INSERT_CONDITIONS, values)
+                found = self._find(conditions)
+                if found is None:
+                    # What refers to a damaged row cannot be used any more, and must not refer to the new one.
+                    (next_id,) = self._db.execute(_NEXT_CONDITIONS).fetchone()
+                    self._write(f"DELETE FROM conditions WHERE NOT {_IS_WHOLE['conditions']}", ())
+                    self._write(_INSERT_CONDITIONS, {"id": next_id, **dataclasses.asdict(conditions)})
+                    found = int(next_id)
+                    self._index = None
+            self._ids[conditions] = found
         return self._ids[conditions]
 
-    def _setting_of(self, number: int) -> str:
+    def _find(self, conditions: Conditions) -> int | None:
+        """Id of conditions; None if the store does not have them."""
+        texts = dataclasses.asdict(conditions)
+        same = " AND ".join(f"{name} = :{name}" for name in texts)
+        query = f"SELECT id FROM conditions WHERE {same} AND {_IS_WHOLE['conditions']}"
+        row = self._db.execute(query, texts).fetchone()
+        return None if row is None else int(row[0])
+
+    def _setting_of(self, number: object) -> str:
         with self._explained():
             return str(
                 self._db.execute("SELECT setting FROM conditions WHERE id = ?", (number,)).fetchone()[0]
@@ -430,25 +639,207 @@ class Store:
         # A change time, unlike a modification time, cannot be set back: a file that was replaced with one of the
         # same size and the old file's date is read again.
         changed = max(status.st_mtime_ns, status.st_ctime_ns)
-        query = "SELECT sha256 FROM file WHERE path = ? AND size = ? AND mtime_ns = ?"
+        key = {"path": os.fsencode(path), "size": status.st_size, "mtime_ns": changed}
+        query = "SELECT sha256 FROM file WHERE path = :path AND size = :size AND mtime_ns = :mtime_ns"
         with self._explained():
-            row = self._db.execute(query, (os.fsencode(path), status.st_size, changed)).fetchone()
+            row = self._db.execute(f"{query} AND {_IS_WHOLE['file']}", key).fetchone()
         if row:
             return str(row[0])
         sha256 = sha256_of(path)
-        self._write(
-            "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)",
-            (os.fsencode(path), status.st_size, changed, sha256),
-        )
+        self._write(_INSERT_FILE, {**key, "sha256": sha256})
         return sha256
 
 
-# --- the first schema ------------------------------------------------------------------------------------
+@contextlib.contextmanager
+def private_copy(path: Path) -> Iterator[Path]:
+    """A temporary copy of a store, to be read without its lock, without write access, and without converting it.
+
+    Another run may be writing to the store; then the copy contains what was committed.
+
+    Args:
+        path: The store; it need not exist.
+
+    Yields:
+        Path of the copy, which :class:`Store` may open and change; :data:`IN_MEMORY` if there is no store.
+
+    Raises:
+        StoreError: The store cannot be read, or there is no space for the copy.
+    """
+    if not path.exists():
+        yield IN_MEMORY
+        return
+    with tempfile.TemporaryDirectory(prefix="codecstudy-", ignore_cleanup_errors=True) as folder:
+        copy = Path(folder, path.name)
+        try:
+            _copy_files(path, copy)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be copied to be read: {error}") from None
+        yield copy
 
 
-def _copy(db: sqlite3.Connection, path: Path) -> Path:
-    """Keep a copy of a store of the first schema next to it: written to a temporary file, then renamed."""
-    backup = path.with_name(f"{path.name}.v1-backup")
+def _copy_files(path: Path, copy: Path) -> None:
+    """Copy a store with its log, although another process may be writing to both."""
+    log_of_copy = Path(f"{copy}-wal")
+    for _ in range(_COPY_ATTEMPTS):
+        before = path.stat()
+        # The log first: if the store itself has not changed afterwards, they belong together.
+        log_of_copy.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(f"{path}-wal", log_of_copy)
+        shutil.copyfile(path, copy)
+        after = path.stat()
+        if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            return
+    raise StoreError(f"{path}: another run is writing to it; try again.")
+
+
+def _measurement(rows: Sequence[tuple[Any, ...]], metrics: Mapping[str, str]) -> Measurement | None:
+    """A measurement from its rows, one for each score; None if a value is not of its type.
+
+    The checksums of these rows match, but those of rows from older schemas were computed when they were migrated.
+    """
+    scores = {}
+    for _, _, metric, version, values, cpu_time, *_ in rows:
+        if metrics.get(metric) == version:
+            columns = _json(values)
+            if (
+                not isinstance(columns, dict)
+                or not _are_numbers(columns.values())
+                or not _are_times(cpu_time)
+            ):
+                continue
+            scores[metric] = Scores(columns, cpu_time)
+    text, sha256, *numbers = rows[0][6:]
+    notes = _notes(text)
+    sizes, times = numbers[:3], numbers[3:]
+    if notes is None or not (sha256 is None or isinstance(sha256, str)):
+        return None
+    if not all(isinstance(size, int) and size > 0 for size in sizes) or not _are_times(*times):
+        return None
+    return Measurement(**dict(zip(_ENCODED, numbers, strict=True)), sha256=sha256, scores=scores, notes=notes)
+
+
+def _json(text: object) -> object:
+    """The value of JSON text; None if it is something else."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _notes(text: object) -> tuple[str, ...] | None:
+    notes = _json(text)
+    if isinstance(notes, list) and all(isinstance(note, str) for note in notes):
+        return tuple(notes)
+    return None
+
+
+def _are_numbers(values: Iterable[object]) -> bool:
+    return all(type(value) in (int, float) and value == value for value in values)
+
+
+def _are_times(*values: object) -> bool:
+    return all(isinstance(value, float) and 0 <= value < math.inf for value in values)
+
+
+# --- damaged files ---------------------------------------------------------------------------------------
+
+_RANGE = 256
+"""Ids that are read at once."""
+_MAX_UNREADABLE = 100_000
+"""Consecutive ids that cannot be read after which the rest of a table is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What :func:`recover` has found."""
+
+    damaged: Path
+    """Where the damaged file is kept."""
+    rows: dict[str, int]
+    """Rows that were copied, by table."""
+
+
+def recover(path: Path) -> Recovered:
+    """Copy every row that can be read, and whose checksum matches, into a new store that takes the old one's place.
+
+    The damaged file is kept next to it. Nothing is replaced if nothing could be read.
+
+    Raises:
+        StoreError: There is no store, another run uses it, or it has no row that can be read and has a checksum.
+    """
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no measurement store")
+    fresh = path.with_name(f"{path.name}.recovered")
+    for leftover in (fresh, Path(f"{fresh}-wal"), Path(f"{fresh}-shm")):
+        leftover.unlink(missing_ok=True)
+    rows = dict.fromkeys(_CHECKED, 0)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old, Store(fresh) as new:
+        _register(old)
+        try:
+            old.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if _kind(error) == sqlite3.SQLITE_BUSY:
+                raise StoreError(f"{path}: {error}. {_ADVICE[sqlite3.SQLITE_BUSY]}") from None
+        with new._explained():
+            new._db.execute("BEGIN")
+            for table in _CHECKED:
+                insert = _insert(table, "INSERT OR IGNORE")
+                names = [name for columns in _CHECKED[table] for name in columns]
+                for found in _readable(old, table, names):
+                    new._db.executemany(insert, [dict(zip(names, row, strict=True)) for row in found])
+                rows[table] = new._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    if not any(rows.values()):
+        fresh.unlink()
+        raise StoreError(
+            f"{path}: nothing in it can be read; it has been left as it is. Move it away; codecstudy will create a "
+            "new one."
+        )
+    number = next(n for n in itertools.count(1) if not path.with_name(f"{path.name}.damaged{n}").exists())
+    kept = path.with_name(f"{path.name}.damaged{number}")
+    # The log first: it must not be applied to the new file.
+    for suffix in ("-wal", "-shm", ""):
+        if (part := Path(f"{path}{suffix}")).exists():
+            part.rename(f"{kept}{suffix}")
+    fresh.rename(path)
+    return Recovered(kept, rows)
+
+
+def _readable(db: sqlite3.Connection, table: str, names: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+    """The whole rows of a table, without those on damaged pages."""
+    select = f"SELECT {', '.join(names)} FROM {table} WHERE {_IS_WHOLE[table]}"
+    key = {"conditions": "id", "encode": "id", "score": "encode"}.get(table)
+    if key is None:
+        # The keys are text: read from both ends up to the damaged pages.
+        order = {"skip": ("source", "conditions"), "file": ("path",)}[table]
+        for direction in ("ASC", "DESC"):
+            ordered = ", ".join(f"{name} {direction}" for name in order)
+            with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
+                for row in db.execute(f"{select} ORDER BY {ordered}"):
+                    yield [row]
+        return
+    at, unreadable, count = 0, 0, _RANGE
+    while unreadable < _MAX_UNREADABLE:
+        try:
+            (first,) = db.execute(f"SELECT min({key}) FROM {table} WHERE {key} >= ?", (at,)).fetchone()
+            if first is None:
+                return
+            found = db.execute(f"{select} AND {key} BETWEEN ? AND ?", (first, first + count - 1)).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError, OverflowError):
+            if count == 1:
+                at, unreadable = at + 1, unreadable + 1
+            count = 1
+            continue
+        yield found
+        at, unreadable, count = first + count, 0, _RANGE
+
+
+# --- older schemas -------------------------------------------------------------------------------------
+
+
+def _copy(db: sqlite3.Connection, path: Path, version: int) -> Path:
+    """Keep a copy of a store of an older schema next to it: written to a temporary file, then renamed."""
+    backup = path.with_name(f"{path.name}.v{version}-backup")
     temporary = path.with_name(f"{backup.name}.tmp")
     temporary.unlink(missing_ok=True)
     with contextlib.closing(sqlite3.connect(temporary)) as copy:
@@ -457,6 +848,33 @@ def _copy(db: sqlite3.Connection, path: Path) -> Path:
         os.fsync(file.fileno())
     temporary.replace(backup)
     return backup
+
+
+def _add_checksums(db: sqlite3.Connection, tables: Iterable[str]) -> None:
+    """Add the column of checksums to tables of an older schema."""
+    for table in tables:
+        db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0")
+        _fill_checksums(db, table)
+
+
+_PLAUSIBLE = {
+    "encode": " AND ".join(
+        [
+            *(f"typeof({name}) = 'integer' AND {name} > 0" for name in _ENCODED[:3]),
+            *(f"typeof({name}) = 'real' AND {name} >= 0" for name in _ENCODED[3:]),
+            "json_valid(notes) AND json_type(notes) = 'array'",
+        ]
+    ),
+    # An infinite PSNR is the only thing that Python writes and SQLite does not read.
+    "score": "typeof(cpu_time) = 'real' AND cpu_time >= 0 AND json_valid(replace(scores, 'Infinity', '0')) "
+    "AND json_type(replace(scores, 'Infinity', '0')) = 'object'",
+    "skip": "typeof(reason) = 'text' AND json_valid(notes) AND json_type(notes) = 'array'",
+}
+"""SQL for rows of older schemas that get a checksum: others are damaged."""
+
+
+def _fill_checksums(db: sqlite3.Connection, table: str) -> None:
+    db.execute(f"UPDATE {table} SET checksum = {_checksum(table)} WHERE {_PLAUSIBLE.get(table, 'true')}")
 
 
 def _move_first_schema(db: sqlite3.Connection, path: Path) -> None:
@@ -473,11 +891,12 @@ def _move_first_schema(db: sqlite3.Connection, path: Path) -> None:
                 "Move the file away to measure again."
             ) from None
         if conditions not in ids:
-            ids[conditions] = db.execute(_INSERT_CONDITIONS, astuple(conditions)).lastrowid or 0
+            ids[conditions] = len(ids) + 1
+            db.execute(_INSERT_CONDITIONS, {"id": ids[conditions], **dataclasses.asdict(conditions)})
         key = source, ids[conditions]
         if isinstance(outcome, Skip):
             db.execute(
-                "INSERT OR IGNORE INTO skip VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO skip VALUES (?, ?, ?, ?, ?, 0)",
                 (*key, outcome.reason, json.dumps(outcome.notes), measured_at),
             )
             continue
@@ -492,13 +911,15 @@ def _move_first_schema(db: sqlite3.Connection, path: Path) -> None:
         if file_size != outcome.file_size:
             continue  # these scores are not of the newest encode's bytes
         db.executemany(
-            "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO score VALUES (?, ?, ?, ?, ?, ?, 0)",
             [
                 (encode, name, metrics[name], json.dumps(scores.values), scores.cpu_time, measured_at)
                 for name, scores in outcome.scores.items()
             ],
         )
     db.execute("DROP TABLE measurement")
+    for table in ("encode", "score", "skip"):
+        _fill_checksums(db, table)
 
 
 def _read_first_schema(

@@ -127,6 +127,7 @@ def test_copies_and_images_that_were_passed_over_are_told(photos: Path, root: Pa
         (("run", "demo", "--time-budget", "soon"), "'soon' is not a valid time budget"),
         (("run", "demo", "--max-memory", "much"), "'much' is not a valid memory size"),
         (("run", "demo", "--max-memory", "8"), "use a format such as 8G"),
+        (("run", "demo", "--max-pixels", "100"), "use a format such as 100M"),
         (("run", "demmo"), "did you mean demo?"),
         (("run", "demo", "--workers", "-1"), "workers"),
         (("run", "demo", "--images", "no-such-folder"), "no-such-folder"),

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -185,3 +186,49 @@ def test_what_is_no_image_is_refused_with_its_name(name: str) -> None:
         ValueError, match=r"reference has shape \(20, 30, 3\), distorted has shape \(20, 29, 3\)"
     ):
         prepared.scores(image[:, 1:])
+
+
+ODD_SIZES = ((11, 13), (16, 17), (17, 16), (31, 97), (113, 64), (64, 114), (271, 130), (530, 301))
+
+
+@every_metric
+@pytest.mark.parametrize("size", ODD_SIZES)
+def test_streamed_scores_are_the_same_to_the_last_bit(name: str, size: tuple[int, int]) -> None:
+    metric = metrics.get(name)
+    assert metric.stream is not None
+    reference = picture(*size)
+    others = [noisy(reference, 10), ~reference, reference]
+    prepared, streamed = metric.prepare(reference), metric.stream(reference)
+    for other in (*others, others[0]):
+        assert streamed.scores(other) == prepared.scores(other)
+
+
+@every_metric
+def test_only_large_images_are_streamed(name: str) -> None:
+    metric = metrics.get(name)
+    reference = picture(20, 30)
+    assert type(metric.prepared(reference, 600)) is type(metric.prepare(reference))
+    assert metric.stream is not None
+    streamed = metric.prepared(reference, 599)
+    assert type(streamed) is type(metric.stream(reference))
+    assert streamed.scores(noisy(reference, 9)) == metric.prepare(reference).scores(noisy(reference, 9))
+    assert metric.bytes_for(30, 20, 600) == metric.memory.of(30, 20)
+    assert metric.bytes_for(30, 20, 599) == metric.streamed_memory.of(30, 20)
+
+
+@every_metric
+@pytest.mark.parametrize("way", ["prepare", "stream"])
+def test_the_declared_memory_is_not_exceeded(name: str, way: str) -> None:
+    metric = metrics.get(name)
+    width, height = 1000, 500
+    reference = picture(height, width)
+    prepare = getattr(metric, way)
+    prepare(reference[:32, :32]).scores(reference[:32, :32])  # compiles
+    tracemalloc.start()
+    try:
+        prepare(reference).scores(reference)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    declared = metric.memory if way == "prepare" else metric.streamed_memory
+    assert peak <= declared.of(width, height) + 500_000

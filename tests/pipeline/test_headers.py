@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from codecstudy.pipeline import PipelineRunner, headers
-from codecstudy.pipeline.headers import read_sizes
+from codecstudy.pipeline.headers import read_headers
 from conftest import picture
 from support.pipeline_runs import FOUR, many_photos, study
 
@@ -24,9 +25,9 @@ def crash(file):
 def hang(file):
     time.sleep(600)
 
-sizes = {"BMP": crash, "TIFF": hang}
+parsers = {"BMP": crash, "TIFF": hang}
 formats.FORMATS = tuple(
-    dataclasses.replace(format, size=sizes.get(format.name, format.size)) for format in formats.FORMATS
+    dataclasses.replace(format, state=parsers.get(format.name, format.state)) for format in formats.FORMATS
 )
 """
 """A parser of BMP headers that ends its process, and one of TIFF headers that does not return."""
@@ -38,9 +39,13 @@ def misbehaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "misbehaving"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(MISBEHAVING)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
     monkeypatch.setattr(headers, "_BATCH_SECONDS", 3.0)
     monkeypatch.setattr(headers, "_FILE_SECONDS", 1.0)
+
+
+def sizes(paths: list[Path]) -> list[tuple[int, int] | None]:
+    return [header and (header.width, header.height) for header in read_headers(paths)]
 
 
 def test_sizes_come_in_the_order_of_the_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,15 +56,15 @@ def test_sizes_come_in_the_order_of_the_paths(tmp_path: Path, monkeypatch: pytes
     paths[4].write_text("no image")
     paths[6].unlink()
     expected = [None if n in (4, 6) else (20 + n, 30) for n in range(8)]
-    assert read_sizes(paths) == expected
-    assert read_sizes([]) == []
+    assert sizes(paths) == expected
+    assert read_headers([]) == []
 
 
 def test_a_header_that_crashes_or_hangs_costs_its_own_size(tmp_path: Path, misbehaving: None) -> None:
     paths = [tmp_path / name for name in ("a.png", "crash.bmp", "b.png", "hang.tif", "c.png")]
     for path in paths:
         Image.fromarray(picture(20, 30)).save(path)
-    assert read_sizes(paths) == [(20, 30), None, (20, 30), None, (20, 30)]
+    assert sizes(paths) == [(20, 30), None, (20, 30), None, (20, 30)]
 
 
 def test_a_plan_lives_on_with_a_header_that_crashes(root: Path, tmp_path: Path, misbehaving: None) -> None:

@@ -6,13 +6,15 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
-from codecstudy.pipeline import events
+from codecstudy import results
+from codecstudy.pipeline import events, runner
 from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.results import QualityResults
 from conftest import picture
-from support.pipeline_runs import study
+from support.pipeline_runs import many_photos, study, timeless
 
 ENCODERS = (
     {"format": "jpeg", "quality": [50, 90], "resolution": [None, 64]},
@@ -57,6 +59,7 @@ def as_first_schema(path: Path) -> None:
             key = str(len(rows))
             rows.append((key, json.dumps(identity), json.dumps(outcome), row["measured_at"]))
     db.executescript("DROP TABLE encode; DROP TABLE score; DROP TABLE skip; DROP TABLE conditions;")
+    db.execute("ALTER TABLE file DROP COLUMN checksum")
     db.execute(
         "CREATE TABLE measurement (key TEXT PRIMARY KEY, identity TEXT, outcome TEXT, measured_at TEXT)"
     )
@@ -88,3 +91,50 @@ def test_what_the_first_schema_holds_is_known_and_gives_the_same_records(root: P
         changed = {n for n in type(mine).__slots__ if getattr(mine, n) != getattr(theirs, n)}
         assert changed <= {"metrics_cpu_time"}, "which is rounded"
     assert not [event for event in run()[1] if isinstance(event, events.StoreMigrated)]
+
+
+def test_a_damaged_row_is_reported_and_measured_again(root: Path, tmp_path: Path) -> None:
+    folder = many_photos(tmp_path / "photos", 2)
+    config = study({"format": "jpeg", "quality": [50, 70, 90]}, metrics=["psnr"])
+
+    def run() -> tuple[QualityResults, list[events.Event]]:
+        seen: list[events.Event] = []
+        return PipelineRunner(root).run(config, images=folder, num_workers=0, on_event=seen.append), seen
+
+    first, _ = run()
+    path = root / "data" / "store.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE encode SET file_size = file_size + 1 WHERE id = 2")
+        db.execute("UPDATE score SET scores = '{}' WHERE encode = 5")
+    db.close()
+    again, seen = run()
+    assert [event for event in seen if isinstance(event, events.StoreDamaged)] == [
+        events.StoreDamaged(str(path), 2)
+    ]
+    assert sum(isinstance(event, events.Finished) for event in seen) == 2
+    assert timeless(again.measurements) == timeless(first.measurements)
+    _, seen = run()
+    assert not [event for event in seen if isinstance(event, events.StoreDamaged | events.Finished)]
+
+
+def test_a_run_of_many_records_writes_them_in_chunks(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = many_photos(tmp_path / "photos", 3)
+    (folder / "broken.png").write_bytes(b"no picture")
+    encoders = ({"format": "jpeg", "quality": [50, 90]}, {"format": "webp", "quality": 60, "method": 2})
+    config = study(*encoders, metrics=["psnr"])
+
+    def run() -> QualityResults:
+        return PipelineRunner(root).run(config, images=folder, num_workers=0)
+
+    few = run()
+    assert isinstance(few.measurements, list)
+    for module in (results, runner):
+        monkeypatch.setattr(module, "RECORDS_IN_JSON", 5)
+    monkeypatch.setattr(results, "_CHUNK", 4)
+    many = run()
+    assert isinstance(many.measurements, results.Records)
+    assert many.statuses() == {"measured": 9, "failed": 3}
+    assert list(many.measurements) == few.measurements
+    assert QualityResults.load(PipelineRunner(root).results_path("test")) == many

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codecstudy.schedule.memory import MemoryLimit, NoMemoryLimit
 
@@ -67,3 +69,31 @@ def test_a_claim_for_more_than_the_limit_lets_nobody_in() -> None:
 def test_a_limit_must_be_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         MemoryLimit(0)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["start", "start", "end", "claim", "drop"]), st.integers(0, 4), st.integers(1, 180)
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_what_is_admitted_never_exceeds_the_limit_but_for_one_alone(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    ledger, reserved = MemoryLimit(100), dict[int, int]()
+    for action, worker, amount in steps:
+        if action == "start" and ledger.fits(worker, amount):
+            reserved[worker] = max(amount, reserved.get(worker, 0))
+            ledger.reserve(worker, reserved[worker])
+        elif action == "end":
+            reserved.pop(worker, None)
+            ledger.reserve(worker, 0)
+        elif action == "claim":
+            ledger.claim(worker, amount)
+        elif action == "drop":
+            ledger.drop_claim(worker)
+        assert ledger.used == sum(reserved.values())
+        assert ledger.used <= 100 or len(reserved) == 1

@@ -9,6 +9,8 @@ import random
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import mul
 from typing import TypeVar
 
 from codecstudy.schedule import (
@@ -82,24 +84,23 @@ def study(
 ) -> tuple[list[SettingCost], Truth]:
     """Settings of four codecs at rising qualities, with priors that are wrong by up to a factor of two or so."""
     machine = machine or rng.uniform(0.5, 3.0)
-    costs, rates = [], []
+    costs, rates, pixel_bytes = [], [], []
     for number in range(settings):
         size, place = number * sizes // settings, number % 4
+        pixel_bytes.append((150.0, 220.0, 200.0, 350.0)[place])
         encode = (0.01, 0.1, 0.6, 0.4)[place]
         costs.append(
             SettingCost(
                 group=(place, size),
                 encode_seconds=encode,
                 metric_seconds=0.1,
-                bytes_per_pixel=(150.0, 220.0, 200.0, 350.0)[place],
+                peak_bytes=partial(mul, 1e6 * pixel_bytes[-1]),
                 size=size,
             )
         )
         quality = 0.5 + number / settings
         rates.append((encode * quality * lognormal(rng, 0.4) + 0.1) * machine)
-    return costs, Truth(
-        rates, 0.1 * machine, [c.size for c in costs], [c.bytes_per_pixel for c in costs], rng
-    )
+    return costs, Truth(rates, 0.1 * machine, [c.size for c in costs], pixel_bytes, rng)
 
 
 @dataclass(slots=True)

@@ -62,7 +62,9 @@ def export(results: QualityResults, format: Format, path: Path | str) -> tuple[P
     if format == "codec-compare":
         documents = codec_compare(results)
         for name, document in documents.items():
-            write_atomically(path / name, json.dumps(document, allow_nan=False, ensure_ascii=False))
+            text = json.dumps(document, allow_nan=False, ensure_ascii=False)
+            # A lone surrogate, which stands for a byte that is not UTF-8, becomes a JSON escape.
+            write_atomically(path / name, text.encode(errors="backslashreplace"))
         return tuple(path / name for name in documents)
     raise ResultsError(f"unknown export format {format!r}; formats are {', '.join(FORMATS)}")
 
@@ -138,6 +140,7 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
             for name, column in results.metric_columns.items()
             if name in columns and column.identical == math.inf
         )
+        .filter(*(pl.col(name).is_finite() for name in results.metric_columns if name in columns))
     )
     if complete.is_empty():
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import polars as pl
@@ -10,7 +9,7 @@ import polars as pl
 from codecstudy.analysis.encoders import Encoders
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults, setting_columns
-from codecstudy.types import Setting
+from codecstudy.results import setting_of as setting_of
 
 
 def derive(results: QualityResults) -> pl.DataFrame:
@@ -26,18 +25,19 @@ def derive(results: QualityResults) -> pl.DataFrame:
 
     A value that cannot be computed (a failed record, a time of zero) is null.
     """
-    frame, columns = results.to_frame(), setting_columns(results.measurements)
-    return (
-        frame.join(
-            _variants(frame, columns, Encoders.of(results)),
-            on=columns,
-            how="left",
-            nulls_equal=True,
-            maintain_order="left",
-        )
-        .with_columns(_content_class(), (pl.col("width") * pl.col("height") / 1e6).alias("megapixels"))
-        .pipe(_rates)
-    )
+    return _rates(with_variants(results.to_frame(), results))
+
+
+def with_variants(frame: pl.DataFrame, results: QualityResults) -> pl.DataFrame:
+    """``frame``, which has rows of ``results``, with the columns of :func:`derive` up to ``megapixels``."""
+    columns = setting_columns(results.measurements)
+    return frame.join(
+        _variants(frame, columns, Encoders.of(results)),
+        on=columns,
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    ).with_columns(_content_class(), (pl.col("width") * pl.col("height") / 1e6).alias("megapixels"))
 
 
 def check_described(results: QualityResults) -> None:
@@ -61,12 +61,6 @@ def _variants(frame: pl.DataFrame, columns: tuple[str, ...], encoders: Encoders)
         found["level"].append(level)
     schema = {"variant": pl.String, "variant_key": pl.String, "axis": pl.String, "level": pl.Float64}
     return unique.hstack(pl.DataFrame(found, schema=schema))
-
-
-def setting_of(row: dict[str, Any], columns: tuple[str, ...]) -> Setting:
-    """The setting of one row of a results frame (``extra_args`` is JSON text), from its setting ``columns``."""
-    extra = json.loads(row["extra_args"]) if row["extra_args"] else {}
-    return Setting.of(**({name: row[name] for name in columns} | {"extra_args": extra}))
 
 
 def _content_class() -> pl.Expr:

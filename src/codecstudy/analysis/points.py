@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from codecstudy.analysis.encoders import Encoders
-from codecstudy.analysis.frame import check_described, derive, setting_of
+from codecstudy.analysis.frame import check_described, setting_of, with_variants
 from codecstudy.analysis.sample import Clustering, Sample, describe_sample, representatives
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
@@ -25,6 +25,12 @@ _TIMES = {
     "decode_cpu": "decoding_cpu_time",
     "decode_wall": "decoding_time",
 }
+
+_USED = (
+    *("source_image", "file_size", "width", "height", "status", "failure", "measurement_error"),
+    *_TIMES.values(),
+)
+"""Columns of a record that are used, apart from those of its setting and its scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +164,11 @@ def collect(results: QualityResults, cluster: Clustering = "near-duplicates") ->
             than one record, or if the results do not describe their metrics.
     """
     check_described(results)
-    frame, encoders = derive(results), Encoders.of(results)
+    encoders = Encoders.of(results)
     columns = setting_columns(results.measurements)
+    scores = [name for name in results.metric_columns if name in results.columns()]
+    # Only what is used: of a million records, all columns take a gigabyte.
+    frame = with_variants(results.select(*columns, *_USED, *scores), results)
     variant_of = {
         row["variant_key"]: encoders.split(setting_of(row, columns))[0]
         for row in frame.unique("variant_key").iter_rows(named=True)
@@ -167,8 +176,7 @@ def collect(results: QualityResults, cluster: Clustering = "near-duplicates") ->
     counts = _count(frame)
     measured = frame.filter((pl.col("status") != "skipped") & (pl.col("file_size") > 0))
     # A record in which only one metric failed still has its size and its other scores.
-    described = [name for name in results.metric_columns if name in frame.columns]
-    measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in described))
+    measured = measured.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in scores))
     if measured.is_empty():
         raise ResultsError(_nothing_measured(results.study_name or results.study_id, counts))
     _refuse_duplicates(measured, columns)
@@ -178,7 +186,7 @@ def collect(results: QualityResults, cluster: Clustering = "near-duplicates") ->
     images = sources["source_image"].to_list()
     measured = measured.filter(pl.col("source_image").is_in(images))
     row_of = {name: row for row, name in enumerate(images)}
-    scored = {name: results.metric_columns[name] for name in described if measured[name].count()}
+    scored = {name: results.metric_columns[name] for name in scores if measured[name].count()}
     failed = frame.filter((pl.col("status") == "failed") & pl.col("source_image").is_in(images))
     failures = failed.partition_by("variant_key", as_dict=True)
     blocks = [

@@ -247,7 +247,7 @@ def _contents(results: QualityResults) -> dict[str, str]:
 
 def _of_sources(results: QualityResults, column: str) -> dict[str, str]:
     """The values of a column that is the same in all records of a source, by the source's name, where known."""
-    frame = results.to_frame().select("source_image", column).drop_nulls().unique("source_image")
+    frame = results.select("source_image", column).drop_nulls().unique("source_image")
     return dict(frame.iter_rows())
 
 
@@ -295,7 +295,7 @@ def _folder_sizes(results: QualityResults, folders: Iterable[str]) -> dict[str, 
 
 
 def _estimated_sizes(results: QualityResults) -> dict[str, int]:
-    files = sorted(results.to_frame()["source_image"].unique())
+    files = sorted(results.select("source_image")["source_image"].unique())
     content = _contents(results)
     firsts = {content.get(name, name): name for name in reversed(files)}
     measured = Counter(folder_of(name) for name in firsts.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typer.models import CommandInfo
 
 # Importing a module of commands adds them to the app.
-from codecstudy.cli import answers, catalog, diff, doctor, measure, report, run
+from codecstudy.cli import answers, catalog, diff, doctor, measure, recover, report, run
 from codecstudy.cli.app import app, main
 
 _ORDER = ("run", "recommend", "report", "diff", "export", "measure", "demo", "schema", "doctor")
@@ -19,4 +19,4 @@ def _position(command: CommandInfo) -> int:
 
 app.registered_commands.sort(key=_position)
 
-__all__ = ["answers", "app", "catalog", "diff", "doctor", "main", "measure", "report", "run"]
+__all__ = ["answers", "app", "catalog", "diff", "doctor", "main", "measure", "recover", "report", "run"]

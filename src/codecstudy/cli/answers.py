@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import app, out, print_json, user_errors
+from codecstudy.cli.app import app, cell, out, print_json, print_line, user_errors
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
 from codecstudy.types import SHORT_NAMES, Setting
@@ -131,7 +130,8 @@ def recommend(
         return
     print_answer(points, found)
     for name, answer in folders.items():
-        out.print(f"\nfolder {name or '(top level)'}", style="bold", markup=False, highlight=False)
+        out.print()
+        print_line(out, f"folder {name or '(top level)'}", style="bold")
         print_answer(*answer)
     for item in found.items:
         _print_commands(item)
@@ -172,24 +172,22 @@ def print_answer(points: Points, found: Recommendations) -> None:
         items = [item for item in found.items if item.scope == answer.scope]
         where = "" if len(points.scopes) == 1 else f", {answer.scope.label}"
         limit = f", at most {found.max_encode_time:g} s/MP to encode" if found.max_encode_time else ""
-        _print_line(
+        print_line(
+            out,
             f"Smallest settings with {title} {found.target:g} or better on {100 * found.coverage:g} % of images"
-            f"{limit}{where}"
+            f"{limit}{where}",
         )
         if any(item.setting is not None for item in items):
             out.print(_recommendation_table(items, found.baselines[answer.scope]))
         for item in items:
             if item.setting is None:
-                _print_line(f"{item.encoder}: {item.reason}")
+                print_line(out, f"{item.encoder}: {item.reason}")
         if answer.best is not None and answer.best.setting is not None:
             best = full_name(answer.best.setting, points.encoders)
-            out.print(f"\nUse {best}.", style="bold", markup=False, highlight=False)
+            out.print()
+            print_line(out, f"Use {best}.", style="bold")
         for sentence in answer.sentences:
-            _print_line(sentence.text)
-
-
-def _print_line(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
+            print_line(out, sentence.text)
 
 
 def _recommendation_table(items: Sequence[Recommendation], base: Setting | None) -> Table:
@@ -209,7 +207,7 @@ def _recommendation_table(items: Sequence[Recommendation], base: Setting | None)
                 "?" if one is None else percent(one.ratio),
             )
         table.add_row(
-            escape(item.setting.label()),
+            cell(item.setting.label()),
             *savings,
             "?" if bits is None else f"{bits.value:.3f}",
             _per_megapixel(item.encode_seconds_per_mp),
@@ -226,11 +224,12 @@ def _per_megapixel(seconds: Estimate | None) -> str:
 def _print_commands(item: Recommendation) -> None:
     if item.setting is None:
         return
-    out.print(f"\n{item.setting.label()}", style="bold", markup=False, highlight=False)
+    out.print()
+    print_line(out, item.setting.label(), style="bold")
     for command in item.commands:
         text = command.text or "(not possible)"
         note = f"   # {command.note}" if command.note else ""
-        out.print(f"  {command.tool:8} {text}{note}", markup=False, highlight=False, soft_wrap=True)
+        print_line(out, f"  {command.tool:8} {text}{note}")
 
 
 @app.command()
@@ -254,4 +253,4 @@ def export(
     folder = results if results.is_dir() else results.parent
     default = folder / ("codec-compare" if format == "codec-compare" else f"quality.{format}")
     for path in write(loaded, known[format], output or default):
-        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        print_line(out, str(path))

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from codecstudy.cli.answers import plain
-from codecstudy.cli.app import app, err, out, print_json, user_errors, visible
+from codecstudy.cli.app import app, cell, err, out, print_json, print_line, user_errors
 from codecstudy.cli.display import count
 from codecstudy.errors import ResultsError
+from codecstudy.visible import visible
 
 if TYPE_CHECKING:
     # The analysis imports SciPy, which takes time that other commands can save.
@@ -333,7 +333,7 @@ def _print_text(found: Diff, metric: str) -> None:
         _line(line, style="yellow")
     for group in found.problem_groups:
         text = f"{group.kind} ({group.side}): {_problem(group)}"
-        err.print(visible(text), style="red", markup=False, highlight=False, soft_wrap=True)
+        print_line(err, text, style="red")
     _line(_summary(found), style="red" if found.failed else "green")
 
 
@@ -341,9 +341,9 @@ def _table(section: _Section) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for k, name in enumerate(section.header):
         justify: JustifyMethod = "right" if k else "left"
-        table.add_column(escape(name), justify=justify, no_wrap=k > 0, overflow="fold")
+        table.add_column(cell(name), justify=justify, no_wrap=k > 0, overflow="fold")
     for row, verdict in zip(section.rows, section.verdicts, strict=True):
-        table.add_row(*map(escape, row), style=_STYLES[verdict])
+        table.add_row(*map(cell, row), style=_STYLES[verdict])
     return table
 
 

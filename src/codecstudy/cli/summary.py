@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.results import QualityRecord, QualityResults
+from codecstudy.cli.app import cell
+from codecstudy.results import QualityResults, setting_columns, setting_of
 from codecstudy.types import MetricColumn, score_to_json
 
 
@@ -44,38 +43,34 @@ class SummaryRow:
 
 def summary_rows(results: QualityResults) -> list[SummaryRow]:
     """One row per setting, in the study's order; settings without any measurement are left out."""
-    column = results.usual_column
-    order: dict[str, list[QualityRecord]] = {}
-    for record in results.measurements:
-        if record.status == "measured":
-            order.setdefault(record.setting.canonical(), []).append(record)
-    rows = []
-    for records in order.values():
-        scores = pl.Series([record.score(column.name) for record in records], dtype=pl.Float64)
-        rows.append(
-            SummaryRow(
-                setting=records[0].setting.label(),
-                images=len(records),
-                bits_per_pixel=_mean([_bits_per_pixel(record) for record in records]),
-                score=_mean(list(scores)),
-                score_p5=float(scores.quantile(0.05, "linear") or 0.0),
-                score_p95=float(scores.quantile(0.95, "linear") or 0.0),
-                encode_cpu_seconds=_mean([r.encoding_cpu_time or 0.0 for r in records]),
-            )
+    column, names = results.usual_column, list(setting_columns(results.measurements))
+    score = (
+        column.name if column.name in results.columns() else pl.lit(None, dtype=pl.Float64).alias(column.name)
+    )
+    measured = results.select(
+        *names, "status", "file_size", "width", "height", "encoding_cpu_time", score
+    ).filter(pl.col("status") == "measured")
+    scores = pl.col(column.name)
+    groups = measured.group_by(names, maintain_order=True).agg(
+        images=pl.len(),
+        bits_per_pixel=(8 * pl.col("file_size") / (pl.col("width") * pl.col("height"))).mean(),
+        score=scores.mean(),
+        score_p5=scores.quantile(0.05, "linear"),
+        score_p95=scores.quantile(0.95, "linear"),
+        encode_cpu_seconds=pl.col("encoding_cpu_time").fill_null(0.0).mean(),
+    )
+    return [
+        SummaryRow(
+            setting=setting_of(row, names).label(),
+            images=row["images"],
+            bits_per_pixel=row["bits_per_pixel"],
+            score=math.nan if row["score"] is None else row["score"],
+            score_p5=row["score_p5"] or 0.0,
+            score_p95=row["score_p95"] or 0.0,
+            encode_cpu_seconds=row["encode_cpu_seconds"],
         )
-    return rows
-
-
-def _bits_per_pixel(record: QualityRecord) -> float:
-    # Every measured record has all three.
-    assert record.file_size is not None
-    assert record.width is not None
-    assert record.height is not None
-    return 8 * record.file_size / (record.width * record.height)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else float("nan")
+        for row in groups.iter_rows(named=True)
+    ]
 
 
 def summary_table(results: QualityResults) -> Table:
@@ -83,7 +78,7 @@ def summary_table(results: QualityResults) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", overflow="fold", min_width=8)
     column = results.usual_column
-    for name in ("bits/px", f"{column.title} (p5 to p95)", "encode", "images"):
+    for name in ("bits/px", f"{cell(column.title)} (p5 to p95)", "encode", "images"):
         table.add_column(name, justify="right", no_wrap=True)
     previous = None
     for row in summary_rows(results):
@@ -92,7 +87,7 @@ def summary_table(results: QualityResults) -> Table:
             table.add_section()
         previous = fmt
         table.add_row(
-            escape(row.setting),
+            cell(row.setting),
             f"{row.bits_per_pixel:.3f}",
             "{} ({} to {})".format(
                 *(_rounded(score, column) for score in (row.score, row.score_p5, row.score_p95))
@@ -111,10 +106,9 @@ def _rounded(value: float, column: MetricColumn) -> str:
 def failure_lines(results: QualityResults) -> list[str]:
     """Failures and skips grouped by reason, most frequent first, with the affected images."""
     groups: dict[tuple[str, str | None, str | None], list[str]] = {}
-    for record in results.measurements:
-        if record.status != "measured":
-            reason = (record.status, record.failure, record.measurement_error)
-            groups.setdefault(reason, []).append(record.source_image)
+    columns = ("status", "failure", "measurement_error", "source_image")
+    for *reason, image in results.select(*columns).filter(pl.col("status") != "measured").iter_rows():
+        groups.setdefault((reason[0], reason[1], reason[2]), []).append(image)
     lines = []
     # The status sorts failures before skips.
     for (status, kind, why), images in sorted(groups.items(), key=lambda g: (g[0][0], -len(g[1]))):
@@ -137,7 +131,7 @@ def passed_over(results: QualityResults) -> str:
 
 def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
     """The summary as JSON values, as ``codecstudy run --json`` prints it."""
-    statuses = Counter(record.status for record in results.measurements)
+    statuses = results.statuses()
     return {
         "results": path,
         "study_id": results.study_id,

@@ -196,6 +196,13 @@ def _seconds_per_megapixel(setting: Setting) -> float:
     return seconds * {"444": 1.35, "422": 1.1, "400": 0.9}.get(setting.get("chroma_subsampling"), 1.0)
 
 
+def _peak_bytes(setting: Setting, pixels: int) -> float:
+    slow = setting.get("speed", _DEFAULT_SPEED) <= 5
+    if setting.get("chroma_subsampling", _DEFAULT_SAMPLING) in ("420", "400"):
+        return (53.0 if slow else 36.0) * pixels
+    return (75.0 if slow else 54.0) * pixels
+
+
 def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
     return _avifenc(setting), _pillow(setting), _sharp(setting)
 
@@ -294,6 +301,7 @@ ENCODER = Encoder(
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
+    peak_bytes=_peak_bytes,
     check=_check,
     commands=_commands,
     self_test=SelfTest(Setting.of("avif", quality=100, chroma_subsampling="444", speed=8), tolerance=6),

@@ -12,6 +12,10 @@ def _any(setting: Setting) -> str | None:
     return None
 
 
+def _hundred_per_pixel(setting: Setting, pixels: int) -> float:
+    return 100.0 * pixels
+
+
 def _no_commands(setting: Setting) -> tuple[ToolCommand, ...]:
     return ()
 
@@ -37,6 +41,9 @@ class Encoder:
     decode: Callable[[bytes], Pixels]
     seconds_per_megapixel: Callable[[Setting], float]
     """Rough encode CPU seconds per megapixel: a prior that observations of a run replace."""
+    peak_bytes: Callable[[Setting, int], float] = _hundred_per_pixel
+    """Most memory in bytes that encoding so many pixels takes, or decoding the result if that is more, without the
+    given image. ``benchmarks/memory.py`` measures it."""
     check: Callable[[Setting], str | None] = _any
     """Problem of a setting beyond single values (two rate controls at once, for example), or None."""
     commands: Callable[[Setting], tuple[ToolCommand, ...]] = _no_commands

@@ -93,6 +93,12 @@ def _seconds_per_megapixel(setting: Setting) -> float:
     return seconds * 2.3 if setting.extra("optimize") is True else seconds
 
 
+def _peak_bytes(setting: Setting, pixels: int) -> float:
+    # Pillow's copy, the block for the output, and, for a file that needs more than one pass, all coefficients.
+    passes = setting.extra("progressive") is True or setting.extra("optimize") is True
+    return (18.0 if passes else 14.0) * pixels
+
+
 def _ratio(setting: Setting) -> str:
     return CHROMA_RATIOS[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)]
 
@@ -158,6 +164,7 @@ ENCODER = Encoder(
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
+    peak_bytes=_peak_bytes,
     check=_check,
     commands=_commands,
     self_test=SelfTest(Setting.of("jpeg", quality=100, chroma_subsampling="444"), tolerance=6),

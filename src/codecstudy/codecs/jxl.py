@@ -95,7 +95,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
                 numthreads=1,
             )
         )
-    except (JpegxlError, RuntimeError, ValueError, MemoryError) as error:
+    except (JpegxlError, RuntimeError, ValueError) as error:
         height, width = pixels.shape[:2]
         raise CodecError(f"JPEG XL could not encode {width}x{height} pixels: {error}") from error
 
@@ -103,7 +103,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
 def _decode(data: bytes) -> Pixels:
     try:
         pixels = jpegxl_decode(data, index=0, numthreads=1)
-    except (JpegxlError, RuntimeError, ValueError, MemoryError) as error:
+    except (JpegxlError, RuntimeError, ValueError) as error:
         raise CodecError(f"JPEG XL could not be decoded: {error}") from error
     if pixels.dtype != np.uint8:
         raise CodecError(f"JPEG XL decoded to {pixels.dtype}, but only 8-bit images are encoded here")
@@ -121,6 +121,19 @@ _LOSSLESS_SECONDS = (0.006, 0.06, 0.14, 0.4, 0.75, 1.3, 1.9, 5.0, 8.0, 25.0)
 def _seconds_per_megapixel(setting: Setting) -> float:
     effort = setting.get("effort", _DEFAULT_EFFORT)
     return (_LOSSLESS_SECONDS if _distance(setting) == 0 else _SECONDS)[effort - 1]
+
+
+# Bytes per pixel by effort from 1. Up to effort 7, libjxl encodes in tiles: the second number is for the pixels of
+# one tile alone. From effort 8 on, it compares the attempts at a lossy image with the original by Butteraugli.
+_TILE = 2048 * 2048
+_BYTES = ((12, 42), (12, 42), (12, 42), (12, 42), (14, 44), (18, 48), (18, 48), (296, 0), (296, 0), (296, 0))
+_LOSSLESS_BYTES = ((15, 0), (8, 35), (8, 35), (8, 35), (8, 35), (8, 35), (8, 35), (45, 0), (45, 0), (160, 0))
+
+
+def _peak_bytes(setting: Setting, pixels: int) -> float:
+    effort = setting.get("effort", _DEFAULT_EFFORT)
+    everywhere, in_tile = (_LOSSLESS_BYTES if _distance(setting) == 0 else _BYTES)[effort - 1]
+    return everywhere * pixels + in_tile * min(pixels, _TILE)
 
 
 def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
@@ -205,6 +218,7 @@ ENCODER = Encoder(
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
+    peak_bytes=_peak_bytes,
     check=_check,
     commands=_commands,
     self_test=SelfTest(Setting.of("jxl", quality=100)),

@@ -31,12 +31,13 @@ def save(pixels: Pixels, pillow_format: str, title: str, **options: Any) -> byte
 
     Raises:
         CodecError: The library refuses; the message contains ``title`` and the image's size.
+        MemoryError: There is not enough memory.
     """
     image = to_image(pixels)
     buffer = io.BytesIO()
     try:
         image.save(buffer, pillow_format, **options)
-    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise CodecError(f"{title} could not encode {image.width}x{image.height} pixels: {error}") from error
     return buffer.getvalue()
 

@@ -50,7 +50,7 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
 def _decode(data: bytes) -> Pixels:
     try:
         return np.ascontiguousarray(webp_decode(data, hasalpha=False))
-    except (WebpError, RuntimeError, ValueError, MemoryError) as error:
+    except (WebpError, RuntimeError, ValueError) as error:
         raise CodecError(f"WebP could not be decoded: {error}") from error
 
 
@@ -63,6 +63,12 @@ _LOSSLESS_SECONDS = (0.12, 0.45, 0.5, 0.85, 0.85, 1.1, 1.1)
 def _seconds_per_megapixel(setting: Setting) -> float:
     method = setting.get("method", _DEFAULT_METHOD)
     return (_LOSSLESS_SECONDS if setting.extra("lossless") is True else _LOSSY_SECONDS)[method]
+
+
+def _peak_bytes(setting: Setting, pixels: int) -> float:
+    if setting.extra("lossless") is not True:
+        return 19.0 * pixels
+    return (30.0 if setting.get("method", _DEFAULT_METHOD) == 0 else 70.0) * pixels
 
 
 def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
@@ -116,6 +122,7 @@ ENCODER = Encoder(
     encode=_encode,
     decode=_decode,
     seconds_per_megapixel=_seconds_per_megapixel,
+    peak_bytes=_peak_bytes,
     check=_check,
     commands=_commands,
     self_test=SelfTest(Setting.of("webp", extra_args={"lossless": True})),

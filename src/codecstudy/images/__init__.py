@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
-from codecstudy.errors import ImageError
+from codecstudy.errors import ImageError, ImageMemoryError
 from codecstudy.files import open_regular, sha256_of
 from codecstudy.images import readers
-from codecstudy.images.formats import HEAD_BYTES, SUFFIXES, recognise
+from codecstudy.images.formats import HEAD_BYTES, SUFFIXES, ImageFormat, recognise
 from codecstudy.images.geometry import fitted_size, resize
-from codecstudy.images.header import dimensions, version
+from codecstudy.images.header import dimensions, read_header, version
+from codecstudy.images.memory import Header
 from codecstudy.images.raster import to_canonical
 from codecstudy.images.readers import MAX_PIXELS
 from codecstudy.types import Pixels
@@ -24,11 +26,13 @@ from codecstudy.types import Pixels
 __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
+    "Header",
     "Source",
     "content_hash",
     "dimensions",
     "fitted_size",
     "load",
+    "read_header",
     "resize",
     "version",
 ]
@@ -54,7 +58,7 @@ def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
     grey, palette and CMYK are expanded, and alpha is flattened on white. Of several frames the first is taken.
     Decoder warnings become notes.
 
-    The size of the file is checked before it is read, and the size in its header before it is decoded.
+    The size of the file, and the memory that decoding it takes by its header, are checked before it is read.
 
     Args:
         path: The file.
@@ -63,16 +67,30 @@ def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
     Raises:
         ImageError: The file is not an image, is damaged or has more than ``max_pixels`` pixels. The message
             names the file and the reason.
+        ImageMemoryError: Reading it would take more memory than this process may use.
     """
     with _explained(path) as caught:
         with open_regular(path) as file:
             format = recognise(file.read(HEAD_BYTES))
             readers.check_bytes(os.fstat(file.fileno()).st_size, max_pixels)
+            _check_header(format, file, max_pixels)
             file.seek(0)
             data = file.read()
         pixels, notes = to_canonical(format.read(data, max_pixels))
     warned = dict.fromkeys(f"decoder warned: {_reason(warning.message)}" for warning in caught)
     return Source(pixels, format.name, (*notes, *warned))
+
+
+def _check_header(format: ImageFormat, file: BinaryIO, max_pixels: int) -> None:
+    """Raise :class:`ImageMemoryError` if decoding the image that the header describes takes too much memory."""
+    file.seek(0)
+    try:
+        header = format.header(file)
+    except Exception:
+        return  # the reader itself says what is wrong
+    # What has too many pixels, the reader refuses for that.
+    if header.pixels <= max_pixels:
+        readers.check_memory(header.decoding_bytes, f"to decode {header.width}x{header.height} pixels")
 
 
 @contextmanager
@@ -85,9 +103,9 @@ def _explained(path: Path) -> Iterator[list[warnings.WarningMessage]]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield caught
     except ImageError as error:
-        raise ImageError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
     except MemoryError as error:
-        raise ImageError(f"{path}: does not fit into memory when decoded") from error
+        raise ImageMemoryError(f"{path}: does not fit into memory when decoded") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise ImageError(f"{path}: cannot be read: {error.strerror}") from error

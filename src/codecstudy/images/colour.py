@@ -9,6 +9,7 @@ colour by more than one 8-bit step is treated as sRGB: the pixels are left uncha
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import itertools
 from dataclasses import dataclass
@@ -142,8 +143,18 @@ def _transform(samples: Samples, space: Space, icc: bytes) -> Samples:
     return np.asarray(converted).reshape(*samples.shape[:2], 3)
 
 
-@functools.lru_cache(maxsize=32)
+_known_profiles: dict[tuple[bytes, Space], bool] = {}
+"""Whether profiles are like sRGB, by the hash of their content: the profiles themselves may be large."""
+
+
 def _is_srgb(icc: bytes, space: Space) -> bool:
+    key = hashlib.sha256(icc).digest(), space
+    if key not in _known_profiles:
+        _known_profiles[key] = _changes_nothing(icc, space)
+    return _known_profiles[key]
+
+
+def _changes_nothing(icc: bytes, space: Space) -> bool:
     """Whether no colour on a grid over the whole cube changes by more than one 8-bit step."""
     steps = np.linspace(0, 65535, 18 if space == "RGB" else 256).astype(np.uint16)
     if space == "RGB":

@@ -6,6 +6,7 @@ are worth opening.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +17,12 @@ from PIL import (
     BmpImagePlugin,
     ImageFile,
     JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
     TiffImagePlugin,
 )
 
 from codecstudy.errors import ImageError
-from codecstudy.images import boxes, jxl_header, readers, webp
+from codecstudy.images import boxes, jxl_header, pnm, readers, webp
+from codecstudy.images.memory import DecodingMemory, Header, through_pillow
 from codecstudy.images.raster import Raster
 
 HEAD_BYTES = 4096
@@ -41,16 +41,24 @@ class ImageFormat:
     """File name suffixes, in lower case, of files that are worth opening."""
     magic: Callable[[bytes], bool]
     """Whether a file that begins with these bytes has this format."""
-    size: Callable[[BinaryIO], tuple[int, int]]
-    """Width and height in pixels as stored, from the header of an open file. May raise any parser error."""
+    state: Callable[[BinaryIO], Header]
+    """What the header of an open file states, without ``decoding_bytes``. May raise any parser error."""
     read: Callable[[bytes, int], Raster]
     """Samples of the first image in a file's bytes, given the largest allowed number of pixels.
 
     Raises:
         ImageError: The image cannot be read. On damaged data, decoders may raise other exceptions.
     """
+    memory: DecodingMemory
+    """Most memory that ``read`` and the conversion to canonical pixels take."""
     title: str | None = None
     """The name in sentences, if it differs from ``name``."""
+
+    def header(self, file: BinaryIO) -> Header:
+        """What the header of an open file states. May raise any parser error."""
+        header = self.state(file)
+        size = os.fstat(file.fileno()).st_size
+        return dataclasses.replace(header, decoding_bytes=self.memory.of(header, size))
 
 
 def recognise(head: bytes) -> ImageFormat:
@@ -89,31 +97,60 @@ def _is_avif(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and (b"avif" in brands or b"avis" in brands)
 
 
-def _pillow_size(
+def _stated_to_pillow(
     open_file: Callable[[BinaryIO], ImageFile.ImageFile],
-) -> Callable[[BinaryIO], tuple[int, int]]:
+) -> Callable[[BinaryIO], Header]:
     # The plugin itself instead of Image.open, whose pixel limit is the caller's global setting.
-    def size(file: BinaryIO) -> tuple[int, int]:
+    def state(file: BinaryIO) -> Header:
         with open_file(file) as image:
-            return image.width, image.height
+            # A palette is expanded to colours.
+            channels = 3 if image.mode == "P" else len(image.getbands())
+            return Header(image.width, image.height, channels)
 
-    return size
+    return state
 
 
-def _avif_size(file: BinaryIO) -> tuple[int, int]:
+def _png_states(file: BinaryIO) -> Header:
+    head = file.read(33)
+    if head[12:16] != b"IHDR":
+        raise ImageError("is a damaged PNG: it has no header (chunk IHDR)")
+    width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    # A chunk tRNS further on may add alpha.
+    channels = 2 if head[25] in (0, 4) else 4
+    return Header(width, height, channels, wide=head[24] == 16)
+
+
+def _tiff_states(file: BinaryIO) -> Header:
+    with TiffImagePlugin.TiffImageFile(file) as image:
+        samples = image.tag_v2.get(277, 1)
+        channels = 3 if image.mode == "P" else max(len(image.getbands()), samples)
+        return Header(image.width, image.height, channels, wide=max(image.tag_v2.get(258, (1,))) > 8)
+
+
+def _pnm_states(file: BinaryIO) -> Header:
+    header = pnm.read_header(file.read(HEAD_BYTES))
+    return Header(header.width, header.height, header.channels, wide=header.maximum > 255)
+
+
+def _avif_states(file: BinaryIO) -> Header:
     # Pillow reads the whole AVIF file to open it.
     readers.check_bytes(os.fstat(file.fileno()).st_size, readers.MAX_PIXELS)
-    return _pillow_size(AvifImagePlugin.AvifImageFile)(file)
+    facts = boxes.avif_facts(file.read(_HEADER_BYTES))
+    file.seek(0)
+    header = _stated_to_pillow(AvifImagePlugin.AvifImageFile)(file)
+    # Pillow decodes sequences, to 8 bits.
+    return dataclasses.replace(header, wide=facts.bits > 8)
 
 
-def _webp_size(file: BinaryIO) -> tuple[int, int]:
+def _webp_states(file: BinaryIO) -> Header:
     facts = webp.facts(file.read(_HEADER_BYTES), whole=False)
-    return facts.width, facts.height
+    return Header(facts.width, facts.height, channels=4)
 
 
-def _jxl_size(file: BinaryIO) -> tuple[int, int]:
+def _jxl_states(file: BinaryIO) -> Header:
     header = jxl_header.read(boxes.jxl_codestream(file.read(_HEADER_BYTES)))
-    return header.width, header.height
+    channels = (1 if header.grey else 3) + header.extra_channels
+    return Header(header.width, header.height, channels, wide=header.bits > 8)
 
 
 FORMATS = (
@@ -121,46 +158,69 @@ FORMATS = (
         "PNG",
         (".png", ".apng"),
         _starts_with(b"\x89PNG\r\n\x1a\n"),
-        _pillow_size(PngImagePlugin.PngImageFile),
+        _png_states,
         readers.read_png,
+        DecodingMemory(),
     ),
     ImageFormat(
         "JPEG",
         (".jpg", ".jpeg", ".jpe", ".jfif"),
         _starts_with(b"\xff\xd8\xff"),
-        _pillow_size(JpegImagePlugin.JpegImageFile),
+        _stated_to_pillow(JpegImagePlugin.JpegImageFile),
         readers.read_jpeg,
+        through_pillow(),
     ),
     ImageFormat(
         "TIFF",
         (".tif", ".tiff"),
         _starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-        _pillow_size(TiffImagePlugin.TiffImageFile),
+        _tiff_states,
         readers.read_tiff,
+        through_pillow(),
     ),
-    ImageFormat("WebP", (".webp",), _is_webp, _webp_size, readers.read_webp),
+    ImageFormat(
+        "WebP",
+        (".webp",),
+        _is_webp,
+        _webp_states,
+        readers.read_webp,
+        DecodingMemory(per_pixel=4),
+    ),
     ImageFormat(
         "BMP",
         (".bmp", ".dib"),
         _starts_with(b"BM"),
-        _pillow_size(BmpImagePlugin.BmpImageFile),
+        _stated_to_pillow(BmpImagePlugin.BmpImageFile),
         readers.read_bmp,
+        through_pillow(),
     ),
     ImageFormat(
         "PNM",
         (".pbm", ".pgm", ".ppm", ".pnm"),
         _is_pnm,
-        _pillow_size(PpmImagePlugin.PpmImageFile),
+        _pnm_states,
         readers.read_pnm,
+        # A plain file is copied without its comments; samples may be scaled to the full range.
+        DecodingMemory(per_sample_byte=2),
         title="PBM/PGM/PPM",
     ),
-    ImageFormat("AVIF", (".avif",), _is_avif, _avif_size, readers.read_avif),
+    ImageFormat(
+        "AVIF",
+        (".avif",),
+        _is_avif,
+        _avif_states,
+        readers.read_avif,
+        # The decoder's own frame, and Pillow's storage if the file is a sequence.
+        DecodingMemory(per_pixel=4, per_sample_byte=2),
+    ),
     ImageFormat(
         "JXL",
         (".jxl",),
         _starts_with(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
-        _jxl_size,
+        _jxl_states,
         readers.read_jxl,
+        # Lossless channels are decoded to 32 bits.
+        DecodingMemory(per_pixel=4, per_channel=4),
         title="JPEG XL",
     ),
 )

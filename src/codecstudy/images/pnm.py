@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codecstudy.errors import ImageError
 from codecstudy.images.colour import Samples
@@ -92,20 +93,36 @@ def _exactly(data: bytes, start: int, count: int) -> memoryview:
     return memoryview(data)[start : start + count]
 
 
+_PIECE = 1 << 20
+"""Bytes of text that are converted at a time: a number as a Python object takes ten times what its digits do."""
+
+
 def _plain(data: bytes, header: PnmHeader) -> Samples:
     text = _COMMENT.sub(b" ", data[header.start - 1 :])
-    # Digits of a plain PBM need no spaces between them.
-    words = list(b"".join(text.split()).decode("latin-1")) if header.kind == "P1" else text.split()
     count = header.width * header.height * header.channels
-    if len(words) < count:
-        raise ImageError(f"is truncated: it has only {len(words)} of {count} samples")
+    samples: Samples = np.empty(count, np.uint16 if header.maximum > 255 else np.uint8)
+    done = position = 0
+    while done < count and position < len(text):
+        end = min(position + _PIECE, len(text))
+        while end < len(text) and not text[end : end + 1].isspace():
+            end += 1
+        words: list[bytes] | list[str] = text[position:end].split()
+        if header.kind == "P1":
+            # Digits of a plain PBM need no spaces between them.
+            words = list(b"".join(text[position:end].split()).decode("latin-1"))
+        values = _values(words[: count - done], header)
+        samples[done : done + len(values)] = values
+        done, position = done + len(values), end
+    if done < count:
+        raise ImageError(f"is truncated: it has only {done} of {count} samples")
+    return 1 - samples if header.kind == "P1" else samples
+
+
+def _values(words: list[bytes] | list[str], header: PnmHeader) -> NDArray[np.int64]:
     try:
-        values = np.array(words[:count], dtype=np.int64)
+        values = np.array(words, dtype=np.int64)
     except (ValueError, OverflowError) as error:
         raise ImageError(f"contains something that is not a sample: {error}") from error
-    if values.min() < 0 or values.max() > header.maximum:
+    if values.size and (values.min() < 0 or values.max() > header.maximum):
         raise ImageError(f"contains a sample outside 0 to {header.maximum}, the range that its header states")
-    samples: Samples = values.astype(np.uint16)
-    if header.maximum == 1 and header.kind == "P1":
-        return (1 - samples).astype(np.uint8)
-    return samples if header.maximum > 255 else samples.astype(np.uint8)
+    return values

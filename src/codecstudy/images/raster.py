@@ -35,34 +35,64 @@ class Raster:
 
 
 def to_canonical(raster: Raster) -> tuple[Pixels, tuple[str, ...]]:
-    """Convert to uint8, height x width x 3, sRGB, C-contiguous and writable; with a note on every change."""
-    notes = list(raster.notes)
-    samples = _full_range(raster.samples, raster.maximum)
+    """Convert to uint8, height x width x 3, sRGB, C-contiguous and writable; with a note on every change.
+
+    Every step but the orientation treats each pixel by itself, so a large image is converted a few rows at a time,
+    and the intermediate results take little memory.
+    """
+    samples = raster.samples
+    height, width = samples.shape[:2]
+    has_alpha = raster.has_alpha and int(samples[:, :, -1].min()) < raster.maximum
+    if raster.orientation == 1 and _is_canonical(raster):
+        # Some decoders return views of memory that they own, which a kernel cannot take.
+        pixels = np.ascontiguousarray(samples)
+        return pixels if pixels.flags.writeable else pixels.copy(), tuple(raster.notes)
+    turned = raster.orientation >= 5
+    pixels = np.empty((width, height, 3) if turned else (height, width, 3), np.uint8)
+    # The array as it would be with the orientation of the file.
+    target = oriented(pixels, _INVERSE.get(raster.orientation, raster.orientation))
+    note = None
+    rows = max(1, _BLOCK_PIXELS // width)
+    for start in range(0, height, rows):
+        block, note = _converted(samples[start : start + rows], raster, has_alpha)
+        target[start : start + rows] = block
+    notes = [*raster.notes, *([note] if note else [])]
+    if raster.space == "GRAY":
+        notes.append("grey expanded")
+    if has_alpha:
+        notes.append("alpha flattened on white")
+    if samples.dtype == np.uint16 and raster.maximum > 255:
+        notes.append(f"{raster.maximum.bit_length()} bit rounded to 8")
+    if raster.orientation != 1:
+        notes.append(f"EXIF orientation {raster.orientation} applied")
+    return pixels, tuple(notes)
+
+
+_BLOCK_PIXELS = 1 << 19
+_INVERSE = {6: 8, 8: 6}
+"""The orientation that undoes another one, if it is not the same."""
+
+
+def _is_canonical(raster: Raster) -> bool:
+    """Whether the samples are the pixels already."""
+    plain = raster.space == "RGB" and not raster.has_alpha and raster.samples.shape[2] == 3
+    return plain and raster.samples.dtype == np.uint8 and not raster.icc and raster.encoding is None
+
+
+def _converted(stored: Samples, raster: Raster, has_alpha: bool) -> tuple[Pixels, str | None]:
+    """Some rows, 8-bit sRGB with one or three channels; and the note on their colours."""
+    samples = _full_range(stored, raster.maximum)
     alpha = samples[:, :, -1] if raster.has_alpha else None
     if alpha is not None:
         samples = samples[:, :, :-1]
         if raster.premultiplied:
             samples = _divided(samples, alpha)
     samples, note = colour.to_srgb(samples, raster.space, raster.icc, raster.encoding)
-    notes += [note] if note else []
-    if raster.space == "GRAY":
-        notes.append("grey expanded")
     if samples.shape[2] == 1:
         samples = np.repeat(samples, 3, axis=2)
-    full = np.iinfo(samples.dtype).max
-    if alpha is not None and alpha.min() < full:
-        samples = _flatten(samples, alpha, int(full))
-        notes.append("alpha flattened on white")
-    if samples.dtype == np.uint16:
-        samples = _TO_8_BIT[samples]
-        if raster.maximum > 255:
-            notes.append(f"{raster.maximum.bit_length()} bit rounded to 8")
-    if raster.orientation != 1:
-        samples = oriented(samples, raster.orientation)
-        notes.append(f"EXIF orientation {raster.orientation} applied")
-    pixels = np.ascontiguousarray(samples, dtype=np.uint8)
-    # Some decoders return views of memory that they own, which a kernel cannot take.
-    return pixels if pixels.flags.writeable else pixels.copy(), tuple(notes)
+    if alpha is not None and has_alpha:
+        samples = _flatten(samples, alpha, int(np.iinfo(samples.dtype).max))
+    return _TO_8_BIT[samples] if samples.dtype == np.uint16 else samples.astype(np.uint8, copy=False), note
 
 
 def oriented(samples: Samples, orientation: int) -> Samples:

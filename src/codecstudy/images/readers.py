@@ -24,7 +24,7 @@ from PIL import (
 )
 
 from codecstudy import host
-from codecstudy.errors import ImageError
+from codecstudy.errors import ImageError, ImageMemoryError
 from codecstudy.images import boxes, colour, jxl_header, png, pnm, webp
 from codecstudy.images.colour import Encoding, Samples, Space
 from codecstudy.images.raster import Raster
@@ -60,7 +60,8 @@ def check_bytes(size: int, max_pixels: int) -> None:
         max_pixels: Largest allowed number of pixels.
 
     Raises:
-        ImageError: The file is larger than any such image, or does not fit into memory.
+        ImageError: The file is larger than any such image.
+        ImageMemoryError: It does not fit into the memory that this process may use.
     """
     limit = _BYTES_PER_PIXEL * max_pixels + _BYTES_BESIDE_PIXELS
     if size > limit:
@@ -68,7 +69,7 @@ def check_bytes(size: int, max_pixels: int) -> None:
             f"is a file of {_gigabytes(size)}, more than an uncompressed image of "
             f"{max_pixels / 1e6:g} megapixels needs ({_gigabytes(limit)}); export it again"
         )
-    _check_memory(size, f"to read a file of {_gigabytes(size)}")
+    check_memory(size, f"to read a file of {_gigabytes(size)}")
 
 
 def check_size(width: int, height: int, max_pixels: int, bytes_per_pixel: int = 3) -> None:
@@ -81,8 +82,8 @@ def check_size(width: int, height: int, max_pixels: int, bytes_per_pixel: int = 
         bytes_per_pixel: Least memory that decoding needs: the canonical array, and intermediate copies.
 
     Raises:
-        ImageError: The image is empty, has too many pixels, or does not fit into the memory that this process
-            may use.
+        ImageError: The image is empty or has too many pixels.
+        ImageMemoryError: It does not fit into the memory that this process may use.
     """
     if width < 1 or height < 1:
         raise ImageError(f"states a size of {width}x{height} pixels")
@@ -91,15 +92,20 @@ def check_size(width: int, height: int, max_pixels: int, bytes_per_pixel: int = 
             f"has {width}x{height} = {width * height / 1e6:.0f} megapixels, more than the limit of "
             f"{max_pixels / 1e6:g}: it is a decompression bomb, or must be scaled down first"
         )
-    _check_memory(width * height * bytes_per_pixel, f"to decode {width}x{height} pixels")
+    check_memory(width * height * bytes_per_pixel, f"to decode {width}x{height} pixels")
 
 
-def _check_memory(needed: int, purpose: str) -> None:
+def check_memory(needed: int, purpose: str) -> None:
+    """Check that this process may use ``needed`` more bytes ``purpose``, for example ``to decode it``.
+
+    Raises:
+        ImageMemoryError: It may not.
+    """
     left = host.memory_left()
     if left is not None and needed > left:
-        raise ImageError(
-            f"needs at least {_gigabytes(needed)} of memory {purpose}, and the process that opens it may use "
-            f"{_gigabytes(left)} more; scale the image down first, or allow more memory (max_memory of a run)"
+        raise ImageMemoryError(
+            f"needs about {_gigabytes(needed)} of memory {purpose}, {_gigabytes(left)} allowed; give more with "
+            "--max-memory, leave such images out with --max-pixels, or scale the image down first"
         )
 
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from codecstudy import codecs, images, metrics
 from codecstudy.codecs.base import Encoder
-from codecstudy.errors import CodecstudyError, MetricError
+from codecstudy.errors import CodecstudyError, ImageMemoryError, MetricError
 from codecstudy.images.phash import perceptual_hash
 from codecstudy.measurement import artifacts, selftest
 from codecstudy.measurement.crops import CropPlan
-from codecstudy.metrics.base import Prepared
+from codecstudy.metrics.base import STREAMED_ABOVE, Prepared
 from codecstudy.types import (
     Box,
     Failure,
@@ -39,6 +39,10 @@ from codecstudy.types import (
 )
 
 T = TypeVar("T")
+
+READING, PREPARING, MEASURING = "reading", "preparing", "measuring"
+"""Stages of a task: the source is read and decoded, once; it is resized, cropped, and prepared as the reference of
+the metrics, once per size; it is encoded, decoded and scored, in each task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class MeasurerConfig:
     max_pixels: int = images.MAX_PIXELS
     crops: CropPlan | None = None
     """How crops are cut and which part of them is scored; None if no setting has a crop."""
+    streamed_above: float = STREAMED_ABOVE
+    """Metrics stream images of more pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,8 @@ class Measurer:
         self._phash: str | None = None
         self._refusal: _FailedError | None = None
         self._stage: _Stage | None = None
+        self.on_stage: Callable[[str], None] = lambda stage: None
+        """Called when a stage of a task begins, unless the task needs only :data:`MEASURING`."""
 
     def warm(self) -> None:
         """Run each metric and each encoder once, so that no measurement includes the time to load it."""
@@ -154,6 +162,7 @@ class Measurer:
                 if isinstance(stage, _Stage):
                     self._prepare(stage, wanted)
                 opening = Opening(time.perf_counter() - wall, time.process_time() - cpu)
+                self.on_stage(MEASURING)
             if isinstance(stage, str):
                 return Report(Skip(stage, self._notes()), opening, phash=self._phash)
             cpu = time.process_time()
@@ -171,6 +180,7 @@ class Measurer:
         if request.image != self._image:
             self._image, self._source, self._phash, self._refusal = request.image, None, None, None
             path = Path(self._config.folder, request.image)
+            self.on_stage(READING)
             try:
                 source = _attempt("source", images.load, path, self._config.max_pixels)
                 # Read after the pixels, so that a change at any time in between is detected.
@@ -185,6 +195,7 @@ class Measurer:
             # The other tasks of a source that cannot be read get the same answer without another attempt.
             assert self._refusal is not None
             raise self._refusal
+        self.on_stage(PREPARING)
         pixels, scored = self._source.pixels, None
         if setting.resolution is not None:
             resized = _attempt("source", images.resize, pixels, setting.resolution)
@@ -205,7 +216,8 @@ class Measurer:
         """Prepare the reference sides of those of these metrics that are not prepared yet."""
         for name in names:
             if name not in stage.prepared:
-                stage.prepared[name] = _attempt("metric", self._metrics[name].prepare, stage.reference)
+                prepare, limit = self._metrics[name].prepared, self._config.streamed_above
+                stage.prepared[name] = _attempt("metric", prepare, stage.reference, limit)
 
     def _measure(
         self, stage: _Stage, setting: Setting, request: MeasureRequest, wanted: list[str]
@@ -323,6 +335,8 @@ def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T
         return step(*arguments)
     except MemoryError:
         raise _FailedError("memory", f"out of memory ({kind} step)") from None
+    except ImageMemoryError as error:
+        raise _FailedError("memory", str(error)) from None
     except CodecstudyError as error:
         raise _FailedError(kind, str(error)) from None
     except Exception as error:

@@ -27,6 +27,27 @@ def _nothing_to_compile() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """Most memory that a prepared reference and one score take, without the two images.
+
+    ``benchmarks/memory.py`` measures it.
+    """
+
+    per_pixel: float
+    """Bytes for each pixel of the image."""
+    per_column: float = 0.0
+    """Bytes for each pixel of a row: rows that a metric works on, however high the image is."""
+
+    def of(self, width: int, height: int) -> int:
+        """Bytes for an image of ``width`` x ``height`` pixels."""
+        return int(self.per_pixel * width * height + self.per_column * width)
+
+
+STREAMED_ABOVE = 16_000_000
+"""Images with more pixels are streamed, unless the caller gives another limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """One metric: a record of facts, and a function."""
 
@@ -35,6 +56,28 @@ class Metric:
     """Compute everything that depends on the reference image alone."""
     compile: Callable[[], None] = _nothing_to_compile
     """Compile, or load from the cache, every kernel that the metric uses."""
+    memory: MemoryUse = MemoryUse(100.0)
+    stream: Callable[[Pixels], Prepared] | None = None
+    """Like ``prepare``, with the same scores, in little memory: what depends on the reference is computed again for
+    each score, a part of the image at a time. It keeps the reference itself, which must not be changed."""
+    streamed_memory: MemoryUse = MemoryUse(100.0)
+    """The same as ``memory``, for ``stream``."""
+
+    def prepared(self, reference: Pixels, streamed_above: float = STREAMED_ABOVE) -> Prepared:
+        """Stream references of more than so many pixels, prepare others.
+
+        Args:
+            reference: The image, which must not be changed afterwards.
+            streamed_above: Number of pixels.
+        """
+        if self.stream is not None and reference.shape[0] * reference.shape[1] > streamed_above:
+            return self.stream(reference)
+        return self.prepare(reference)
+
+    def bytes_for(self, width: int, height: int, streamed_above: float = STREAMED_ABOVE) -> int:
+        """Most bytes that :meth:`prepared` and one score take, for a reference of ``width`` x ``height`` pixels."""
+        streams = self.stream is not None and width * height > streamed_above
+        return (self.streamed_memory if streams else self.memory).of(width, height)
 
 
 def check_image(pixels: Any, name: str) -> Pixels:

@@ -33,8 +33,10 @@ class Reference:
     def __init__(self, reference: Image, names: Sequence[str] | None = None) -> None:
         wanted = metrics.BUILT_IN if names is None else (names,) if isinstance(names, str) else names
         chosen = [metrics.get(name) for name in wanted]
-        self._pixels = _pixels(reference, "reference")
-        self._prepared = [metric.prepare(self._pixels) for metric in chosen]
+        pixels = _pixels(reference, "reference")
+        # Metrics may keep it, and the caller may change an array that is his own.
+        self._pixels = pixels.copy() if pixels is reference else pixels
+        self._prepared = [metric.prepared(self._pixels) for metric in chosen]
 
     def scores(self, distorted: Image) -> dict[str, float]:
         """Scores by column name, of one image of the reference's size; raises as the constructor does."""

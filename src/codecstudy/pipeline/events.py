@@ -24,6 +24,10 @@ class Started:
     time_budget: float | None
     megapixels: float
     estimated_seconds: float
+    disk_bytes: int = 0
+    """Estimated bytes that the run adds to the workspace."""
+    disk_free: int | None = None
+    """Free bytes there; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,14 @@ class StoreMigrated:
     path: str
     backup: str
     """Copy of the file from before the migration."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDamaged:
+    """Rows of the measurement store have wrong checksums: they count as unknown, and are measured again."""
+
+    path: str
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,8 @@ class Interrupted:
     """The user asked to stop. ``at_once``: for the second time, so running tasks are not awaited."""
 
     at_once: bool
+    signal: int | None = None
+    """The first signal that asked for it; None if it was not a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,7 @@ class Done:
 Event = (
     Started
     | StoreMigrated
+    | StoreDamaged
     | Compiling
     | Finished
     | Failed

@@ -1,17 +1,20 @@
-"""The sizes of the images of a plan, from their headers, read outside this process.
+"""The headers of the images of a plan, read outside this process.
 
 A header may crash or hang its parser just as the rest of a file may crash its decoder. So one small process reads
 all headers, in batches. If it does not survive a batch, each file of that batch is read separately, so that only
-the size of the offending file stays unknown; opening it in a worker then reports why.
+the header of the offending file stays unknown; opening it in a worker then reports why. If something outside kills
+the process again and again, the headers stay unknown; each image is then taken for one megapixel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codecstudy.execution import Died
 from codecstudy.images.header import make_reader
+from codecstudy.images.memory import Header
 
 if TYPE_CHECKING:
     from codecstudy.execution.local import Caller
@@ -22,19 +25,16 @@ _FILE_SECONDS = 5.0
 _MEMORY = 1 << 30
 """Bytes that the process may use: many times what a header needs."""
 
-Size = tuple[int, int]
-"""Width and height in pixels as stored."""
 
-
-def read_sizes(paths: Sequence[Path], *, in_this_process: bool = False) -> list[Size | None]:
-    """The size of each image file; see :func:`codecstudy.images.dimensions`.
+def read_headers(paths: Sequence[Path], *, in_this_process: bool = False) -> list[Header | None]:
+    """The header of each image file; see :func:`codecstudy.images.read_header`.
 
     Args:
         paths: The files.
         in_this_process: Read them without the protection of another process, like the tasks of the run.
 
     Returns:
-        Sizes in the order of ``paths``; None if unknown.
+        Headers in the order of ``paths``; None if unknown.
     """
     if not paths:
         return []
@@ -43,18 +43,27 @@ def read_sizes(paths: Sequence[Path], *, in_this_process: bool = False) -> list[
     # Imported here because it works only on POSIX systems.
     from codecstudy.execution.local import Caller
 
-    sizes: list[Size | None] = []
+    headers: list[Header | None] = []
     with Caller("codecstudy.images.header:make_reader", memory_limit=_MEMORY) as caller:
         for start in range(0, len(paths), _BATCH):
-            sizes += _read_batch(caller, paths[start : start + _BATCH])
-    return sizes
+            found = _read_batch(caller, paths[start : start + _BATCH])
+            if found is None:
+                break
+            headers += found
+    return headers + [None] * (len(paths) - len(headers))
 
 
-def _read_batch(caller: Caller, paths: Sequence[Path]) -> Iterator[Size | None]:
+def _read_batch(caller: Caller, paths: Sequence[Path]) -> list[Header | None] | None:
+    """The headers; None if the process is killed whenever it starts, which no file can be the cause of."""
     together = caller.call(paths, _BATCH_SECONDS)
     if isinstance(together, list):
-        yield from together
-        return
+        return together
+    if isinstance(together, Died) and not together.was_ready:
+        return None
+    headers: list[Header | None] = []
     for path in paths:
         alone = caller.call([path], _FILE_SECONDS)
-        yield alone[0] if isinstance(alone, list) else None
+        if isinstance(alone, Died) and not alone.was_ready:
+            return None
+        headers.append(alone[0] if isinstance(alone, list) else None)
+    return headers

@@ -5,30 +5,37 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from codecstudy.errors import CodecstudyError
 from codecstudy.execution import Died, Done, Event, Executor, HandlerError, Ready
 from codecstudy.images.phash import ALGORITHM
-from codecstudy.measurement.measurer import Report
+from codecstudy.measurement.measurer import PREPARING, READING, Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
-from codecstudy.pipeline.plan import Plan
+from codecstudy.pipeline.plan import Outcomes, Plan
+from codecstudy.pipeline.work import held_bytes, opening_bytes
 from codecstudy.schedule import CostModel, Scheduler, Task
 from codecstudy.store import Store
 from codecstudy.types import Failure, FailureKind, Measurement, Outcome, Skip
 
 log = logging.getLogger(__name__)
 
+NOBODY = -1
+"""Stands for the worker of a task that no worker has run."""
 QUEUE = 2
 """Tasks that a worker has: the running one and the next one, so that it never waits for this process."""
 POLL_SECONDS = 0.1
 COMMIT_SECONDS = 0.5
 MAX_FAILED_STARTS = 3
-"""Consecutive workers that may fail before they are ready; then the run gives up: the installation is broken."""
-MAX_KILLED_STARTS = 30
-"""The same for workers that are killed from outside, which does not indicate a broken installation."""
+"""Consecutive workers that may end by themselves before they are ready; then the run gives up: the installation is
+broken. Workers that are killed from outside do not count."""
+MAX_DEATHS = 100
+"""Deaths for each worker without a single outcome in between; then the run gives up, whatever the reason."""
+
+_SHARED_STAGES = {READING: "its source was read", PREPARING: "its source was prepared"}
+"""Stages that all tasks of a source, or of a source at one size, have in common; as part of a sentence."""
 
 
 @dataclass(slots=True)
@@ -52,10 +59,8 @@ class Loop:
     store: Store
     emit: Callable[[events.Event], None]
     interrupts: Interrupts
-    outcomes: dict[tuple[int, int], Outcome]
-    """All outcomes so far by (source, setting) index: those in the store and those of this run."""
-    parts: dict[tuple[int, int], Measurement]
-    """The stored parts of tasks that lack scores, or an encoded file."""
+    outcomes: Outcomes
+    """All outcomes so far: those that were in the store, and those of this run."""
     phashes: dict[str, str]
     """Perceptual hashes of sources by SHA-256: those in the store and those of this run."""
     started: float
@@ -65,18 +70,21 @@ class Loop:
     _queues: dict[int, deque[Task]] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
     _files: Counter[int] = field(default_factory=Counter)
-    _failed_starts: float = 0.0
+    _failed_starts: int = 0
+    _deaths: int = 0
     _budget_told: bool = False
     _interrupts_seen: int = 0
     _committed: float = 0.0
 
-    def run(self) -> None:
-        """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
+    def __post_init__(self) -> None:
+        """Count what is known."""
         self._files = Counter(self.plan.copies.get(s, s) for s in range(len(self.plan.sources)))
         for s, files in self._files.items():
-            known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
-            self._left[s] = len(self.plan.settings) - known
+            self._left[s] = len(self.outcomes.left(s))
             self.totals.images_done += files * (self._left[s] == 0)
+
+    def run(self) -> None:
+        """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
         while not self.scheduler.done(self._now()) and not self._stop_at_once():
             for event in self._poll():
                 self._handle(event)
@@ -84,6 +92,11 @@ class Loop:
             self._tell_budget()
             self._commit_sometimes()
         self.store.commit()
+
+    def record_refused(self, refused: Mapping[tuple[int, int], Failure]) -> None:
+        """Record the tasks that are not run because they would not fit into memory."""
+        for (s, t), failure in refused.items():
+            self._record(NOBODY, Task(s, t), failure, 0.0)
 
     def _poll(self) -> list[Event]:
         if self.executor.ends_tasks:
@@ -105,7 +118,7 @@ class Loop:
         if self.interrupts.count > self._interrupts_seen:
             self._interrupts_seen = self.interrupts.count
             self.scheduler.stop()
-            self.emit(events.Interrupted(at_once=self.interrupts.count > 1))
+            self.emit(events.Interrupted(self.interrupts.count > 1, self.interrupts.signal))
         return self.interrupts.count > 1
 
     def _commit_sometimes(self) -> None:
@@ -121,7 +134,9 @@ class Loop:
                 self._queues[worker].append(task)
                 if given.helping:
                     self.emit(events.Helped(worker, self.plan.sources[task.source].image))
-                part = self.parts.get((task.source, task.setting))
+                part = None
+                if self.outcomes.incomplete[task.source, task.setting]:
+                    part = self.plan.stored(self.store, task.source, task.setting)
                 request = self.plan.request(task.source, task.setting, part)
                 self.executor.submit(worker, task, request, self._deadline(task, given.opens))
 
@@ -147,7 +162,7 @@ class Loop:
     def _handle(self, event: Event) -> None:
         match event:
             case Ready(worker):
-                self._failed_starts = 0.0
+                self._failed_starts = 0
                 self._queues[worker] = deque()
                 self._feed(worker)
             case Done(worker, task, value, seconds, peak_rss):
@@ -172,8 +187,15 @@ class Loop:
             if opening is not None:
                 # The time for a source that cannot be opened does not indicate the cost of others.
                 self.costs.observe_open(megapixels, opening.seconds)
-            if peak_rss is not None:
-                self.costs.observe_memory(task.setting, megapixels, peak_rss)
+            source = self.plan.sources[task.source]
+            # While a source is opened, the peak may be that of opening it, whose size says nothing about the task.
+            # Nor does any peak if the size of the source is not known.
+            own_peak = source.width and (
+                opening is None or (peak_rss or 0) > opening_bytes(self.plan, source)
+            )
+            if peak_rss is not None and own_peak:
+                own_bytes = max(0, peak_rss - held_bytes(source))
+                self.costs.observe_memory(task.setting, megapixels, own_bytes)
             self.totals.work += report.cpu_seconds
             self.scheduler.finished(worker, task, self._now(), own)
         else:
@@ -187,10 +209,13 @@ class Loop:
 
     def _record(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
         source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
-        self.outcomes[task.source, task.setting] = outcome
-        if source.sha256 is not None:
+        self._deaths = 0
+        if source.sha256 is None or isinstance(outcome, Failure):
+            self.outcomes.add(task.source, task.setting, outcome)
+        else:
             conditions = self.plan.conditions[task.setting]
             self.store.add(source.sha256, conditions, outcome, self.plan.metric_versions)
+            self.outcomes.add(task.source, task.setting)
         self._left[task.source] -= 1
         self.totals.tasks_done += 1
         self.totals.images_done += self._files[task.source] * (self._left[task.source] == 0)
@@ -217,11 +242,10 @@ class Loop:
     def _died(self, death: Died) -> None:
         reason = death.how()
         log.warning("worker %d: %s: %s", death.worker, reason, death.detail)
+        self._deaths += 1
         queue = self._queues.pop(death.worker, None)
         if queue is None:
-            self._failed_starts += (
-                MAX_FAILED_STARTS / MAX_KILLED_STARTS if death.signal_name == "SIGKILL" else 1
-            )
+            self._failed_starts += death.signal_name != "SIGKILL" or death.reason == "timeout"
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise CodecstudyError(self._cannot_start(reason, death.detail))
         else:
@@ -230,9 +254,35 @@ class Loop:
             # Its replacement has the same name, and is given tasks once it is ready.
             self.scheduler.add_worker(death.worker)
             if given_up is not None:
-                self._record(death.worker, given_up, Failure(death.reason, reason), 0.0)
+                self._give_up(death, given_up)
+        if self._deaths >= MAX_DEATHS * self.executor.capacity:
+            raise CodecstudyError(
+                f"{self._deaths} worker processes have died without completing a single task in between. The last "
+                f"one: {reason}. Find out what ends them (if memory ran out, the kernel's log tells), and run "
+                "again; what was measured is kept."
+            )
         self.executor.replace(death.worker)
         self.emit(events.WorkerReplaced(death.worker, reason))
+
+    def _give_up(self, death: Died, task: Task) -> None:
+        """Record the task that a worker died with, and those that would end in the same way."""
+        reason = death.how()
+        if death.stage in _SHARED_STAGES:
+            reason = f"{reason} while {_SHARED_STAGES[death.stage]}"
+        self._record(death.worker, task, Failure(death.reason, reason), 0.0)
+        # A process outside may have killed it, whatever it was doing.
+        if death.stage not in _SHARED_STAGES or (death.signal_name, death.reason) == ("SIGKILL", "crash"):
+            return
+        settings = self.plan.settings
+        tried = settings[task.setting]
+        alike = {
+            t
+            for t, setting in enumerate(settings)
+            if death.stage == READING or (setting.resolution, setting.crop) == (tried.resolution, tried.crop)
+        }
+        rest = Failure("source", f"not tried, because with another setting {reason}")
+        for other in self.scheduler.drop(task.source, alike):
+            self._record(death.worker, other, rest, 0.0)
 
     def _cannot_start(self, reason: str, said: str) -> str:
         text = f"The worker processes exit before they are ready: {reason}. "

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from codecstudy import host
 from codecstudy.pipeline.events import Event
 
 
@@ -37,6 +38,8 @@ class RunOptions:
     """Never pass over an image that does not fit into the time budget or the free memory in favour of a later one
     that does. The run then ends at the first image that does not fit into the budget, and may leave a part of the
     budget unused."""
+    max_pixels: int | None = None
+    """Larger images are not measured, and their records say so; None: 500 megapixels."""
     command: str | None = None
     """Command line, stored in the results."""
     study_file: str | None = None
@@ -45,6 +48,13 @@ class RunOptions:
     def __post_init__(self) -> None:
         check_positive("task_timeout", self.task_timeout)
         check_positive("max_memory", self.max_memory)
+        if self.max_memory is not None and self.max_memory < host.SMALLEST_WORKER:
+            raise ValueError(
+                f"max_memory is {self.max_memory / 2**20:,.0f} MiB; a worker needs at least "
+                f"{host.SMALLEST_WORKER / 2**20:,.0f} MiB to load its libraries, and more for images of some "
+                "megapixels. Give 1 GiB or more"
+            )
+        check_positive("max_pixels", self.max_pixels)
 
 
 def check_positive(name: str, value: float | None) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from codecstudy import codecs, metrics
 from codecstudy.datasets import Dataset
@@ -16,7 +20,7 @@ from codecstudy.images.header import version
 from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.measurement.measurer import MeasureRequest
-from codecstudy.pipeline.headers import read_sizes
+from codecstudy.pipeline.headers import read_headers
 from codecstudy.results import QualityRecord
 from codecstudy.sampling import order_images
 from codecstudy.store import Conditions, Store, canonical
@@ -33,6 +37,8 @@ from codecstudy.types import (
     folder_of,
 )
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -46,6 +52,8 @@ class Source:
     width: int
     height: int
     """Zero if the file's header does not state it; opening the file then reports why."""
+    decoding_bytes: int = 0
+    """Most memory that reading the file takes, in bytes; zero if unknown."""
 
     def megapixels(self, setting: Setting) -> float:
         """Size at which a setting encodes this image, in megapixels; 1 if unknown."""
@@ -57,14 +65,41 @@ class Source:
         return max(self.width * self.height * scale * scale / 1e6, 1e-4)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The outcomes in the store that belong to a plan, by (source, setting) index."""
+class Outcomes:
+    """Which tasks of a plan have an outcome.
 
-    outcomes: dict[tuple[int, int], Measurement | Skip] = field(default_factory=dict)
-    """Outcomes of tasks that are complete."""
-    parts: dict[tuple[int, int], Measurement] = field(default_factory=dict)
-    """Measurements that lack scores, or an encoded file that is to be kept."""
+    Measurements and skips are in the store, and are read from there when they are needed: a run may know a million.
+    What the store does not keep is kept here.
+
+    Args:
+        sources: Number of sources of the plan.
+        settings: Number of its settings.
+    """
+
+    def __init__(self, sources: int, settings: int) -> None:
+        self.done: NDArray[np.bool_] = np.zeros((sources, settings), dtype=np.bool_)
+        """Whether each task, by source and setting, has an outcome."""
+        self.incomplete: NDArray[np.bool_] = np.zeros((sources, settings), dtype=np.bool_)
+        """Whether the store had a measurement of a task that lacks scores, or an encoded file to be kept."""
+        self.unstored: dict[tuple[int, int], Outcome] = {}
+        """Outcomes that are not in the store: failures, and those of sources without a hash."""
+
+    def __len__(self) -> int:
+        return int(self.done.sum())
+
+    def add(self, source: int, setting: int, outcome: Outcome | None = None) -> None:
+        """Add the outcome of a task; None: the store has it."""
+        self.done[source, setting] = True
+        if outcome is not None:
+            self.unstored[source, setting] = outcome
+
+    def left(self, source: int) -> list[int]:
+        """The settings of a source without an outcome, in order."""
+        return [int(t) for t in np.flatnonzero(~self.done[source])]
+
+    def whole(self) -> list[int]:
+        """The sources with an outcome for every setting, in order."""
+        return [int(s) for s in np.flatnonzero(self.done.all(axis=1))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,34 +142,48 @@ class Plan:
             **self.metric_versions,
         }
 
-    def known(self, store: Store) -> Known:
+    def known(self, store: Store) -> Outcomes:
         """Look up the tasks in the store.
 
         A measurement whose encoded file is wanted but is missing, or has another size than the measured one (a file
         of the same name that was left by another state of the study), is incomplete: the file must be made again.
         """
-        found = Known()
+        found = self.nothing_known()
         places = {
             source.sha256: s
             for s, source in enumerate(self.sources)
             if source.sha256 is not None and s not in self.copies
         }
-        for sha256, t, outcome in store.known(places, self.conditions, self.metric_versions):
+        for sha256, t, size, scores in store.survey(places, self.conditions, self.metric_versions):
             s = places[sha256]
-            if isinstance(outcome, Skip) or self._is_complete(self.sources[s], t, outcome):
-                found.outcomes[s, t] = outcome
+            if size is None or self._is_complete(self.sources[s], t, size, scores):
+                found.add(s, t)
             else:
-                found.parts[s, t] = outcome
+                found.incomplete[s, t] = True
         return found
+
+    def nothing_known(self) -> Outcomes:
+        """No outcomes, as if the store were empty."""
+        return Outcomes(len(self.sources), len(self.settings))
 
     def phashes(self, store: Store) -> dict[str, str]:
         """Perceptual hashes of the sources that the store knows, by SHA-256."""
         return store.phashes([s.sha256 for s in self.sources if s.sha256 is not None], phash.ALGORITHM)
 
-    def _is_complete(self, source: Source, setting: int, measured: Measurement) -> bool:
-        if len(measured.scores) < len(self.metrics):
+    def _is_complete(self, source: Source, setting: int, size: int, scores: int) -> bool:
+        if scores < len(self.metrics):
             return False
-        return not self.save_artifacts or _has_size(self.artifact(source, setting), measured.file_size)
+        return not self.save_artifacts or _has_size(self.artifact(source, setting), size)
+
+    def stored(self, store: Store, source: int, setting: int) -> Measurement | None:
+        """The measurement of one task in the store, with the scores that it has there."""
+        sha256 = self.sources[source].sha256
+        if sha256 is None:
+            return None
+        for _, _, outcome in store.known([sha256], (self.conditions[setting],), self.metric_versions):
+            if isinstance(outcome, Measurement):
+                return outcome
+        return None
 
     def artifact(self, source: Source, setting: int) -> Path:
         """Path of a task's encoded file, whether or not it exists."""
@@ -157,33 +206,44 @@ class Plan:
             saved=None if known is None else path,
         )
 
-    def is_complete(self, source: int, outcomes: Collection[tuple[int, int]]) -> bool:
-        """Whether there is an outcome for every setting of a source, or of the one that it is a copy of."""
-        first = self.copies.get(source, source)
-        return all((first, t) in outcomes for t in range(len(self.settings)))
+    def complete(self, outcomes: Outcomes) -> list[int]:
+        """The sources with an outcome for every setting, in order; a copy has those of the other file."""
+        whole = set(outcomes.whole())
+        return [s for s in range(len(self.sources)) if self.copies.get(s, s) in whole]
 
     def records(
-        self, outcomes: Mapping[tuple[int, int], Outcome], phashes: Mapping[str, str], root: Path
-    ) -> list[QualityRecord]:
+        self, outcomes: Outcomes, store: Store, phashes: Mapping[str, str], root: Path
+    ) -> Iterator[QualityRecord]:
         """The records of all complete images: those with an outcome for every setting.
 
+        An image of which the store does not return everything that was added to it is left out.
+
         Args:
-            outcomes: By (source, setting) index.
+            outcomes: Which tasks have an outcome.
+            store: Where the outcomes are.
             phashes: Perceptual hashes by the sources' SHA-256, as far as they are known.
             root: Folder of the workspace, to which paths in records are relative.
         """
-        return [
-            self._record(s, t, outcomes[self.copies.get(s, s), t], phashes, root)
-            for s in range(len(self.sources))
-            if self.is_complete(s, outcomes)
-            for t in range(len(self.settings))
-        ]
+        for s in self.complete(outcomes):
+            source, first = self.sources[s], self.copies.get(s, s)
+            sources = [] if source.sha256 is None else [source.sha256]
+            stored = store.known(sources, self.conditions, self.metric_versions)
+            found: dict[int, Outcome] = {t: outcome for _, t, outcome in stored}
+            for t in range(len(self.settings)):
+                if (first, t) in outcomes.unstored:
+                    found[t] = outcomes.unstored[first, t]
+            if len(found) < len(self.settings):
+                log.warning(
+                    "%s: left out, because not all of it can be read from %s", source.image, store.path
+                )
+                continue
+            for t in range(len(self.settings)):
+                yield self._record(s, t, found[t], phashes, root)
 
-    def passed_over(self, outcomes: Collection[tuple[int, int]]) -> tuple[str, ...]:
+    def passed_over(self, outcomes: Outcomes) -> tuple[str, ...]:
         """The incomplete images that come before a complete one."""
-        missing = [s for s in range(len(self.sources)) if not self.is_complete(s, outcomes)]
-        last = max(set(range(len(self.sources))) - set(missing), default=-1)
-        return tuple(self.sources[s].image for s in missing if s < last)
+        complete = set(self.complete(outcomes))
+        return tuple(self.sources[s].image for s in range(max(complete, default=0)) if s not in complete)
 
     def _record(
         self, s: int, t: int, outcome: Outcome, phashes: Mapping[str, str], root: Path
@@ -299,11 +359,14 @@ def _contents(dataset: Dataset, store: Store) -> Iterator[list[str]]:
 def _sources(folder: Path, names: Sequence[str], store: Store, in_this_process: bool) -> Iterator[Source]:
     hashes = {name: _size_and_hash(folder / name, store) for name in names}
     readable = [name for name, (_, sha256) in hashes.items() if sha256 is not None]
-    found = read_sizes([folder / name for name in readable], in_this_process=in_this_process)
-    sizes = dict(zip(readable, found, strict=True))
+    found = read_headers([folder / name for name in readable], in_this_process=in_this_process)
+    headers = dict(zip(readable, found, strict=True))
     for name, (file_size, sha256) in hashes.items():
-        width, height = sizes.get(name) or (0, 0)
-        yield Source(name, file_size, sha256, width, height)
+        header = headers.get(name)
+        if header is None:
+            yield Source(name, file_size, sha256, 0, 0)
+        else:
+            yield Source(name, file_size, sha256, header.width, header.height, header.decoding_bytes)
 
 
 def _size_and_hash(path: Path, store: Store) -> tuple[int, str | None]:

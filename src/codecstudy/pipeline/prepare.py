@@ -10,12 +10,13 @@ from codecstudy.datasets import Dataset, open_dataset, open_folder
 from codecstudy.execution import Executor, InlineExecutor
 from codecstudy.pipeline import events
 from codecstudy.pipeline.options import RunOptions, check_positive
-from codecstudy.pipeline.plan import Known, Plan, make_plan
-from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
+from codecstudy.pipeline.places import disk_bytes
+from codecstudy.pipeline.plan import Outcomes, Plan, make_plan
+from codecstudy.pipeline.work import cost_model, estimated_seconds, refused, remaining_work, streaming_limit
 from codecstudy.schedule import CostModel, SourceWork
 from codecstudy.store import Store
 from codecstudy.study import StudyConfig
-from codecstudy.types import Measurement, Outcome
+from codecstudy.types import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +82,40 @@ class Prepared:
 
     request: Request
     plan: Plan
-    outcomes: dict[tuple[int, int], Outcome]
-    """Known outcomes by (source, setting) index; a run adds its own."""
-    parts: dict[tuple[int, int], Measurement]
-    """Known measurements that lack scores, or an encoded file."""
+    outcomes: Outcomes
+    """The known outcomes; a run adds its own."""
     phashes: dict[str, str]
     """Known perceptual hashes of the sources by SHA-256; a run adds its own."""
     work: list[SourceWork]
     costs: CostModel
     workers: int
     """Number of workers that are used: not more than there are tasks, unless the executor was given."""
+    memory: int
+    """Bytes that all workers together may use."""
+    worker_memory: int
+    """Bytes that one worker may use."""
+    streamed_above: float
+    """Metrics stream images of more pixels."""
+    refused: dict[tuple[int, int], Failure]
+    """Tasks that would not fit into the memory of one worker even alone, and which are therefore not run."""
 
-    def started(self) -> events.Started:
-        """The run as its first event describes it."""
+    def started(self, root: Path) -> events.Started:
+        """The run, in the workspace ``root``, as its first event describes it."""
         plan = self.plan
+        tasks = sum(len(source.settings) for source in self.work) + len(self.refused)
         return events.Started(
             study_id=plan.config.id,
             images=len(plan.sources),
             copies=len(plan.copies),
             settings=len(plan.settings),
-            tasks=sum(len(source.settings) for source in self.work),
+            tasks=tasks,
             known=len(self.outcomes),
             workers=self.workers,
             time_budget=self.request.budget,
             megapixels=sum(source.width * source.height for source in plan.sources) / 1e6,
             estimated_seconds=estimated_seconds(self.work, self.costs) / self.workers,
+            disk_bytes=disk_bytes(plan, tasks),
+            disk_free=host.disk_free(root),
         )
 
 
@@ -127,11 +137,26 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
         save_artifacts=request.save_artifacts,
         in_this_process=request.in_this_process,
     )
-    known = Known() if request.options.fresh else plan.known(store)
-    outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)
-    work = remaining_work(plan, outcomes)
+    outcomes = plan.nothing_known() if request.options.fresh else plan.known(store)
+    memory = request.options.max_memory or host.default_memory()
+    worker_memory = request.options.max_memory or host.worker_limit(memory)
+    streamed_above = streaming_limit(plan, memory // request.workers)
+    too_large = refused(plan, outcomes, worker_memory, streamed_above)
+    work = remaining_work(plan, outcomes, too_large)
     workers = request.workers
     if request.executor is None:
         workers = max(1, min(workers, sum(len(source.settings) for source in work)))
-    phashes = plan.phashes(store)
-    return Prepared(request, plan, outcomes, known.parts, phashes, work, cost_model(plan), workers)
+    costs = cost_model(plan, streamed_above)
+    return Prepared(
+        request,
+        plan,
+        outcomes,
+        plan.phashes(store),
+        work,
+        costs,
+        workers,
+        memory=memory,
+        worker_memory=worker_memory,
+        streamed_above=streamed_above,
+        refused=too_large,
+    )

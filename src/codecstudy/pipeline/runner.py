@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from codecstudy import codecs, host, metrics
+from codecstudy import codecs, host, images, metrics, signals
 from codecstudy.execution import Executor, InlineExecutor, running
 from codecstudy.files import write_atomically
 from codecstudy.measurement import selftest
@@ -20,12 +19,25 @@ from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Loop
 from codecstudy.pipeline.options import RunOptions
+from codecstudy.pipeline.places import check_places
 from codecstudy.pipeline.plan import Plan
 from codecstudy.pipeline.prepare import Prepared, Request, prepare
-from codecstudy.results import DatasetInfo, QualityResults, RunInfo, StopReason
+from codecstudy.results import (
+    PARQUET_NAME,
+    RECORDS_IN_JSON,
+    SCORE_COLUMNS,
+    DatasetInfo,
+    QualityRecord,
+    QualityResults,
+    Records,
+    RunInfo,
+    StopReason,
+    parameter_type,
+)
 from codecstudy.schedule import MemoryLimit, OrderPolicy, Scheduler, TimeBudget
-from codecstudy.store import IN_MEMORY, Store
+from codecstudy.store import Store, private_copy
 from codecstudy.study import StudyConfig
+from codecstudy.types import SHORT_NAMES
 
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
 """Handler that executors run."""
@@ -63,12 +75,12 @@ class PipelineRunner:
 
         Every image is encoded with every setting, decoded once and scored. After ``time_budget`` seconds no further
         image is started, and started images are completed. What the store already knows is not measured again.
-        The first Ctrl-C or SIGTERM ends a run as if its time budget had run out; the second one stops it at once.
-        Before the first image has started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
+        The first Ctrl-C, SIGTERM or SIGHUP ends a run as if its time budget had run out; the second one stops it at
+        once. Before the first image has started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
 
         A task that fails becomes a record with the reason, and the run continues. An error that ends the whole run
-        (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after the measurements made
-        so far have been saved as incomplete results.
+        (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after all complete images
+        have been saved as incomplete results, those of earlier runs included.
 
         Args:
             config: The study.
@@ -84,8 +96,9 @@ class PipelineRunner:
             The records of all complete images.
 
         Raises:
-            ValueError: The dataset is not configured, or an option is out of range.
+            ValueError: The dataset is not configured, an option is out of range, or a name cannot be stored.
             FileNotFoundError: The dataset is not downloaded or contains no images.
+            OSError: The results, or the encoded files that are to be kept, cannot be written.
             codecstudy.errors.StoreError: The store cannot be used.
         """
         started = time.monotonic()
@@ -101,22 +114,29 @@ class PipelineRunner:
                 options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
             prepared = prepare(request, dataset, store, self._artifact_root(config))
             store.commit()
-            options.on_event(prepared.started())
+            if store.damaged:
+                options.on_event(events.StoreDamaged(str(store.path), store.damaged))
+            check_places(prepared.plan, self.results_path(config.id))
+            options.on_event(prepared.started(self.root))
             loop = _loop(prepared, store, interrupts, started)
-            if prepared.work:
-                _compile_kernels(prepared.plan, options.on_event, interrupts)
-            # From here on there is work to lose: signals wait until it is saved.
-            interrupts.defer()
-            if prepared.work and not interrupts.count:
-                try:
-                    with running(loop.executor, MEASURER, _measurer_config(prepared.plan)):
+            try:
+                if prepared.work:
+                    _compile_kernels(prepared.plan, options.on_event, interrupts)
+                # From here on there is work to lose: signals wait until it is saved.
+                interrupts.defer()
+                loop.record_refused(prepared.refused)
+                if interrupts.count:
+                    options.on_event(events.Interrupted(at_once=True, signal=interrupts.signal))
+                elif prepared.work:
+                    with running(loop.executor, MEASURER, _measurer_config(prepared)):
                         loop.run()
-                except Exception as error:
-                    # Even if the run as a whole has failed, its measurements are worth saving.
-                    if loop.totals.tasks_done:
-                        self._save(prepared, loop, error)
-                    raise
-            results = self._save(prepared, loop)
+            except BaseException as error:
+                # Even if the run as a whole has failed, what is known is worth saving.
+                if loop.totals.tasks_done or loop.totals.images_done:
+                    interrupts.defer()
+                    self._save(prepared, loop, store, error)
+                raise
+            results = self._save(prepared, loop, store)
         options.on_event(_done(results, self.results_path(config.id), loop))
         return results
 
@@ -132,24 +152,28 @@ class PipelineRunner:
     ) -> events.Started:
         """What :meth:`run` would do, without doing it: images, settings, tasks, and an estimate of the time.
 
-        Takes the arguments of :meth:`run`, and raises as it does.
+        Takes the arguments of :meth:`run`, and raises as it does. Nothing is written to the workspace, not even to
+        convert a store of an older codecstudy, and another run may be using it.
         """
         options = dataclasses.replace(options or RunOptions(), **further)
         request = Request(config, time_budget, save_artifacts, num_workers, options, self._executor)
         request.check()
         dataset = request.open_dataset(self.root)
         path = self.root / "data" / "store.sqlite"
-        with Store(path if path.exists() else IN_MEMORY) as store:
-            return prepare(request, dataset, store, self._artifact_root(config)).started()
+        with private_copy(path) as copy, Store(copy, named=path) as store:
+            prepared = prepare(request, dataset, store, self._artifact_root(config))
+            return prepared.started(self.root)
 
     def _artifact_root(self, config: StudyConfig) -> Path:
         return self.root / "data" / "encoded" / config.id
 
-    def _save(self, prepared: Prepared, loop: Loop, error: Exception | None = None) -> QualityResults:
+    def _save(
+        self, prepared: Prepared, loop: Loop, store: Store, error: BaseException | None = None
+    ) -> QualityResults:
         """Write the results so far; ``error`` is the error that ended the run, if any."""
         plan, options = prepared.plan, prepared.request.options
         config, dataset = plan.config, plan.dataset
-        records = plan.records(loop.outcomes, loop.phashes, self.root)
+        records = _records(plan, loop, store, self.root)
         measured, planned = len(records) // len(plan.settings), len(plan.sources)
         stop_reason, sentence = _why_stopped(prepared, loop, measured, error)
         results = QualityResults(
@@ -184,16 +208,25 @@ class PipelineRunner:
         )
         path = self.results_path(config.id)
         results.save(path)
-        frame = io.BytesIO()
-        results.to_frame().write_parquet(frame)
-        write_atomically(path.with_suffix(".parquet"), frame.getvalue())
+        if len(records) <= RECORDS_IN_JSON:
+            write_atomically(path.with_name(PARQUET_NAME), results.to_parquet())
         return results
+
+
+def _records(plan: Plan, loop: Loop, store: Store, root: Path) -> Sequence[QualityRecord]:
+    """The records of all complete images: a list, or so many that they are kept in the form of a Parquet file."""
+    records = plan.records(loop.outcomes, store, loop.phashes, root)
+    if len(plan.complete(loop.outcomes)) * len(plan.settings) <= RECORDS_IN_JSON:
+        return list(records)
+    names = dict.fromkeys(n for s in plan.settings for n, _ in s.parameters if n not in SHORT_NAMES)
+    parameters = {name: parameter_type(s.get(name) for s in plan.settings) for name in names}
+    scores = [column.name for column in metrics.columns(plan.metric_versions)]
+    return Records.of(records, parameters, [name for name in scores if name not in SCORE_COLUMNS])
 
 
 def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: float) -> Loop:
     request = prepared.request
     options = request.options
-    memory = options.max_memory or host.default_memory()
     return Loop(
         plan=prepared.plan,
         scheduler=Scheduler(
@@ -202,16 +235,15 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
             range(prepared.workers),
             budget=None if request.budget is None else TimeBudget(request.budget),
             # With less memory than one worker needs, workers take turns.
-            memory=MemoryLimit(memory),
+            memory=MemoryLimit(prepared.memory),
             order=OrderPolicy(window=1) if options.strict_order else None,
         ),
         costs=prepared.costs,
-        executor=request.executor or _default_executor(prepared, memory),
+        executor=request.executor or _default_executor(prepared),
         store=store,
         emit=options.on_event,
         interrupts=interrupts,
         outcomes=prepared.outcomes,
-        parts=prepared.parts,
         phashes=prepared.phashes,
         started=started,
         task_timeout=options.task_timeout,
@@ -219,7 +251,7 @@ def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: flo
     )
 
 
-def _default_executor(prepared: Prepared, memory: int) -> Executor:
+def _default_executor(prepared: Prepared) -> Executor:
     if prepared.request.in_this_process:
         return InlineExecutor()
     # Imported here because it exists only on POSIX systems.
@@ -227,19 +259,22 @@ def _default_executor(prepared: Prepared, memory: int) -> Executor:
 
     return LocalExecutor(
         prepared.workers,
-        memory_limit=prepared.request.options.max_memory or host.worker_limit(memory),
+        memory_limit=prepared.worker_memory,
         environment=kernels.cache_environment(),
     )
 
 
-def _measurer_config(plan: Plan) -> MeasurerConfig:
+def _measurer_config(prepared: Prepared) -> MeasurerConfig:
+    plan, options = prepared.plan, prepared.request.options
     return MeasurerConfig(
         folder=str(plan.dataset.folder),
         settings=plan.settings,
         metrics=plan.config.metric_names,
         plugins=codecs.registered(),
         metric_plugins=metrics.registered(),
+        max_pixels=options.max_pixels or images.MAX_PIXELS,
         crops=plan.crops,
+        streamed_above=prepared.streamed_above,
     )
 
 
@@ -257,21 +292,24 @@ def _compile_kernels(plan: Plan, emit: Callable[[events.Event], None], interrupt
                     events.Compiling(progress.done, progress.total, progress.elapsed, kernels.cache_note())
                 ),
             )
-    except KeyboardInterrupt:
-        interrupts.request()
+    except KeyboardInterrupt as error:
+        interrupts.request(signals.number_of(error))
 
 
 def _why_stopped(
-    prepared: Prepared, loop: Loop, measured: int, error: Exception | None
+    prepared: Prepared, loop: Loop, measured: int, error: BaseException | None
 ) -> tuple[StopReason, str | None]:
     """Why the run ended, and the same as a sentence if images are missing."""
     planned = len(prepared.plan.sources)
     if measured == planned:
         return StopReason.COMPLETED, None
     if error is not None:
-        reason, why = StopReason.ERROR, f"stopped by an error ({' '.join(str(error).split())})"
+        said = " ".join(str(error).split()) or type(error).__name__
+        reason, why = StopReason.ERROR, f"stopped by an error ({said})"
     elif loop.interrupts.count:
         reason, why = StopReason.INTERRUPTED, "interrupted"
+    elif prepared.request.budget is None:
+        reason, why = StopReason.ERROR, "not all of it can be read from the measurement store"
     else:
         reason, why = StopReason.TIME_BUDGET, f"the time budget of {prepared.request.budget:g} s was spent"
     return reason, f"{why}: {measured} of {planned} images"
@@ -281,7 +319,7 @@ def _done(results: QualityResults, path: Path, loop: Loop) -> events.Done:
     return events.Done(
         results=results,
         path=str(path),
-        failures=sum(record.status == "failed" for record in results.measurements),
+        failures=results.statuses()["failed"],
         wall_seconds=results.run.wall_seconds,
         cpu_seconds=loop.totals.work,
         workers=results.run.workers,

@@ -170,7 +170,7 @@ def _scope(label: str) -> str:
 
 def _summary(context: Context) -> str:
     results = context.results
-    settings = len({r.setting for r in results.measurements})
+    settings = len(results.settings())
     day = results.timestamp[:10]
     return (
         f"{text.count(len(context.points.images), 'image')}, {text.count(settings, 'setting')}, "

@@ -19,11 +19,33 @@ from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.types import Floats, MetricColumn
+from codecstudy.visible import visible
 
 RATIO_PLACES = 28
 """Number of scores at which the size relative to the baseline is drawn."""
 RATIO_SHARE = 0.75
 """Minimum share of a scope's images behind each point of that curve, so that all its points show similar images."""
+
+
+MAX_LISTED = 2_000
+"""Most images of which the chart of single images has a point for each codec."""
+MAX_DRAWN = 50_000
+"""Most measured points of single images' curves, all codecs together, unless these are fewer than 8 images."""
+
+
+def listed_images(context: Context) -> list[int]:
+    """The images that the charts show one by one: all, or some that are spaced evenly over the sorted names."""
+    return _evenly(len(context.points.images), MAX_LISTED)
+
+
+def drawn_images(context: Context) -> list[int]:
+    """Places in :func:`listed_images` of the images whose curves the page contains."""
+    levels = sum(len(block.levels) for block in context.points.blocks)
+    return _evenly(len(listed_images(context)), max(8, MAX_DRAWN // levels))
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    return list(range(count)) if count <= most else [k * count // most for k in range(most)]
 
 
 def significant(value: float | None, digits: int = 4) -> float | int | None:
@@ -52,7 +74,8 @@ def chart_data(context: Context) -> dict[str, Any]:
         "target": context.target,
         "metrics": {m: _metric(context.columns[m]) for m in context.metrics},
         "scopes": [scope.label for scope in context.scopes],
-        "images": list(context.points.images),
+        "images": [context.points.images[i] for i in listed_images(context)],
+        "drawn": drawn_images(context),
         "baseline": context.baseline_name(),
         "best": _best(context),
         "markers": {style.name: style.marker for style in context.styles.values()},
@@ -89,6 +112,8 @@ def _metric(scale: MetricColumn) -> dict[str, Any]:
 
 def _variants(context: Context) -> list[dict[str, Any]]:
     picks = context.picks()
+    listed = listed_images(context)
+    drawn = [listed[k] for k in drawn_images(context)]
     rank: dict[tuple[str, object], int] = {}
     found: list[dict[str, Any]] = []
     for block, variant in zip(context.points.blocks, context.variants, strict=True):
@@ -110,8 +135,8 @@ def _variants(context: Context) -> list[dict[str, Any]]:
                 "parameters": _parameters(block),
                 "levels": column(block.levels.tolist(), 6),
                 "tools": [_tools(context, block, level) for level in block.levels.tolist()],
-                "bpp": _rows(block.size * 8e-6 / block.megapixels[:, None]),
-                "scores": {m: _rows(block.scores[m], 5) for m in context.metrics},
+                "bpp": _rows(block.size[drawn] * 8e-6 / block.megapixels[drawn, None]),
+                "scores": {m: _rows(block.scores[m][drawn], 5) for m in context.metrics},
             }
         )
     return found
@@ -247,20 +272,35 @@ def _front(context: Context, front: ParetoFront) -> dict[str, Any]:
 def _single(context: Context, target: float) -> list[dict[str, Any]]:
     """Each image's size relative to the baseline, for every variant except the baselines."""
     index = {v: k for k, v in enumerate(context.variants)}
-    image = {name: k for k, name in enumerate(context.points.images)}
-    return [
-        {
-            "v": index[entry.variant],
-            "image": [image[i.image] for i in entry.images],
-            "ratio": column([i.ratio for i in entry.images]),
-            "level": column([i.level for i in entry.images]),
-        }
-        for entry in sensitivity(context.matched(context.metric), target, context.options.baseline)
-        if entry.images
-    ]
+    place = {context.points.images[i]: k for k, i in enumerate(listed_images(context))}
+    found = []
+    for entry in sensitivity(context.matched(context.metric), target, context.options.baseline):
+        if images := [image for image in entry.images if image.image in place]:
+            found.append(
+                {
+                    "v": index[entry.variant],
+                    "image": [place[i.image] for i in images],
+                    "ratio": column([i.ratio for i in images]),
+                    "level": column([i.level for i in images]),
+                }
+            )
+    return found
 
 
 def embed(document: dict[str, Any]) -> str:
-    """JSON that is safe inside a ``script`` element: nothing in it can close the element or open another."""
-    written = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    """JSON that is safe inside a ``script`` element: nothing in it can close the element or open another.
+
+    Invisible characters in names are replaced with escapes that the page shows, as in its templates.
+    """
+    written = json.dumps(_shown(document), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value, keep="\n\t")
+    if isinstance(value, dict):
+        return {_shown(key): _shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return value

@@ -10,7 +10,7 @@ of seconds divided by the sum of expected seconds, because the budget needs accu
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,10 @@ WORKER_BYTES = 250_000_000
 """Resident memory of a worker before it has loaded any image: interpreter, libraries, compiled kernels."""
 
 
+def _unknown_peak(megapixels: float) -> float:
+    return 200e6 * megapixels
+
+
 @dataclass(frozen=True, slots=True)
 class SettingCost:
     """What is known in advance about the cost of one setting."""
@@ -48,8 +52,9 @@ class SettingCost:
     """Seconds per megapixel for encoding."""
     metric_seconds: float = 0.15
     """Seconds per megapixel for decoding and all metrics."""
-    bytes_per_pixel: float = 200.0
-    """Peak of encoder, decoder and metrics together."""
+    peak_bytes: Callable[[float], float] = _unknown_peak
+    """Peak of encoder, decoder and metrics together in bytes, given the size in megapixels; without the decoded
+    source."""
     size: int = 0
     """Index of the size at which the setting runs, into :attr:`SourceWork.megapixels`."""
 
@@ -89,7 +94,7 @@ class CostModel:
         self._update_at = 0
         self._machine = 1.0
         self._rates = self._prior.copy()
-        self._pixel_bytes = [s.bytes_per_pixel for s in settings]
+        self._peak_bytes = [s.peak_bytes for s in settings]
         self._memory_ratio: list[float | None] = [None] * len(groups)
         self._memory_largest = [0.0] * len(groups)
 
@@ -123,7 +128,7 @@ class CostModel:
         return max(_DEADLINE_MINIMUM, _DEADLINE_ESTIMATES * estimate)
 
     def memory(self, setting: int, megapixels: float) -> int:
-        """Upper estimate of a worker's peak resident bytes while it runs one task.
+        """Upper estimate of a worker's peak resident bytes while it runs one task, without the decoded source.
 
         The prior is multiplied by the largest ratio observed in its group. A ratio below 1 is not applied to
         images more than twice as large as any measured, because other parts of memory use may dominate there.
@@ -157,7 +162,7 @@ class CostModel:
         self._opening[2] += 1
 
     def observe_memory(self, setting: int, megapixels: float, peak_bytes: int) -> None:
-        """Learn the peak resident bytes of a worker during one task.
+        """Learn the peak resident bytes of a worker during one task, without the decoded source.
 
         A peak left over from an earlier, larger task (``ru_maxrss`` never falls) only makes the estimate more
         conservative.
@@ -169,7 +174,7 @@ class CostModel:
         self._memory_largest[group] = max(megapixels, self._memory_largest[group])
 
     def _memory_prior(self, setting: int, megapixels: float) -> float:
-        return WORKER_BYTES + self._pixel_bytes[setting] * megapixels * 1e6
+        return WORKER_BYTES + self._peak_bytes[setting](megapixels)
 
     def _update_rates(self) -> None:
         """Recompute the rates: each is the mean of its own and its parent's ratio, weighted by observations."""

@@ -23,6 +23,8 @@ class SourceWork:
     opening_bytes: int = 0
     """Peak resident bytes of a worker while it decodes and resizes the file, if that may exceed what its tasks
     need."""
+    held_bytes: int = 0
+    """Bytes of the decoded source, which its tasks need in addition to their own."""
 
 
 @dataclass(frozen=True, slots=True)

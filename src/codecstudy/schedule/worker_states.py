@@ -164,7 +164,8 @@ class Workers:
         if not self._memory.limited:
             return 0
         area = source.megapixels[self._costs.sizes[setting]]
-        return max(self._costs.memory(setting, area), source.opening_bytes if opens else 0)
+        needed = source.held_bytes + self._costs.memory(setting, area)
+        return max(needed, source.opening_bytes if opens else 0)
 
     def has_room(self, worker: WorkerState, source: SourceState, position: int) -> bool:
         """Whether there is enough memory for the worker to be given a task."""

@@ -14,6 +14,8 @@ _POLL_SECONDS = 60.0
 """Seconds to wait for the worker at a time; an event or a deadline ends the wait at once."""
 _STARTS = 3
 """Consecutive failed starts, as in a run, after which the installation is considered broken."""
+_KILLED_STARTS = 20
+"""Consecutive starts that are killed from outside, after which the call is given up."""
 
 
 class Caller:
@@ -54,12 +56,13 @@ class Caller:
         """Run the handler on ``payload``, for at most ``deadline`` seconds.
 
         Returns:
-            The handler's value, a ``HandlerError`` if it raised, or a ``Died`` if the process ended.
+            The handler's value, a ``HandlerError`` if it raised, or a ``Died`` if the process ended. If processes
+            are killed again and again before they are ready, the last one's ``Died``; its ``was_ready`` is False.
 
         Raises:
             CodecstudyError: The process does not start.
         """
-        failed_starts = 0
+        failed_starts = killed_starts = 0
         while True:
             event = self._try(payload, deadline)
             if isinstance(event, Done):
@@ -67,7 +70,11 @@ class Caller:
             if event.running is not None or event.reason != "crash":
                 return event
             # It had not started on this payload, so another process may take it.
-            failed_starts += 1
+            killed = event.signal_name == "SIGKILL"
+            killed_starts += killed
+            failed_starts += not killed
+            if killed_starts >= _KILLED_STARTS:
+                return event
             if failed_starts >= _STARTS:
                 said = f" The last one reported:\n{event.detail}" if event.detail else ""
                 raise CodecstudyError(

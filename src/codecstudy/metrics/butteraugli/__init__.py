@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.metrics.base import Metric, check_image, check_pair
+from codecstudy.metrics.base import MemoryUse, Metric, check_image, check_pair
 from codecstudy.metrics.butteraugli.opsin import nits_of_bytes
-from codecstudy.metrics.butteraugli.streaming import PLANES, scales_for, stream
+from codecstudy.metrics.butteraugli.streaming import PLANES, STREAMED_ROWS, fronts_for, scales_for, stream
 from codecstudy.metrics.butteraugli.strips import Plane, Window, aligned_zeros, strip_columns, to_raster
-from codecstudy.metrics.butteraugli.windows import Windows, half_windows, windows_for
+from codecstudy.metrics.butteraugli.windows import BAND, Windows, half_windows, windows_for
 from codecstudy.metrics.vector import LANES
 from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityLabels
 
@@ -36,35 +36,82 @@ class ButteraugliScore(NamedTuple):
 
 
 class _Resolution:
-    """A reference at full or half resolution."""
+    """A reference at full or half resolution.
 
-    def __init__(self, reference: Pixels, columns: int, windows: Windows, halving: bool) -> None:
+    Args:
+        reference: The image at full resolution.
+        columns: Columns of a strip at this resolution.
+        windows: Rows in use.
+        reference_windows: The same for the reference, if it is streamed together with each distorted image instead
+            of being kept.
+        halving: Whether this is half resolution.
+    """
+
+    def __init__(
+        self,
+        reference: Pixels,
+        columns: int,
+        windows: Windows,
+        reference_windows: Windows | None,
+        halving: bool,
+    ) -> None:
         height, width = (-(-side // (2 if halving else 1)) for side in reference.shape[:2])
         self._halving = halving
         self._nits = nits_of_bytes()
-        self._windows = windows
+        self._windows, self._reference_windows = windows, reference_windows
         self._scales = scales_for(height), scales_for(width)
-        self._planes: Window = aligned_zeros(PLANES, height, LANES * columns)
-        self._stream(reference, False, _NOTHING, _NOTHING, np.zeros(4))
+        self._fronts = fronts_for(height)
+        kept = height if reference_windows is None else STREAMED_ROWS
+        self._planes: Window = aligned_zeros(PLANES, kept, LANES * columns)
+        self._reference = None if reference_windows is None else reference
+        if reference_windows is None:
+            self._prepare(reference, windows, 0, self._fronts.stop)
 
     def compare(self, distorted: Pixels, half: Plane, distances: Plane, pooled: NDArray[np.float64]) -> None:
         """Compare with the reference; see :func:`~codecstudy.metrics.butteraugli.streaming.stream`."""
-        self._stream(distorted, True, half, distances, pooled)
+        results = half, distances, pooled
+        if self._reference is None or self._reference_windows is None:
+            self._stream(distorted, self._windows, True, 0, self._fronts.stop, *results)
+            return
+        reference = self._reference, self._reference_windows
+        self._prepare(*reference, 0, BAND)
+        for front in self._fronts:
+            if front + BAND in self._fronts:
+                self._prepare(*reference, front + BAND, front + 2 * BAND)
+            self._stream(distorted, self._windows, True, front, front + BAND, *results)
 
     @property
     def nbytes(self) -> int:
         """Memory of the planes, in bytes."""
         return self._planes.nbytes
 
-    def _stream(self, pixels: Pixels, comparing: bool, *results: NDArray[np.floating]) -> None:
-        inputs = pixels, self._halving, self._nits
-        stream(*inputs, self._windows, *self._scales, comparing, self._planes, *results)
+    def _prepare(self, reference: Pixels, windows: Windows, first: int, end: int) -> None:
+        self._stream(reference, windows, False, first, end, _NOTHING, _NOTHING, np.zeros(4))
+
+    def _stream(
+        self,
+        pixels: Pixels,
+        windows: Windows,
+        comparing: bool,
+        first: int,
+        end: int,
+        *results: NDArray[np.floating],
+    ) -> None:
+        inputs = pixels, (first, end), self._halving, self._nits
+        stream(*inputs, windows, *self._scales, comparing, self._planes, *results)
 
 
 class Prepared:
-    """A reference with everything that depends on it alone computed. Not for use by two threads at once."""
+    """A reference with everything that depends on it alone computed. Not for use by two threads at once.
 
-    def __init__(self, reference: Pixels) -> None:
+    Args:
+        reference: The image.
+        streamed: Keep the image itself, which must not be changed, and compute the rest again for each score, band
+            by band just before the same band of the distorted image is compared with it. The operations and their
+            order are the same, and so are the scores.
+    """
+
+    def __init__(self, reference: Pixels, streamed: bool = False) -> None:
         self._shape = reference.shape
         height, width = reference.shape[:2]
         columns = strip_columns(width)
@@ -72,13 +119,16 @@ class Prepared:
         self._pooled = np.zeros(4)
         self._row: Plane = aligned_zeros(1, self._pitch)
         self._windows = windows_for(columns)
+        self._reference_windows = windows_for(columns) if streamed else None
         self._full = self._half = None
         self._half_distances = _NOTHING
         if min(height, width) >= SMALLEST_SIDE:
-            self._full = _Resolution(reference, columns, self._windows, halving=False)
+            windows = self._windows, self._reference_windows
+            self._full = _Resolution(reference, columns, *windows, halving=False)
         if -(-min(height, width) // 2) >= SMALLEST_SIDE:
             half = half_windows(self._windows, columns)
-            self._half = _Resolution(reference, columns // 2, half, halving=True)
+            of_reference = self._reference_windows and half_windows(self._reference_windows, columns)
+            self._half = _Resolution(reference, columns // 2, half, of_reference, halving=True)
             self._half_distances = aligned_zeros(-(-height // 2), self._pitch // 2)
 
     @property
@@ -136,6 +186,11 @@ def prepare(reference: Pixels) -> Prepared:
     return Prepared(check_image(reference, "reference"))
 
 
+def stream_pixels(reference: Pixels) -> Prepared:
+    """Like :func:`prepare`, keeping about one byte per pixel and the array, which must not be changed."""
+    return Prepared(check_image(reference, "reference"), streamed=True)
+
+
 FACTS = MetricFacts(
     name="butteraugli",
     title="Butteraugli",
@@ -179,4 +234,11 @@ FACTS = MetricFacts(
     "the worst spot, its 3-norm the whole image.",
 )
 
-METRIC = Metric(FACTS, prepare, stream.compile)
+METRIC = Metric(
+    FACTS,
+    prepare,
+    stream.compile,
+    memory=MemoryUse(63, per_column=3000),
+    stream=stream_pixels,
+    streamed_memory=MemoryUse(1.1, per_column=8000),
+)

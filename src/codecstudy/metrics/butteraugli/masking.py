@@ -47,12 +47,15 @@ def _insert(value: Lanes, first: Lanes, second: Lanes, third: Lanes) -> tuple[La
 
 
 @routine
-def fuzzy_erosion(activity: Plane, y: int, width: int, neighbourhood: Plane, eroded: Row) -> None:
+def fuzzy_erosion(
+    activity: Plane, y: int, height: int, width: int, neighbourhood: Plane, eroded: Row
+) -> None:
     """Row ``y`` of the plane ``activity``: weighted sum of the three smallest of a pixel and 8 neighbours.
 
+    Row y of the image, which has ``height`` rows, is row y modulo its length of the plane.
     ``neighbourhood`` is scratch of three rows with a halo. Pixels outside the image count as large.
     """
-    height, pitch = activity.shape
+    length, pitch = activity.shape
     columns = pitch // LANES
     start = HALO * LANES
     for k in range(3):
@@ -60,7 +63,7 @@ def fuzzy_erosion(activity: Plane, y: int, width: int, neighbourhood: Plane, ero
         source = y + EROSION * (k - 1)
         if 0 <= source < height:
             for i in range(0, pitch, LANES):
-                store(row, start + i, load(activity, source * pitch + i))
+                store(row, start + i, load(activity, source % length * pitch + i))
             fill_void(row, start, columns, width, np.inf)
             wrap_strips(row, start, columns, EROSION, np.inf)
         else:

@@ -43,7 +43,7 @@ from codecstudy.metrics.butteraugli.comparison import (
     pool_row,
 )
 from codecstudy.metrics.butteraugli.malta import REACH, add_full_lines, add_sparse_lines
-from codecstudy.metrics.butteraugli.masking import activity_row, fuzzy_erosion
+from codecstudy.metrics.butteraugli.masking import EROSION, activity_row, fuzzy_erosion
 from codecstudy.metrics.butteraugli.opsin import opsin_row
 from codecstudy.metrics.butteraugli.strips import Plane, Row, Window, fill_void, gather_halved_row, gather_row
 from codecstudy.metrics.butteraugli.windows import (
@@ -162,23 +162,27 @@ def _split_high(
 
 
 @routine
-def _compare_low(planes: Window, low: Window, y: int, low_energy: Window) -> None:
+def _compare_low(planes: Window, low: Window, y: int, height: int, low_energy: Window) -> None:
     size = planes.shape[2]
-    for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
+    for k in range(max(0, -y), min(BAND, height - y)):
+        row = (y + k) % planes.shape[1]
         low_energy_row(
-            planes[LOW, y + k], planes[LOW + 1, y + k], planes[LOW + 2, y + k],
+            planes[LOW, row], planes[LOW + 1, row], planes[LOW + 2, row],
             low[0, k], low[1, k], low[2, k],
             low_energy[0, LAG_DISTANCE - LAG_LOW + k, :size],
         )  # fmt: skip
 
 
 @routine
-def _compare_mid(planes: Window, mid: Window, y: int, width: int, energy: Window, malta: Window) -> None:
+def _compare_mid(
+    planes: Window, mid: Window, y: int, height: int, width: int, energy: Window, malta: Window
+) -> None:
     size = planes.shape[2]
     to = malta.shape[1] - BAND
-    for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
+    for k in range(max(0, -y), min(BAND, height - y)):
+        row = (y + k) % planes.shape[1]
         mid_energy_row(
-            planes[MID, y + k], planes[MID + 1, y + k], planes[MID + 2, y + k],
+            planes[MID, row], planes[MID + 1, row], planes[MID + 2, row],
             mid[0, k], mid[1, k], mid[2, k],
             energy[0, LAG_DISTANCE - LAG_MID + k, :size], malta[0, to + k], malta[1, to + k],
         )  # fmt: skip
@@ -187,12 +191,15 @@ def _compare_mid(planes: Window, mid: Window, y: int, width: int, energy: Window
 
 
 @routine
-def _compare_high(planes: Window, fine: Window, y: int, width: int, energy: Window, malta: Window) -> None:
+def _compare_high(
+    planes: Window, fine: Window, y: int, height: int, width: int, energy: Window, malta: Window
+) -> None:
     size = planes.shape[2]
     to = malta.shape[1] - BAND
-    for k in range(max(0, -y), min(BAND, planes.shape[1] - y)):
+    for k in range(max(0, -y), min(BAND, height - y)):
+        row = (y + k) % planes.shape[1]
         high_energy_row(
-            (planes[HIGH, y + k], planes[HIGH + 1, y + k], planes[HIGH + 2, y + k], planes[HIGH + 3, y + k]),
+            (planes[HIGH, row], planes[HIGH + 1, row], planes[HIGH + 2, row], planes[HIGH + 3, row]),
             (fine[0, k], fine[1, k], fine[2, k], fine[3, k]),
             energy[0, LAG_DISTANCE - LAG_HIGH + k, :size],
             (malta[0, to + k], malta[1, to + k], malta[2, to + k], malta[3, to + k]),
@@ -201,35 +208,49 @@ def _compare_high(planes: Window, fine: Window, y: int, width: int, energy: Wind
             finish_malta_row(malta[channel, to + k], size // LANES, width)
 
 
+STREAMED_ROWS = 2 * BAND
+"""Rows of a reference's planes that suffice if comparing follows it one band behind."""
+
+
+def fronts_for(height: int) -> range:
+    """Where each band begins that has to be read until the last stage has seen the last of ``height`` rows."""
+    return range(0, height + LAG_DISTANCE, BAND)
+
+
 # --- the pass --------------------------------------------------------------------------------------------
 
 
 @kernel(
     types.void(
-        types.Array(types.uint8, 3, "C", readonly=True), types.boolean, types.float32[::1],
+        types.Array(types.uint8, 3, "C", readonly=True), types.UniTuple(types.intp, 2), types.boolean,
+        types.float32[::1],
         WINDOWS_TYPE, SCALES_TYPE, SCALES_TYPE, types.boolean, types.float32[:, :, ::1],
         types.float32[:, ::1], types.float32[:, ::1], types.float64[::1],
     )
 )  # fmt: skip
 def stream(
-    pixels: Pixels, halving: bool, nits: Row,
+    pixels: Pixels, fronts: tuple[int, int], halving: bool, nits: Row,
     windows: Windows, rows: Scales, columns: Scales, comparing: bool, planes: Window,
     half: Plane, distances: Plane, pooled: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Stream an image through all stages: fill a reference's ``planes`` or, ``comparing``, compare with them.
 
     ``pixels`` is uint8 (height, width, 3), read at half resolution if ``halving``; ``nits`` (256,) is the light
-    of each byte. ``planes`` is (12, rows, 16 * strip columns).
+    of each byte. ``planes`` is (12, rows, 16 * strip columns); row y of the image is their row y modulo ``rows``.
+    ``fronts`` is a range of rows that are read, in whole bands; see :func:`fronts_for`. The pass may be made in
+    several calls, from top to bottom, with the same ``windows``. Comparing must be at least one band behind the
+    reference.
     ``half`` has the distances at half resolution, (half the rows, 8 * strip columns), or is empty.
     ``distances`` stores row y in its row y modulo its length: one row is enough if only the score is wanted.
     ``pooled`` (4,) receives the maximum and the sums of the 3rd, 6th and 12th powers of the distances.
     """
     height, width, size = rows.low.size, columns.low.size, planes.shape[2]
     bands, scratch, mirrored = windows.bands, windows.scratch, rows.low[:0]
-    for window in windows:
-        clear(window, 0)
-    pooled[:] = 0.0
-    for front in range(0, height + LAG_DISTANCE, BAND):
+    if fronts[0] == 0:
+        for window in windows:
+            clear(window, 0)
+        pooled[:] = 0.0
+    for front in range(fronts[0], fronts[1], BAND):
         y = front - LAG_LIGHT
         _read(pixels, halving, nits, y, height, size, windows.light)
 
@@ -241,55 +262,57 @@ def stream(
         blur(windows.xyb, 3, y, height, width, size, rows.low, columns.low, scratch, bands)
         _split_low(windows.xyb, bands, y, height, width, size, windows.rest)
         if comparing:
-            _compare_low(planes, bands, y, windows.low_energy)
+            _compare_low(planes, bands, y, height, windows.low_energy)
         else:
-            keep(bands, 3, y, planes, LOW)
+            keep(bands, 3, y, height, planes, LOW)
 
         y = front - LAG_MID
         blur(windows.rest, 3, y, height, width, size, rows.mid, columns.mid, scratch, bands)
         _split_mid(windows.rest, bands, y, height, width, size, windows.high)
         if comparing:
-            _compare_mid(planes, bands, y, width, windows.high_energy, windows.malta_mid)
+            _compare_mid(planes, bands, y, height, width, windows.high_energy, windows.malta_mid)
             first, end = max(0, REACH - y), min(BAND, height - y + REACH)
             to = LAG_DISTANCE - LAG_MID - REACH
             for channel in range(2):
                 add_sparse_lines(windows.malta_mid[channel], first, end, windows.high_energy[0], to, size)
         else:
-            keep(bands, 3, y, planes, MID)
+            keep(bands, 3, y, height, planes, MID)
 
         y = front - LAG_HIGH
         blur(windows.high, 2, y, height, width, size, rows.high, columns.high, scratch, bands)
         _split_high(windows.high, bands, y, height, width, size, windows.activity)
         if comparing:
-            _compare_high(planes, bands, y, width, windows.high_energy, windows.malta_high)
+            _compare_high(planes, bands, y, height, width, windows.high_energy, windows.malta_high)
             first, end = max(0, REACH - y), min(BAND, height - y + REACH)
             to = LAG_DISTANCE - LAG_HIGH - REACH
             for channel in range(2):
                 add_sparse_lines(windows.malta_high[channel], first, end, windows.high_energy[0], to, size)
                 add_full_lines(windows.malta_high[2 + channel], first, end, windows.high_energy[0], to, size)
         else:
-            keep(bands, 4, y, planes, HIGH)
+            keep(bands, 4, y, height, planes, HIGH)
 
         y = front - LAG_DISTANCE
         blur(windows.activity, 1, y, height, width, size, rows.mask, columns.mask, scratch, bands)
         if comparing:
             for k in range(max(0, -y), min(BAND, height - y)):
-                distance = distances[(y + k) % distances.shape[0]]
+                distance, row = distances[(y + k) % distances.shape[0]], (y + k) % planes.shape[1]
                 distance_row(
                     windows.low_energy[0, k], windows.high_energy[0, k],
-                    planes[ACTIVITY, y + k], bands[0, k], planes[MASK, y + k], distance,
+                    planes[ACTIVITY, row], bands[0, k], planes[MASK, row], distance,
                 )  # fmt: skip
                 if half.size:
                     add_half_resolution(distance, half[(y + k) // 2])
                 fill_void(distance, 0, size // LANES, width, 0.0)
                 pool_row(distance, pooled)
         else:
-            keep(bands, 1, y, planes, ACTIVITY)
+            keep(bands, 1, y, height, planes, ACTIVITY)
+            # As far as the rows below are known.
+            end = height if y + BAND >= height else y + BAND - EROSION
+            for eroded in range(max(0, y - EROSION), end):
+                mask = planes[MASK, eroded % planes.shape[1]]
+                fuzzy_erosion(planes[ACTIVITY], eroded, height, width, scratch[0], mask)
 
         for window in windows[:-2]:  # all but bands and scratch, which keep nothing between bands
             advance(window)
             if front + 2 * BAND > height:  # the part that the next band does not fill is outside the image
                 clear(window, window.shape[1] - BAND)
-    if not comparing:
-        for y in range(height):
-            fuzzy_erosion(planes[ACTIVITY], y, width, scratch[0], planes[MASK, y])

@@ -121,12 +121,15 @@ def advance(window: Window) -> None:
 
 
 @routine
-def keep(bands: Window, count: int, y: int, planes: Window, first: int) -> None:
-    """Copy ``count`` planes of the band that starts at image row ``y`` to ``planes`` from ``first`` on."""
-    height, pitch = planes.shape[1:]
+def keep(bands: Window, count: int, y: int, height: int, planes: Window, first: int) -> None:
+    """Copy ``count`` planes of the band that starts at image row ``y`` to ``planes`` from ``first`` on.
+
+    Row y of the image, which has ``height`` rows, is row y modulo their length of the planes.
+    """
+    length, pitch = planes.shape[1:]
     for plane in range(count):
         for k in range(max(0, -y), min(BAND, height - y)):
             source = (plane * BAND + k) * bands.shape[2]
-            target = ((first + plane) * height + y + k) * pitch
+            target = ((first + plane) * length + (y + k) % length) * pitch
             for i in range(0, pitch, LANES):
                 store(planes, target + i, load(bands, source + i))

@@ -13,7 +13,7 @@ from typing import Any
 
 from numba import types
 
-from codecstudy.metrics.base import Metric, check_image, check_pair
+from codecstudy.metrics.base import MemoryUse, Metric, check_image, check_pair
 from codecstudy.metrics.kernels import kernel
 from codecstudy.metrics.vector import LANES, load_bytes, total
 from codecstudy.types import MetricColumn, MetricFacts, Pixels
@@ -41,11 +41,11 @@ def sum_of_squared_differences(reference: Any, distorted: Any) -> Any:
     return result
 
 
-class Prepared:
-    """PSNR against one reference image, which is copied."""
+class Streamed:
+    """PSNR against one reference image, which is kept as it is."""
 
     def __init__(self, reference: Pixels) -> None:
-        """Copy ``reference``.
+        """Keep ``reference``, which must not be changed.
 
         Args:
             reference: uint8, height x width x 3, any memory layout.
@@ -53,7 +53,7 @@ class Prepared:
         Raises:
             ValueError: The array has another dtype or shape, or is empty.
         """
-        self._reference = check_image(reference, "reference").copy()
+        self._reference = check_image(reference, "reference")
 
     def score(self, distorted: Pixels) -> float:
         """PSNR in decibels, ``inf`` for identical images, never NaN.
@@ -73,6 +73,14 @@ class Prepared:
     def scores(self, distorted: Pixels) -> dict[str, float]:
         """``{"psnr": decibels}``; see :meth:`score`."""
         return {"psnr": self.score(distorted)}
+
+
+class Prepared(Streamed):
+    """PSNR against one reference image, which is copied and may be changed afterwards."""
+
+    def __init__(self, reference: Pixels) -> None:
+        """Copy ``reference``; see :class:`Streamed`."""
+        super().__init__(check_image(reference, "reference").copy())
 
 
 def prepare(reference: Pixels) -> Prepared:
@@ -104,4 +112,11 @@ FACTS = MetricFacts(
     "comparison with other work.",
 )
 
-METRIC = Metric(FACTS, prepare, sum_of_squared_differences.compile)
+METRIC = Metric(
+    FACTS,
+    prepare,
+    sum_of_squared_differences.compile,
+    memory=MemoryUse(3),
+    stream=Streamed,
+    streamed_memory=MemoryUse(0),
+)

@@ -19,7 +19,7 @@ import numpy as np
 from numba import types
 
 from codecstudy.errors import ImageError
-from codecstudy.metrics.base import Metric, check_image, check_pair
+from codecstudy.metrics.base import MemoryUse, Metric, check_image, check_pair
 from codecstudy.metrics.kernels import kernel, stage
 from codecstudy.metrics.vector import (
     LANES,
@@ -115,12 +115,13 @@ def _prepare_reference(pixels: Any, luma: Any, mean: Any, variance: Any, rows: A
                 store(variance, out, square - mu * mu)
 
 
-@kernel(types.float64(_PIXELS, types.intp, _PLANE, _PLANE, _PLANE, _PLANE, _PLANES))
-def _mean_ssim(pixels: Any, valid: Any, luma: Any, mean: Any, variance: Any, rows: Any, ring: Any) -> Any:
-    """Mean of the SSIM map, ``valid`` columns wide, between ``pixels`` and the prepared reference."""
+@kernel(types.float64(types.float64, _PIXELS, types.intp, _PLANE, _PLANE, _PLANE, _PLANE, _PLANES))
+def _add_ssim(
+    result: Any, pixels: Any, valid: Any, luma: Any, mean: Any, variance: Any, rows: Any, ring: Any
+) -> Any:
+    """``result`` plus the sum of the SSIM map, ``valid`` columns wide, of ``pixels`` and the prepared reference."""
     height, width, _ = pixels.shape
     stride = rows.shape[1]
-    result = 0.0
     for y in range(height):
         for start in range(0, width, LANES):
             x = min(start, width - LANES)
@@ -141,7 +142,7 @@ def _mean_ssim(pixels: Any, valid: Any, luma: Any, mean: Any, variance: Any, row
                 ssim = _ssim(mu_x + OFFSET, mu_y + OFFSET, s_xx, s_yy, s_xy)
                 sum_of_row += select(lane_index() < valid - x, ssim, 0.0)
             result += total(sum_of_row)
-    return result / (valid * (height - WINDOW + 1))
+    return result
 
 
 @stage
@@ -149,6 +150,34 @@ def _ssim(mu_x: Any, mu_y: Any, s_xx: Any, s_yy: Any, s_xy: Any) -> Any:
     """The formula at the top of this module; exactly 1 where both images are equal."""
     luminance_and_structure = (2.0 * (mu_x * mu_y) + C1) * (2.0 * s_xy + C2)
     return luminance_and_structure / ((mu_x * mu_x + mu_y * mu_y + C1) * (s_xx + s_yy + C2))
+
+
+class _Statistics:
+    """Memory for luma and local statistics of a reference of ``height`` rows, and what the kernels use."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self._valid = width - WINDOW + 1
+        # Whole vectors, and one more for what the window reads past the last column.
+        stride = -(-width // LANES) * LANES + LANES
+        # An odd number of vectors: with a distance of a power of two, rows would compete for the same cache lines.
+        stride += LANES if stride % (2 * LANES) == 0 else 0
+        self._luma = np.zeros((height, stride), np.float32)
+        self._mean = np.zeros((height - WINDOW + 1, stride), np.float32)
+        self._variance = np.zeros_like(self._mean)
+        self._rows = np.zeros((3, stride), np.float32)
+        self._ring = np.zeros((3, 2 * WINDOW, stride), np.float32)
+
+    def fill(self, reference: Pixels) -> None:
+        """Compute them for an image, or for some of its rows: as many as there is memory for, or fewer."""
+        rows = len(reference)
+        planes = self._luma[:rows], self._mean[: rows - WINDOW + 1], self._variance[: rows - WINDOW + 1]
+        _prepare_reference(_whole_vectors(reference), *planes, self._rows[:2], self._ring[:2])
+
+    def add(self, result: float, distorted: Pixels) -> float:
+        """``result`` plus the sum of the SSIM map of the same rows."""
+        pixels = _whole_vectors(distorted)
+        planes = self._luma, self._mean, self._variance
+        return float(_add_ssim(result, pixels, self._valid, *planes, self._rows, self._ring))
 
 
 class Prepared:
@@ -163,26 +192,10 @@ class Prepared:
         Raises:
             ValueError: The array has another dtype or shape, or is too small.
         """
-        pixels = check_image(reference, "reference")
-        height, width, _ = self._shape = pixels.shape
-        if min(height, width) < WINDOW:
-            raise ImageError(
-                f"reference is {width} x {height} pixels; SSIM needs at least {WINDOW} a side, "
-                f"the size of its window"
-            )
-        self._valid = width - WINDOW + 1
-        # Whole vectors, and one more for what the window reads past the last column.
-        stride = -(-width // LANES) * LANES + LANES
-        # An odd number of vectors: with a distance of a power of two, rows would compete for the same cache lines.
-        stride += LANES if stride % (2 * LANES) == 0 else 0
-        self._luma = np.zeros((height, stride), np.float32)
-        self._mean = np.zeros((height - WINDOW + 1, stride), np.float32)
-        self._variance = np.zeros_like(self._mean)
-        self._rows = np.zeros((3, stride), np.float32)
-        self._ring = np.zeros((3, 2 * WINDOW, stride), np.float32)
-        _prepare_reference(
-            _whole_vectors(pixels), self._luma, self._mean, self._variance, self._rows[:2], self._ring[:2]
-        )
+        pixels = _checked(reference)
+        self._shape = pixels.shape
+        self._statistics = _Statistics(*self._shape[:2])
+        self._statistics.fill(pixels)
 
     def score(self, distorted: Pixels) -> float:
         """Mean SSIM of luma, 1.0 for identical images.
@@ -193,14 +206,60 @@ class Prepared:
         Raises:
             ValueError: The dtype or shape differs.
         """
-        pixels = _whole_vectors(check_pair(self._shape, distorted))
-        return float(
-            _mean_ssim(pixels, self._valid, self._luma, self._mean, self._variance, self._rows, self._ring)
-        )
+        return self._statistics.add(0.0, check_pair(self._shape, distorted)) / _centres(self._shape)
 
     def scores(self, distorted: Pixels) -> dict[str, float]:
         """``{"ssim": score}``; see :meth:`score`."""
         return {"ssim": self.score(distorted)}
+
+
+class Streamed:
+    """SSIM against one reference image that is kept as it is.
+
+    The statistics of the reference are computed again for each score, for a few rows at a time. The operations and
+    their order are those of :class:`Prepared`, and so are the scores.
+    """
+
+    def __init__(self, reference: Pixels) -> None:
+        """Keep ``reference``, which must not be changed; otherwise as for :class:`Prepared`."""
+        self._reference = _checked(reference)
+        height, width, _ = self._reference.shape
+        self._statistics = _Statistics(min(height, _STREAMED_ROWS + WINDOW - 1), width)
+
+    def score(self, distorted: Pixels) -> float:
+        """See :meth:`Prepared.score`."""
+        shape = self._reference.shape
+        pixels = check_pair(shape, distorted)
+        result = 0.0
+        for start in range(0, shape[0] - WINDOW + 1, _STREAMED_ROWS):
+            rows = slice(start, start + _STREAMED_ROWS + WINDOW - 1)
+            self._statistics.fill(self._reference[rows])
+            result = self._statistics.add(result, pixels[rows])
+        return result / _centres(shape)
+
+    def scores(self, distorted: Pixels) -> dict[str, float]:
+        """``{"ssim": score}``; see :meth:`score`."""
+        return {"ssim": self.score(distorted)}
+
+
+_STREAMED_ROWS = 256
+"""Rows of the SSIM map that are computed at a time; the window needs 10 more rows of the image."""
+
+
+def _checked(reference: Pixels) -> Pixels:
+    pixels = check_image(reference, "reference")
+    height, width, _ = pixels.shape
+    if min(height, width) < WINDOW:
+        raise ImageError(
+            f"reference is {width} x {height} pixels; SSIM needs at least {WINDOW} a side, "
+            f"the size of its window"
+        )
+    return pixels
+
+
+def _centres(shape: tuple[int, ...]) -> int:
+    """Number of pixels that are centres of a window."""
+    return (shape[0] - WINDOW + 1) * (shape[1] - WINDOW + 1)
 
 
 def _whole_vectors(pixels: Pixels) -> Pixels:
@@ -216,7 +275,7 @@ def prepare(reference: Pixels) -> Prepared:
 
 def _compile() -> None:
     _prepare_reference.compile()
-    _mean_ssim.compile()
+    _add_ssim.compile()
 
 
 FACTS = MetricFacts(
@@ -243,4 +302,11 @@ FACTS = MetricFacts(
     "given for comparison with other work.",
 )
 
-METRIC = Metric(FACTS, prepare, _compile)
+METRIC = Metric(
+    FACTS,
+    prepare,
+    _compile,
+    memory=MemoryUse(12.3, per_column=300),
+    stream=Streamed,
+    streamed_memory=MemoryUse(0, per_column=3600),
+)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy.errors import ImageError
-from codecstudy.metrics.base import Metric, check_image, check_pair
+from codecstudy.metrics.base import MemoryUse, Metric, check_image, check_pair
 from codecstudy.metrics.ssimulacra2 import maps, pooling, scale, tiles
 from codecstudy.metrics.vector import LANES
 from codecstudy.types import MetricColumn, MetricFacts, Pixels, QualityLabels
@@ -37,21 +37,14 @@ class Prepared:
         Raises:
             ValueError: The array has another dtype or shape, or is too small.
         """
-        pixels = check_image(reference, "reference")
+        pixels = _checked(reference)
         height, width, _ = self._shape = pixels.shape
-        if min(height, width) < MINIMUM_SIDE:
-            raise ImageError(
-                f"reference is {width} x {height} pixels; SSIMULACRA2 needs at least {MINIMUM_SIDE} a side, "
-                f"as libjxl's ssimulacra2 does"
-            )
         self._sizes = _sizes(height, width)
         self._parts = _parts(len(self._sizes))
-        # The first scale reads the pixels, and the last one has no following scale to write.
-        none = np.zeros((3, 0, 0), np.float32)
-        self._planes = [none, *(_planes(*size) for size in self._sizes[1:]), none]
+        self._planes = _all_planes(self._sizes)
         self._work = tiles.workspace(width)
         self._prepared = [
-            np.zeros(_prepared_floats(size, parts), np.float32)
+            np.zeros(tiles.tiles_across(size[0]) * _floats_of_band(size[1], parts), np.float32)
             for size, parts in zip(self._sizes, self._parts, strict=True)
         ]
         self._pass_over_scales(pixels, preparing=True)
@@ -66,8 +59,7 @@ class Prepared:
             ValueError: The dtype or shape differs.
         """
         sums = self._pass_over_scales(check_pair(self._shape, distorted), preparing=False)
-        pixels = np.array([h * w for h, w in self._sizes], np.float64)
-        return pooling.score(sums.reshape(len(self._sizes), 3, 2, 3), pixels)
+        return _pooled(sums, self._sizes)
 
     def scores(self, distorted: Pixels) -> dict[str, float]:
         """``{"ssimulacra2": score}``; see :meth:`score`."""
@@ -80,6 +72,7 @@ class Prepared:
                 pixels,
                 self._planes[k],
                 size,
+                (0, tiles.tiles_across(size[0])),
                 k == 0,
                 parts,
                 self._planes[k + 1],
@@ -89,6 +82,70 @@ class Prepared:
                 sums[k],
             )
         return sums
+
+
+class Streamed:
+    """SSIMULACRA2 against one reference image that is kept as it is: about 8 bytes per pixel.
+
+    What :class:`Prepared` keeps is computed again for each score, band by band, just before the same band of the
+    distorted image is compared with it. The operations and their order are the same, and so are the scores.
+
+    Not for use by two threads at once.
+    """
+
+    def __init__(self, reference: Pixels) -> None:
+        """Keep ``reference``, which must not be changed; otherwise as for :class:`Prepared`."""
+        self._reference = _checked(reference)
+        height, width, _ = self._reference.shape
+        self._sizes = _sizes(height, width)
+        self._parts = _parts(len(self._sizes))
+        # Of the reference and of the distorted image.
+        self._planes = _all_planes(self._sizes), _all_planes(self._sizes)
+        self._work = tiles.workspace(width), tiles.workspace(width)
+        self._prepared = np.zeros(_floats_of_band(width, (maps.EDGES_AND_SSIM,) * 3), np.float32)
+
+    def score(self, distorted: Pixels) -> float:
+        """See :meth:`Prepared.score`."""
+        pair = self._reference, check_pair(self._reference.shape, distorted)
+        sides = tuple(zip(pair, self._planes, self._work, (True, False), strict=True))
+        sums = np.zeros((len(self._sizes), 3, tiles.SUMS))
+        for k, (size, parts) in enumerate(zip(self._sizes, self._parts, strict=True)):
+            for band in range(tiles.tiles_across(size[0])):
+                for pixels, planes, work, preparing in sides:
+                    scale.pass_over_scale(
+                        pixels,
+                        planes[k],
+                        size,
+                        (band, band + 1),
+                        k == 0,
+                        parts,
+                        planes[k + 1],
+                        self._prepared,
+                        preparing,
+                        work,
+                        sums[k],
+                    )
+        return _pooled(sums, self._sizes)
+
+    def scores(self, distorted: Pixels) -> dict[str, float]:
+        """``{"ssimulacra2": score}``; see :meth:`score`."""
+        return {"ssimulacra2": self.score(distorted)}
+
+
+def _checked(reference: Pixels) -> Pixels:
+    pixels = check_image(reference, "reference")
+    height, width, _ = pixels.shape
+    if min(height, width) < MINIMUM_SIDE:
+        raise ImageError(
+            f"reference is {width} x {height} pixels; SSIMULACRA2 needs at least {MINIMUM_SIDE} a side, "
+            f"as libjxl's ssimulacra2 does"
+        )
+    return pixels
+
+
+def _pooled(sums: NDArray[np.float64], sizes: list[tuple[int, int]]) -> float:
+    pixels = np.array([h * w for h, w in sizes], np.float64)
+    return pooling.score(sums.reshape(len(sizes), 3, 2, 3), pixels)
 
 
 def _sizes(height: int, width: int) -> list[tuple[int, int]]:
@@ -112,11 +169,16 @@ def _parts(scales: int) -> list[tuple[int, int, int]]:
     return [(part(s, 0), part(s, 1), part(s, 2)) for s in range(scales)]
 
 
-def _prepared_floats(size: tuple[int, int], parts: tuple[int, int, int]) -> int:
-    """Floats that :func:`.scale.pass_over_scale` writes for the reference."""
+def _floats_of_band(width: int, parts: tuple[int, int, int]) -> int:
+    """Floats that :func:`.scale.pass_over_scale` writes for one band of the reference."""
     per_tile = {maps.NOTHING: 0, maps.EDGES: 1, maps.EDGES_AND_SSIM: 4}
-    count = tiles.tiles_across(size[0]) * tiles.tiles_across(size[1])
-    return count * sum(per_tile[part] for part in parts) * tiles.TILE
+    return tiles.tiles_across(width) * sum(per_tile[part] for part in parts) * tiles.TILE
+
+
+def _all_planes(sizes: list[tuple[int, int]]) -> list[NDArray[np.float32]]:
+    """The planes of every scale: the first scale reads the pixels, and the last one has none to write."""
+    none = np.zeros((3, 0, 0), np.float32)
+    return [none, *(_planes(*size) for size in sizes[1:]), none]
 
 
 def _planes(height: int, width: int) -> NDArray[np.float32]:
@@ -173,4 +235,11 @@ FACTS = MetricFacts(
     "indistinguishable from the original even in a flicker test, at 80 side by side; 70 is good, 50 fair, 30 poor.",
 )
 
-METRIC = Metric(FACTS, prepare, scale.pass_over_scale.compile)
+METRIC = Metric(
+    FACTS,
+    prepare,
+    scale.pass_over_scale.compile,
+    memory=MemoryUse(45, per_column=2300),
+    stream=Streamed,
+    streamed_memory=MemoryUse(8.5, per_column=2500),
+)

@@ -91,6 +91,7 @@ _WORKSPACE = types.NamedTuple(
         _array(types.uint8, 3, readonly=True),
         _array(_F32, 3),
         types.UniTuple(types.intp, 2),
+        types.UniTuple(types.intp, 2),
         types.boolean,
         types.UniTuple(types.intp, 3),
         _array(_F32, 3),
@@ -104,6 +105,7 @@ def pass_over_scale(
     pixels: Any,
     planes: Any,
     size: Any,
+    bands: Any,
     full_scale: Any,
     parts: Any,
     halved: Any,
@@ -112,18 +114,21 @@ def pass_over_scale(
     work: Any,
     sums: Any,
 ) -> None:
-    """Process one image at one scale: the reference to ``prepared``, or a distorted one to ``sums``.
+    """Process bands of one image at one scale: the reference to ``prepared``, or a distorted one to ``sums``.
 
     The image is ``pixels``, uint8 (height, width, 3), at full scale and otherwise ``planes``, linear RGB float32
     (3, height, at least width + 16); ``size`` is its (height, width) and ``parts`` the parts that are needed of its
-    three channels. If ``halved`` has rows, the next scale's linear RGB is written to it. The sums of each channel
+    three channels. ``bands`` is the first band of 16 rows and the one after the last. ``prepared`` begins with the
+    first of them. Bands may be passed over in several calls, from top to bottom, with the same ``work``.
+    If ``halved`` has rows, the next scale's linear RGB is written to it. The sums of each channel
     described at ``SUMS`` are added to ``sums``, float64 (3, 6).
     """
     height, width = size
-    across, down = (width + LAG + LANES - 1) // LANES, (height + LAG + LANES - 1) // LANES
-    work.strips[:] = 0.0
+    across = (width + LAG + LANES - 1) // LANES
+    if bands[0] == 0:
+        work.strips[:] = 0.0
     p = 0
-    for band in range(down):
+    for band in range(bands[0], bands[1]):
         y = band * LANES
         rows = max(0, min(LANES, height - y))
         first, stop = max(0, LAG - y), min(LANES, height + LAG - y)

@@ -100,7 +100,7 @@ def _sample(context: Context) -> str:
 
 def _counts(context: Context) -> str:
     counts = context.points.counts
-    settings = len({r.setting for r in context.results.measurements})
+    settings = len(context.results.settings())
     return (
         f"{counts.records:,} ({text.count(settings, 'setting')}): {counts.measured:,} measured, "
         f"{counts.failed:,} failed, {counts.skipped:,} skipped"

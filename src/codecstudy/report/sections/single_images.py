@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from codecstudy.analysis.sensitivity import GroupRatio, by_content_class, by_image_size
 from codecstudy.report import text
+from codecstudy.report.chart_data import listed_images
 from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
 from codecstudy.report.tables import Cell, TableData, empty_cell, ratio_cell, variant_row
@@ -16,6 +17,9 @@ class Values(SectionValues):
     """Size ratios of groups of images."""
 
     tables: tuple[TableData, ...]
+    listed: int
+    """Images that have a point in the chart."""
+    images: int
 
 
 def build(context: Context) -> Values:
@@ -31,7 +35,7 @@ def build(context: Context) -> Values:
             mine = [e for e in entries if e.variant.scope == scope]
             if mine:
                 tables.append(_table(context, name, index, mine))
-    return Values(tables=tuple(tables))
+    return Values(tables=tuple(tables), listed=len(listed_images(context)), images=len(context.points.images))
 
 
 def _table(context: Context, name: str, index: int, entries: list[GroupRatio]) -> TableData:

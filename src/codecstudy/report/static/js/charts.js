@@ -200,7 +200,7 @@ function openImage(inspector, v, dot, image) {
   const variant = data.variants[v];
   inspector.open({
     style: variant.style,
-    title: `${data.images[image]}: ${variant.title} ${levelText(variant, dot.level)}`,
+    title: `${data.images[data.drawn[image]]}: ${variant.title} ${levelText(variant, dot.level)}`,
     rows: [
       ...Object.keys(data.metrics).map((m) => {
         const value = variant.scores[m][image][dot.k];
@@ -216,7 +216,7 @@ function bindCurves() {
   const menu = byId("curve-image", HTMLSelectElement);
   const every = byId("curve-every", HTMLInputElement);
   if (!menu || !every) return;
-  data.images.forEach((name, k) => menu.append(h("option", { value: k }, name)));
+  data.drawn.forEach((i, k) => menu.append(h("option", { value: k }, data.images[i])));
   menu.addEventListener("change", () => { curvesView.image = menu.value; every.disabled = menu.value !== ""; set("metric", state.metric); });
   every.addEventListener("change", () => { curvesView.every = every.checked; set("metric", state.metric); });
   chart("plot-curves", "Quality against size: mean curves of all codecs", ["metric", "target"], curvesSpec);

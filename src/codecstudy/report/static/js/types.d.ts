@@ -136,6 +136,8 @@ interface ChartData {
   metrics: Record<string, Metric>;
   scopes: string[];
   images: string[];
+  /** Places in `images` of those whose curves are in `variants`, in that order. */
+  drawn: number[];
   baseline: string;
   /** Id of the encoder with the smallest files. */
   best: string | null;
