@@ -28,7 +28,7 @@ def test_a_level_has_the_mean_score_and_the_geometric_mean_size() -> None:
     assert level.encode_seconds_per_mp is not None
     assert level.decode_seconds_per_mp is not None
     assert level.score.value == pytest.approx(50)
-    assert (level.score_p5, level.score_median, level.score_p95) == pytest.approx((48, 50, 52))
+    assert (level.score_low, level.score_median, level.score_high) == pytest.approx((48, 50, 52))
     logs = [math.log(8e-6 * 1e8 * (1 + i)) + (50 + i - 2) / 25 for i in range(5)]
     assert level.bits_per_pixel.value == pytest.approx(math.exp(sum(logs) / 5), rel=1e-6)
     assert level.encode_seconds_per_mp.value == pytest.approx(0.3)
@@ -58,7 +58,7 @@ def test_lossless_images_are_counted_and_kept_in_the_percentiles() -> None:
     assert level.lossless == 3
     assert level.score is not None
     assert level.score.value == pytest.approx(40)
-    assert (level.score_p5, level.score_median, level.score_p95) == (40.0, math.inf, math.inf)
+    assert (level.score_low, level.score_median, level.score_high) == (40.0, math.inf, math.inf)
 
 
 def test_a_variant_that_is_not_swept_has_one_level() -> None:

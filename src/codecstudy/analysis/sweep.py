@@ -28,9 +28,10 @@ class LevelSummary:
     """Images measured at this level, but not at every other level."""
     score: Estimate | None
     """Mean of the finite scores (the PSNR of a lossless file is infinite)."""
-    score_p5: float
+    score_low: float
+    """Lowest score of an image; from 20 images on the 5th percentile, and ``score_high`` the 95th."""
     score_median: float
-    score_p95: float
+    score_high: float
     lossless: int
     """Images with an infinite PSNR, which ``score`` excludes."""
     bits_per_pixel: Estimate | None
@@ -70,7 +71,7 @@ def _block_summaries(block: VariantPoints, scale: MetricColumn, sample: Sample) 
     decode = mean_estimates(block.times["decode_cpu"] * per_pixel, sample)
     entries = []
     for k, level in enumerate(block.levels):
-        p5, median, p95 = spread(score[:, k])
+        low, median, high = spread(score[:, k])
         entries.append(
             LevelSummary(
                 variant=block.variant,
@@ -79,9 +80,9 @@ def _block_summaries(block: VariantPoints, scale: MetricColumn, sample: Sample) 
                 images=int(common.sum()),
                 left_out=int(here[:, k].sum() - common.sum()),
                 score=scores[k],
-                score_p5=p5,
+                score_low=low,
                 score_median=median,
-                score_p95=p95,
+                score_high=high,
                 lossless=int(np.isinf(score[:, k]).sum()),
                 bits_per_pixel=bits[k],
                 encode_seconds_per_mp=encode[k],

@@ -13,6 +13,14 @@ from codecstudy.cli.app import cell
 from codecstudy.results import QualityResults, setting_columns, setting_of
 from codecstudy.types import MetricColumn, score_to_json
 
+MIN_PERCENTILES = 20
+"""As :data:`codecstudy.analysis.estimates.MIN_PERCENTILES`; that module would load SciPy with every run."""
+
+
+def spread_names(images: int) -> tuple[str, str]:
+    """What the ends of the range of scores over ``images`` are called."""
+    return ("p5", "p95") if images >= MIN_PERCENTILES else ("lowest", "highest")
+
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
@@ -21,17 +29,19 @@ class SummaryRow:
     setting: str
     images: int
     bits_per_pixel: float
-    """Mean over images."""
+    """Geometric mean over images."""
     score: float
     """Mean over images."""
-    score_p5: float
-    score_p95: float
+    score_low: float
+    """Lowest and highest score: 5th and 95th percentile from :data:`MIN_PERCENTILES` images on."""
+    score_high: float
     encode_cpu_seconds: float
     """Mean over images."""
 
     def to_dict(self, metric: str) -> dict[str, Any]:
         """The row as JSON values; the names of the scores begin with ``metric``."""
-        scores = {metric: self.score, f"{metric}_p5": self.score_p5, f"{metric}_p95": self.score_p95}
+        low, high = spread_names(self.images)
+        scores = {metric: self.score, f"{metric}_{low}": self.score_low, f"{metric}_{high}": self.score_high}
         return {
             "setting": self.setting,
             "images": self.images,
@@ -51,12 +61,13 @@ def summary_rows(results: QualityResults) -> list[SummaryRow]:
         *names, "status", "file_size", "width", "height", "encoding_cpu_time", score
     ).filter(pl.col("status") == "measured")
     scores = pl.col(column.name)
+    few = pl.len() < MIN_PERCENTILES
     groups = measured.group_by(names, maintain_order=True).agg(
         images=pl.len(),
-        bits_per_pixel=(8 * pl.col("file_size") / (pl.col("width") * pl.col("height"))).mean(),
+        bits_per_pixel=(8 * pl.col("file_size") / (pl.col("width") * pl.col("height"))).log().mean().exp(),
         score=scores.mean(),
-        score_p5=scores.quantile(0.05, "linear"),
-        score_p95=scores.quantile(0.95, "linear"),
+        score_low=pl.when(few).then(scores.min()).otherwise(scores.quantile(0.05, "linear")),
+        score_high=pl.when(few).then(scores.max()).otherwise(scores.quantile(0.95, "linear")),
         encode_cpu_seconds=pl.col("encoding_cpu_time").fill_null(0.0).mean(),
     )
     return [
@@ -65,8 +76,8 @@ def summary_rows(results: QualityResults) -> list[SummaryRow]:
             images=row["images"],
             bits_per_pixel=row["bits_per_pixel"],
             score=math.nan if row["score"] is None else row["score"],
-            score_p5=row["score_p5"] or 0.0,
-            score_p95=row["score_p95"] or 0.0,
+            score_low=row["score_low"] or 0.0,
+            score_high=row["score_high"] or 0.0,
             encode_cpu_seconds=row["encode_cpu_seconds"],
         )
         for row in groups.iter_rows(named=True)
@@ -74,14 +85,19 @@ def summary_rows(results: QualityResults) -> list[SummaryRow]:
 
 
 def summary_table(results: QualityResults) -> Table:
-    """The rows as a table for the terminal: means over images, encode times as CPU time of one thread."""
+    """The rows as a table for the terminal: means over images, encode times as CPU time of one thread.
+
+    Bits per pixel are a geometric mean, as in all answers.
+    """
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", overflow="fold", min_width=8)
     column = results.usual_column
-    for name in ("bits/px", f"{cell(column.title)} (p5 to p95)", "encode", "images"):
+    rows = summary_rows(results)
+    low, high = spread_names(min((row.images for row in rows), default=0))
+    for name in ("bits/px", f"{cell(column.title)} ({low} to {high})", "encode", "images"):
         table.add_column(name, justify="right", no_wrap=True)
     previous = None
-    for row in summary_rows(results):
+    for row in rows:
         fmt = row.setting.split()[0]
         if previous is not None and fmt != previous:
             table.add_section()
@@ -90,7 +106,7 @@ def summary_table(results: QualityResults) -> Table:
             cell(row.setting),
             f"{row.bits_per_pixel:.3f}",
             "{} ({} to {})".format(
-                *(_rounded(score, column) for score in (row.score, row.score_p5, row.score_p95))
+                *(_rounded(score, column) for score in (row.score, row.score_low, row.score_high))
             ),
             f"{1000 * row.encode_cpu_seconds:.0f} ms",
             str(row.images),

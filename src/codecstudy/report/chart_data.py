@@ -184,7 +184,7 @@ def _mean(context: Context, metric: str) -> list[dict[str, Any] | None]:
                 ],
                 "level": column([s.level for s in mine], 6),
                 "score": [_ends(s.score, 5) for s in mine],
-                "spread": [column([s.score_p5, s.score_median, s.score_p95], 5) for s in mine],
+                "spread": [column([s.score_low, s.score_median, s.score_high], 5) for s in mine],
                 "bpp": [_ends(s.bits_per_pixel) for s in mine],
                 "encode": [_ends(s.encode_seconds_per_mp, 3) for s in mine],
                 "decode": [_ends(s.decode_seconds_per_mp, 3) for s in mine],
