@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 from codecstudy import codecs, metrics
+from codecstudy.datasets.sample import sample_folder
 from codecstudy.errors import ResultsError
+from codecstudy.files import check_writable
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT
 from codecstudy.measurement.inspection import InspectionProcess
 from codecstudy.metrics import kernels
@@ -51,7 +54,7 @@ def write_report(
         output: File to write.
         root: Workspace that the paths in the results are relative to. Without the encoded files, which a run keeps
             with ``save_artifacts``, the report has no pictures.
-        options: Metric, target and baseline.
+        options: Metric, target and baseline; and the folder of the originals, if they are not in ``root``.
         compile_kernels: Called with the names of metrics whose kernels are needed, before they are used.
 
     Returns:
@@ -64,6 +67,11 @@ def write_report(
     output = Path(output)
     if output.is_dir():
         raise ResultsError(f"{output} is a folder; give the file to write, such as {output}/report.html")
+    check_writable(output)
+    options = options or Options()
+    sample = sample_folder()
+    if options.images is None and sample is not None and Path(results.dataset.path) == sample:
+        options = dataclasses.replace(options, images=sample)
     fragment = results.study.get("analysis_fragment_size") or DEFAULT_FRAGMENT
     with InspectionProcess(fragment, compile_kernels=compile_kernels) as saved_files:
         return write_page(results, Path(root), output, options, saved_files)

@@ -77,6 +77,38 @@ def write_atomically(path: Path, content: str | bytes, *, fsync: bool = True) ->
         raise type(error)(error.errno, f"cannot be written: {error.strerror or error}", str(path)) from None
 
 
+def check_writable(path: Path) -> None:
+    """Raise what :func:`write_atomically` would raise for ``path``, as far as that can be known beforehand.
+
+    Nothing is created: the nearest folder that exists is tested with a temporary file.
+
+    Raises:
+        OSError: The message names ``path``.
+    """
+    try:
+        os.fsencode(path).decode()  # a name that is not UTF-8 cannot be stored in results
+        _try_to_write(path.resolve())
+    except UnicodeDecodeError:
+        raise OSError(errno.EILSEQ, "cannot be written: its name is not valid UTF-8", str(path)) from None
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot be written: {error.strerror or error}", str(path)) from None
+
+
+def _try_to_write(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it exists and is not a regular file")
+    folder = path.parent
+    while not folder.exists():
+        if folder.is_symlink():
+            raise OSError(errno.ENOENT, f"{folder} is a link to a folder that does not exist")
+        folder = folder.parent
+    longest = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+    if any(len(os.fsencode(part)) > longest for part in path.parts):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    with tempfile.TemporaryFile(dir=folder, prefix=".", suffix=".tmp"):
+        pass
+
+
 def _replace(path: Path, content: bytes, fsync: bool) -> None:
     mode = 0o644  # mkstemp creates files that only their owner may read
     if path.exists():

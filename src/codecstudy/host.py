@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,10 @@ _MEMORY_SHARE = 0.8
 
 _SMALLEST_LIMIT = 1 << 30
 """Bytes. With less, a worker cannot even load its libraries and kernels (about 0.35 GB) and do its work."""
+
+SMALLEST_WORKER = 384 << 20
+"""Bytes that a worker may need just to start: 0.31 GB with all built-in encoders and metrics. With less, a library
+may fail to load, or try to allocate in an endless loop."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
@@ -83,6 +89,65 @@ def memory_left() -> int | None:
     if limit == resource.RLIM_INFINITY or used is None:
         return None
     return max(0, limit - 1024 * used)
+
+
+def disk_free(path: Path) -> int | None:
+    """Bytes that this user may still write at ``path``, which need not exist; None if unknown."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None
+
+
+def limits(workspace: Path) -> list[tuple[str, str]]:
+    """The limits that apply to a run in ``workspace``, by name, for display."""
+    shown = [(name, _gib(limit)) for name, limit in _memory_limits()]
+    try:
+        import resource
+    except ImportError:  # Windows
+        pass
+    else:
+        for name, text in (("RLIMIT_AS", "address space"), ("RLIMIT_DATA", "data")):
+            limit, _ = resource.getrlimit(getattr(resource, name))
+            shown.append(
+                (f"{text} ({name})", "unlimited" if limit == resource.RLIM_INFINITY else _gib(limit))
+            )
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        shown.append(("open files (RLIMIT_NOFILE)", f"{soft:,}, at most {hard:,}"))
+    temporary = Path(tempfile.gettempdir())
+    for name, path in (("disk of the workspace", workspace.absolute()), ("temporary files", temporary)):
+        free = disk_free(path)
+        kind = _file_system(path)
+        in_memory = ", in memory: what is written there counts as used memory" if kind == "tmpfs" else ""
+        shown.append((name, f"{path}: {'?' if free is None else _gib(free)} free ({kind or '?'}{in_memory})"))
+    return shown
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def _memory_limits() -> list[tuple[str, int]]:
+    """The memory limits of the cgroups of this process, outermost first."""
+    found = []
+    for group in dict.fromkeys(_cgroups("memory")):
+        for version, (limit_name, _, _) in zip(("v2", "v1"), _MEMORY_NAMES, strict=True):
+            limit = _read_number(group / limit_name)
+            # In v1, "no limit" is a number near 2**63.
+            if limit is not None and limit < 1 << 60:
+                found.append((f"memory of cgroup {version} {group}", limit))
+    return found
+
+
+def _file_system(path: Path) -> str | None:
+    """Kind of the file system at ``path``, such as ``ext4`` or ``tmpfs``; None if unknown."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    path = path.resolve()
+    kinds = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    return next((kinds[folder] for folder in (path, *path.parents) if folder in kinds), None)
 
 
 @cache

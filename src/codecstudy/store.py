@@ -18,7 +18,9 @@ import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -47,6 +49,9 @@ IN_MEMORY = Path(":memory:")
 
 LOCK_SECONDS = 5.0
 """Seconds that opening waits for another run to release the store."""
+
+_COPY_ATTEMPTS = 20
+"""How often a copy is tried while another run writes to the store."""
 
 _TABLES = """
 -- Everything that an encode depends on apart from its source. Text is shared by all sources of a study.
@@ -415,6 +420,49 @@ class Store:
             (os.fsencode(path), status.st_size, changed, sha256),
         )
         return sha256
+
+
+@contextlib.contextmanager
+def private_copy(path: Path) -> Iterator[Path]:
+    """A temporary copy of a store, to be read without its lock, without write access, and without converting it.
+
+    Another run may be writing to the store; then the copy contains what was committed.
+
+    Args:
+        path: The store; it need not exist.
+
+    Yields:
+        Path of the copy, which :class:`Store` may open and change; :data:`IN_MEMORY` if there is no store.
+
+    Raises:
+        StoreError: The store cannot be read, or there is no space for the copy.
+    """
+    if not path.exists():
+        yield IN_MEMORY
+        return
+    with tempfile.TemporaryDirectory(prefix="codecstudy-", ignore_cleanup_errors=True) as folder:
+        copy = Path(folder, path.name)
+        try:
+            _copy_files(path, copy)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be copied to be read: {error}") from None
+        yield copy
+
+
+def _copy_files(path: Path, copy: Path) -> None:
+    """Copy a store with its log, although another process may be writing to both."""
+    log_of_copy = Path(f"{copy}-wal")
+    for _ in range(_COPY_ATTEMPTS):
+        before = path.stat()
+        # The log first: if the store itself has not changed afterwards, they belong together.
+        log_of_copy.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(f"{path}-wal", log_of_copy)
+        shutil.copyfile(path, copy)
+        after = path.stat()
+        if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            return
+    raise StoreError(f"{path}: another run is writing to it; try again.")
 
 
 # --- the first schema ------------------------------------------------------------------------------------

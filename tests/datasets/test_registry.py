@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from codecstudy.datasets.registry import built_in, parse
+from codecstudy.datasets import fetch
+from codecstudy.datasets.registry import DatasetEntry, built_in, parse
 from codecstudy.errors import DatasetError
 
 ENTRY = {"id": "x", "name": "X", "type": "zip", "url": "https://example.org/x.zip"}
@@ -115,3 +117,13 @@ def test_what_the_package_downloads_has_a_hash_or_is_known_to_have_none() -> Non
 def test_folders_of_the_packages_datasets_differ() -> None:
     folders = [(entry.rename_to or entry.id).casefold() for entry in built_in().values()]
     assert len(set(folders)) == len(folders)
+
+
+@pytest.mark.parametrize("entry", [e for e in built_in().values() if e.url is not None], ids=lambda e: e.id)
+def test_every_built_in_address_is_verified_or_needs_a_flag(tmp_path: Path, entry: DatasetEntry) -> None:
+    assert entry.url is not None
+    assert entry.url.startswith("https://")
+    if entry.sha256 is None:
+        with pytest.raises(DatasetError, match="--unverified"):
+            fetch(tmp_path, entry.id)
+        assert not list(tmp_path.iterdir())

@@ -78,7 +78,7 @@ def test_a_second_interrupt_stops_at_once(root: Path, tmp_path: Path) -> None:
         seen.append(event)
         if isinstance(event, events.Finished) and not any(isinstance(e, events.Interrupted) for e in seen):
             os.kill(os.getpid(), signal.SIGTERM)
-        if event == events.Interrupted(at_once=False):
+        if event == events.Interrupted(at_once=False, signal=signal.SIGTERM):
             os.kill(os.getpid(), signal.SIGINT)
 
     results = PipelineRunner(root).run(config, images=folder, num_workers=2, on_event=on_event)

@@ -63,7 +63,7 @@ def test_a_second_interrupt_in_this_process_ends_a_task_that_hangs(root: Path, p
     seen: list[events.Event] = []
     results = PipelineRunner(root).run(config, images=photos, num_workers=0, on_event=seen.append)
     assert results.stop_reason is StopReason.INTERRUPTED
-    assert events.Interrupted(at_once=True) in seen
+    assert events.Interrupted(at_once=True, signal=signal.SIGINT) in seen
     assert results.run.images_measured == 0
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -419,3 +419,33 @@ def test_the_simulation_catches_a_standstill(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Scheduler, "next", lambda *_: None)
     with pytest.raises(AssertionError, match="work is left"):
         simulation.run()
+
+
+def test_the_rest_of_a_source_can_be_given_up() -> None:
+    scheduler = Scheduler(sources(2), model(), ["a", "b"])
+    first = task_of(scheduler.next("a", 0))
+    other = task_of(scheduler.next("b", 0))
+    scheduler.failed("a", first, 5)
+    scheduler.remove_worker("a", 5)
+    scheduler.add_worker("a")
+    assert scheduler.drop(first.source, {0, 1}) == [
+        Task(first.source, t) for t in (0, 1) if t != first.setting
+    ]
+    rest = scheduler.drop(first.source, range(4))
+    assert {task.setting for task in rest} == {2, 3} - {first.setting}
+    assert scheduler.drop(first.source, range(4)) == [], "the source is done"
+    assert task_of(scheduler.next("a", 5)).source == other.source
+    progress = scheduler.progress(5)
+    assert (progress.tasks_done, progress.sources_done) == (4, 1)
+
+
+def test_the_rest_of_a_source_waits_for_its_running_tasks() -> None:
+    scheduler = Scheduler(sources(1), model(), ["a", "b"])
+    first = task_of(scheduler.next("a", 0))
+    second = task_of(scheduler.next("b", 0))
+    scheduler.failed("a", first, 5)
+    scheduler.remove_worker("a", 5)
+    assert len(scheduler.drop(0, range(4))) == 2
+    assert not scheduler.done(5)
+    scheduler.finished("b", second, 6, 1.0)
+    assert scheduler.done(6)

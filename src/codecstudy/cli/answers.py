@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import app, err, out, print_json, user_errors
+from codecstudy.cli.app import app, cell, err, out, print_json, print_line, user_errors
 from codecstudy.cli.display import count
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityResults
@@ -119,7 +118,7 @@ def print_answer(results: QualityResults, found: Recommendations) -> None:
     """Print the smallest setting of each encoder that is good enough, and the size of its files."""
     title = results.metric_columns[found.metric].title
     out.print(
-        f"Smallest setting of each format with {title} {found.target:g} or better on at "
+        f"Smallest setting of each format with {cell(title)} {found.target:g} or better on at "
         f"least {100 * found.coverage:g} % of images"
         + ("" if found.max_encode_time is None else f", encoded in at most {found.max_encode_time:g} s/MP"),
         highlight=False,
@@ -129,7 +128,7 @@ def print_answer(results: QualityResults, found: Recommendations) -> None:
         out.print(_recommendation_table(found))
     for item in found.items:
         if item.setting is None:
-            out.print(f"{item.encoder}: {item.reason}", markup=False, highlight=False, soft_wrap=True)
+            print_line(out, f"{item.encoder}: {item.reason}")
     _note_few(max((item.reached.images for item in found.items), default=0))
 
 
@@ -151,7 +150,7 @@ def _recommendation_table(found: Recommendations) -> Table:
         bits, ratio = item.bits_per_pixel, item.size_ratio
         same = item.setting == found.baselines.get(item.scope)
         table.add_row(
-            escape(item.setting.label()),
+            cell(item.setting.label()),
             "?" if bits is None else f"{bits.value:.3f}",
             "baseline" if same else "?" if ratio is None else percent_interval(ratio),
             _per_megapixel(item.encode_seconds_per_mp),
@@ -168,11 +167,12 @@ def _per_megapixel(seconds: Estimate | None) -> str:
 def _print_commands(item: Recommendation) -> None:
     if item.setting is None:
         return
-    out.print(f"\n{item.setting.label()}", style="bold", markup=False, highlight=False)
+    out.print()
+    print_line(out, item.setting.label(), style="bold")
     for command in item.commands:
         text = command.text or "(not possible)"
         note = f"   # {command.note}" if command.note else ""
-        out.print(f"  {command.tool:8} {text}{note}", markup=False, highlight=False, soft_wrap=True)
+        print_line(out, f"  {command.tool:8} {text}{note}")
 
 
 @app.command()
@@ -216,32 +216,26 @@ MAX_PROBLEM_LINES = 20
 def _print_diff(found: Diff) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("variant", overflow="fold")
-    for name in (found.metric, "size, HEAD to BASE (95 % interval)", "images", "verdict"):
+    for name in (cell(found.metric), "size, HEAD to BASE (95 % interval)", "images", "verdict"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.comparisons:
         verdict = f"{row.verdict}: {row.reason}" if row.reason else row.verdict
         style = "red" if row.verdict in {"worse", "unknown"} else "green" if row.verdict == "better" else None
         table.add_row(
-            escape(row.variant.label),
+            cell(row.variant.label),
             f"{row.target:g}",
             "?" if row.ratio is None else percent_interval(row.ratio),
             f"{row.images}/{row.images + row.only_base + row.only_head + row.neither}",
-            escape(verdict),
+            cell(verdict),
             style=style,
         )
     out.print(table)
     _note_few(min((row.images for row in found.comparisons if row.images), default=None))
     for name, (before, after) in found.versions.items():
-        out.print(f"{name}: {before} -> {after}", markup=False, highlight=False, soft_wrap=True)
+        print_line(out, f"{name}: {before} -> {after}")
     for problem in found.problems[:MAX_PROBLEM_LINES]:
         place = ", ".join(part for part in (problem.image, problem.setting) if part)
-        err.print(
-            f"{problem.kind} ({problem.side}): {place}: {problem.detail}",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        print_line(err, f"{problem.kind} ({problem.side}): {place}: {problem.detail}", style="red")
     if len(found.problems) > MAX_PROBLEM_LINES:
         err.print(
             f"... and {count(len(found.problems) - MAX_PROBLEM_LINES, 'more problem')}", highlight=False
@@ -269,4 +263,4 @@ def export(
     folder = results if results.is_dir() else results.parent
     default = folder / ("codec-compare" if format == "codec-compare" else f"quality.{format}")
     for path in write(loaded, known[format], output or default):
-        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        print_line(out, str(path))

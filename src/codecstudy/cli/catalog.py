@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from codecstudy.cli.app import app, err, out, print_json, user_errors
+from codecstudy.cli.app import app, cell, err, out, print_json, print_line, print_warning, user_errors
 from codecstudy.cli.run import RootOption
 
 datasets_app = typer.Typer(help="List, fetch and add datasets.", no_args_is_help=True)
@@ -59,11 +58,11 @@ def datasets_list(
         else:
             state = "manual download"
         table.add_row(
-            escape(status.id),
+            cell(status.id),
             "?" if status.image_count is None else f"{status.image_count:,}",
             "?" if status.size_bytes is None else f"{status.size_bytes / 1e6:,.1f} MB",
             state,
-            escape(status.license or "?"),
+            cell(status.license or "?"),
         )
     out.print(table)
 
@@ -85,7 +84,7 @@ def datasets_fetch(
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
-        bar = progress.add_task(escape(dataset_id), total=None)
+        bar = progress.add_task(cell(dataset_id), total=None)
         dataset = fetch(
             root,
             dataset_id,
@@ -93,12 +92,7 @@ def datasets_fetch(
             force=force,
             unverified=unverified,
         )
-    out.print(
-        f"{dataset.id}: {len(dataset.images):,} images in {dataset.folder}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
+    print_line(out, f"{dataset.id}: {len(dataset.images):,} images in {dataset.folder}")
 
 
 @datasets_app.command("add")
@@ -112,7 +106,7 @@ def datasets_add(
     from codecstudy.datasets import add_folder
 
     dataset = add_folder(root, folder, dataset_id)
-    out.print(f"{dataset.id}: {len(dataset.images):,} images", markup=False, highlight=False)
+    print_line(out, f"{dataset.id}: {len(dataset.images):,} images")
 
 
 @studies_app.command("list")
@@ -131,7 +125,7 @@ def studies_list(root: RootOption = Path()) -> None:
     for study_id in studies.builtin_ids():
         config = studies.load_builtin(study_id)
         table.add_row(
-            escape(study_id), str(len(config.settings())), escape(config.description or config.name or "")
+            cell(study_id), str(len(config.settings())), cell(config.description or config.name or "")
         )
     broken = []
     folder = root / "config" / "studies"
@@ -143,10 +137,10 @@ def studies_list(root: RootOption = Path()) -> None:
         except StudyError as error:
             broken.append(str(error))
             continue
-        table.add_row(escape(path.stem), str(len(config.settings())), escape(config.description or str(path)))
+        table.add_row(cell(path.stem), str(len(config.settings())), cell(config.description or str(path)))
     out.print(table)
     for message in broken:
-        err.print(message, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        print_warning(message)
     if broken:
         err.print(f"{count(len(broken), 'study file')} cannot be used", highlight=False)
 
@@ -157,4 +151,4 @@ def schema() -> None:
     """Print the JSON Schema of study files."""
     from codecstudy.study import json_schema
 
-    print_json(json_schema())
+    print_json(json_schema(on_unusable=print_warning))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from codecstudy.cli.app import visible
+from codecstudy.cli.app import print_line
 from codecstudy.pipeline import events
 
 PLAIN_SECONDS = 10.0
@@ -40,6 +40,19 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """A number with its noun, e.g. ``1 image`` or ``1,204 tasks``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def size(number: float) -> str:
+    """Bytes as text, e.g. ``20 kB``, ``3 MB`` or ``1.2 GB``."""
+    if number >= 1e9:
+        return f"{number / 1e9:,.1f} GB"
+    return f"{number / 1e6:,.0f} MB" if number >= 1e6 else f"{number / 1e3:,.0f} kB"
+
+
+def disk_needed(started: events.Started) -> str:
+    """How much disk a run needs, and how much there is."""
+    free = "" if started.disk_free is None else f", {size(started.disk_free)} free"
+    return f"about {size(started.disk_bytes)} on disk{free}"
 
 
 class Silent:
@@ -117,6 +130,11 @@ def _announcement(event: events.Event) -> str | None:
                 line += f"; about {duration(event.estimated_seconds)}"
             if event.time_budget is not None:
                 line += f", budget {duration(event.time_budget)}"
+            if event.disk_free is not None and event.disk_bytes > event.disk_free:
+                line += (
+                    f"; warning: the run needs {disk_needed(event)}. Free some space, or use another --root: when "
+                    "the disk is full, the run ends"
+                )
             return line
         case events.StoreMigrated():
             return f"the measurement store has a new schema; the old file is kept as {event.backup}"
@@ -134,6 +152,8 @@ def _announcement(event: events.Event) -> str | None:
                 f"{count(event.images_open, 'image')} in progress will be completed, "
                 f"{event.images_left} will not be started"
             )
+        case events.Interrupted(at_once=False, signal=number) if number not in (None, signal.SIGINT):
+            return "interrupted: images in progress will be completed"
         case events.Interrupted(at_once=False):
             return (
                 "interrupted: images in progress will be completed (press Ctrl-C again to stop immediately)"
@@ -171,7 +191,7 @@ class _Announcer:
         text = _announcement(event)
         if text is not None:
             style = "yellow" if isinstance(event, events.Failed | events.WorkerReplaced) else None
-            self._console.print(escape(visible(text)), style=style, highlight=False, soft_wrap=True)
+            print_line(self._console, text, style=style)
 
 
 class Plain:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, err, out, print_error, user_errors
+from codecstudy.cli.app import EXIT_FAILURES, app, cell, err, out, print_error, user_errors
 from codecstudy.cli.display import Kernels
+from codecstudy.cli.run import RootOption
 from codecstudy.errors import CodecstudyError
 
 
 @app.command()
 @user_errors
-def doctor() -> None:
-    """Show encoders, metrics, versions and the machine, and test that measuring works."""
+def doctor(root: RootOption = Path()) -> None:
+    """Show encoders, metrics, versions, the machine and its limits, and test that measuring works."""
     from codecstudy import __version__, codecs, host, metrics
     from codecstudy.measurement import selftest
     from codecstudy.metrics import kernels
@@ -27,7 +28,7 @@ def doctor() -> None:
     faults = []
 
     def row(name: str, value: str) -> None:
-        table.add_row(escape(name), escape(value))
+        table.add_row(cell(name), cell(value))
 
     row("codecstudy", f"{__version__} on Python {sys.version.split()[0]}")
     usable: list[str] = []
@@ -50,6 +51,8 @@ def doctor() -> None:
             row(name, "cannot be used")
     row("CPU", f"{host.cpu_model()}, {host.usable_cpus()} usable")
     row("memory", f"{host.available_memory() / 2**30:.1f} GiB available")
+    for name, limit in host.limits(root):
+        row(name, limit)
     try:
         Kernels(err).ensure(tuple(loaded))
         row("kernel cache", str(kernels.cache_folder()))

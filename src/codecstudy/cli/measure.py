@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from codecstudy.cli.app import EXIT_FAILURES, app, err, out, print_error, print_json, user_errors, visible
+from codecstudy.cli.app import EXIT_FAILURES, app, cell, err, out, print_error, print_json, user_errors
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import ImageError
 from codecstudy.types import score_to_json
@@ -56,9 +55,9 @@ def measure(
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("image", overflow="fold")
         for column in columns:
-            table.add_column(column, justify="right")
+            table.add_column(cell(column), justify="right")
         for path, row in scores.items():
-            table.add_row(escape(visible(str(path))), *(f"{row[column]:.6g}" for column in columns))
+            table.add_row(cell(str(path)), *(f"{row[column]:.6g}" for column in columns))
         out.print(table)
     for reason in failures.values():
         print_error(reason)

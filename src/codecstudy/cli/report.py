@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from codecstudy.cli.answers import ResultsArgument, parse_rate
-from codecstudy.cli.app import app, err, out, user_errors
+from codecstudy.cli.app import app, err, out, print_line, user_errors
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import CodecstudyError
 from codecstudy.report import PlotFormat
@@ -18,9 +19,12 @@ from codecstudy.results import QualityResults
 
 def find_root(results: Path) -> Path:
     """The workspace of a results file in ``data/metrics``; for a file elsewhere, the folder that contains it."""
-    path = results.resolve()
-    folder = path if path.is_dir() else path.parent
-    return folder.parents[2] if folder.parts[-3:-1] == ("data", "metrics") else folder
+    # Before links are followed: data may be one.
+    for path in (results.absolute(), results.resolve()):
+        folder = path if path.is_dir() else path.parent
+        if folder.parts[-3:-1] == ("data", "metrics"):
+            return folder.parents[2]
+    return folder
 
 
 @app.command()
@@ -37,6 +41,12 @@ def report(
     plots_format: Annotated[
         list[PlotFormat] | None,
         typer.Option("--plots-format", help="File format of the plots; may be given several times."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images", help="Folder of the originals, if they are not in the workspace: to show pictures."
+        ),
     ] = None,
     root: Annotated[
         Path | None,
@@ -62,6 +72,8 @@ def report(
 
     if plots_format and plots is None:
         raise CodecstudyError("--plots-format says how to write plots; give their folder with --plots")
+    if images is not None and not images.is_dir():
+        raise CodecstudyError(f"{images} is not a folder; give the folder that contains the originals")
     loaded = load_results(results)
     options = Options(
         metric=metric,
@@ -70,10 +82,11 @@ def report(
         max_encode_time=None if max_encode_time is None else parse_rate(max_encode_time),
         baseline=baseline,
         results_path=str(results),
+        images=images,
     )
     workspace = find_root(results) if root is None else root
     for path in write(loaded, workspace, output, plots, options, plots_format or [PlotFormat.SVG]):
-        out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        print_line(out, str(path))
 
 
 def write(
@@ -93,6 +106,8 @@ def write(
     from codecstudy.report import Options, write_plots
 
     chosen = options if isinstance(options, Options) else Options()
+    if output is None and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", results.study_id):
+        raise CodecstudyError(f"the study id {results.study_id!r} is not the name of a folder; give --output")
     target = output or root / "data" / "analysis" / results.study_id / "report.html"
     # Write the plots first: without matplotlib, the command fails before it spends time on the report.
     drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)

@@ -18,10 +18,10 @@ from codecstudy.cli.app import (
     fail,
     out,
     print_json,
+    print_line,
     user_errors,
-    visible,
 )
-from codecstudy.cli.display import count, display_for, duration
+from codecstudy.cli.display import count, disk_needed, display_for, duration
 from codecstudy.errors import ResultsError, StudyError, did_you_mean
 from codecstudy.results import QualityResults, StopReason
 
@@ -154,7 +154,8 @@ def demo(
         answers.print_usual_answer(results)
     path = report.write(results, root, None, None)[0].resolve()
     if not quiet:
-        out.print(f"\nreport: {path}", markup=False, highlight=False, soft_wrap=True)
+        out.print()
+        print_line(out, f"report: {path}")
 
 
 def execute(
@@ -188,7 +189,7 @@ def execute(
     Raises:
         typer.Exit: If the run was interrupted or had failures.
     """
-    from codecstudy.pipeline import PipelineRunner, RunOptions, parse_time_budget
+    from codecstudy.pipeline import PipelineRunner, RunOptions, events, parse_time_budget
     from codecstudy.study import StudyConfig
 
     config, study_file = find_study(study, root)
@@ -221,10 +222,19 @@ def execute(
                     f"first image of each worker is always measured",
                     highlight=False,
                 )
+            print_line(out, f"  {disk_needed(started)}")
         return None
 
     if not quiet:
         _warn_of_replacement(runner.results_path(config.id), options.images)
+
+    signalled: int | None = None
+
+    def on_event(event: events.Event) -> None:
+        nonlocal signalled
+        if isinstance(event, events.Interrupted):
+            signalled = event.signal
+        display(event)
 
     with display_for(err, quiet) as display:
         results = runner.run(
@@ -233,9 +243,10 @@ def execute(
             save_artifacts,
             workers,
             options=options,
-            on_event=display,
+            on_event=on_event,
         )
-    _print_results(results, str(runner.results_path(config.id)), quiet, as_json)
+    exit_code = EXIT_INTERRUPTED if signalled is None else 128 + signalled
+    _print_results(results, runner.results_path(config.id), quiet, as_json, exit_code)
     return results
 
 
@@ -248,48 +259,54 @@ def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
     except ResultsError:
         return
     if Path(before).resolve() != Path(images).resolve():
-        err.print(
-            f"note: replaces the results of this study on {visible(before)} (its measurements stay in the "
-            "store); use --root to give each set of images its own workspace",
+        print_line(
+            err,
+            f"note: replaces the results of this study on {before} (its measurements stay in the store); use "
+            "--root to give each set of images its own workspace",
             style="yellow",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
         )
 
 
-def _print_results(results: QualityResults, path: str, quiet: bool, as_json: bool) -> None:
+def _print_results(
+    results: QualityResults, path: Path, quiet: bool, as_json: bool, exit_if_interrupted: int
+) -> None:
     from codecstudy.cli.summary import failure_lines, summary_json, summary_table
 
     if as_json:
-        print_json(summary_json(results, path))
+        print_json(summary_json(results, str(path)))
     elif not quiet:
         out.print(summary_table(results))
         lines = failure_lines(results)
         for line in lines[:MAX_REASONS]:
-            out.print(visible(line), markup=False, highlight=False, soft_wrap=True)
+            print_line(out, line)
         if len(lines) > MAX_REASONS:
             out.print(f"... and {count(len(lines) - MAX_REASONS, 'more reason')}", highlight=False)
         if results.incomplete_reason:
-            out.print(
-                f"incomplete: {visible(results.incomplete_reason)}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-        out.print(f"results: {path}", markup=False, highlight=False, soft_wrap=True)
+            print_line(out, f"incomplete: {results.incomplete_reason}")
+        print_line(out, f"results: {path}")
         if results.run.images_measured and results.study_id != "demo":
-            folder = shlex.quote(str(Path(path).parent))
-            out.print(
-                f"next: codecstudy recommend {folder}\n      codecstudy report {folder}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            folder = shlex.quote(str(path.parent))
+            print_line(out, f"next: codecstudy recommend {folder}")
+            print_line(out, f"      codecstudy report {folder}{_images_option(results, path)}")
     if results.stop_reason is StopReason.INTERRUPTED:
-        raise typer.Exit(EXIT_INTERRUPTED)
+        raise typer.Exit(exit_if_interrupted)
     failed = sum(record.status == "failed" for record in results.measurements)
     if failed:
         if quiet or as_json:
             fail(f"{count(failed, 'task')} failed; see the results for the reasons: {path}", EXIT_FAILURES)
         raise typer.Exit(EXIT_FAILURES)
+
+
+def _images_option(results: QualityResults, path: Path) -> str:
+    """What a report needs to show pictures: the folder of the images, if that is not in the workspace."""
+    from codecstudy.cli.report import find_root
+
+    saved = any(record.encoded_path is not None for record in results.measurements)
+    folder = Path(results.dataset.path)
+    if (
+        not saved
+        or results.dataset.id == "sample"
+        or folder.resolve().is_relative_to(find_root(path).resolve())
+    ):
+        return ""
+    return f" --images {shlex.quote(str(folder))}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from rich.markup import escape
 from rich.table import Table
 
+from codecstudy.cli.app import cell
 from codecstudy.results import QualityRecord, QualityResults
 from codecstudy.types import MetricColumn, score_to_json
 
@@ -83,7 +83,7 @@ def summary_table(results: QualityResults) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("setting", overflow="fold", min_width=8)
     column = results.usual_column
-    for name in ("bits/px", f"{column.title} (p5 to p95)", "encode", "images"):
+    for name in ("bits/px", f"{cell(column.title)} (p5 to p95)", "encode", "images"):
         table.add_column(name, justify="right", no_wrap=True)
     previous = None
     for row in summary_rows(results):
@@ -92,7 +92,7 @@ def summary_table(results: QualityResults) -> Table:
             table.add_section()
         previous = fmt
         table.add_row(
-            escape(row.setting),
+            cell(row.setting),
             f"{row.bits_per_pixel:.3f}",
             "{} ({} to {})".format(
                 *(_rounded(score, column) for score in (row.score, row.score_p5, row.score_p95))

@@ -62,6 +62,9 @@ class Died:
     traceback of a handler that could not be created."""
     was_ready: bool = True
     """False if it died while starting. Workers that keep doing so have a broken handler."""
+    stage: str | None = None
+    """What the handler had last said that it was doing in ``running`` (see :class:`Executor`); None if it had said
+    nothing, or if the executor does not pass it on."""
 
     def how(self) -> str:
         """How it ended, as text that is the same each time, because it goes into records."""

@@ -1,7 +1,9 @@
 """The executor protocol: workers that run tasks and report events.
 
 An executor runs a *handler*, named as ``"package.module:factory"``: ``factory(config)`` returns a callable that
-takes the payload of a task and returns its value. Workers are numbered from 0. A worker takes its tasks in the
+takes the payload of a task and returns its value. A handler that has an attribute ``on_stage`` gets a function
+there that takes a short text: what it calls it with last is the ``stage`` of a ``Died`` event, so that a task's
+death can be attributed to a part of it. Workers are numbered from 0. A worker takes its tasks in the
 order in which they were submitted. Everything that happens to a task is an event: ``Done`` with its value or the
 error that it raised, or ``Died`` with the worker that had it.
 

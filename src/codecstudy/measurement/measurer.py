@@ -39,6 +39,10 @@ from codecstudy.types import (
 
 T = TypeVar("T")
 
+READING, PREPARING, MEASURING = "reading", "preparing", "measuring"
+"""Stages of a task: the source is read and decoded, once; it is resized, cropped, and prepared as the reference of
+the metrics, once per size; it is encoded, decoded and scored, in each task."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeasurerConfig:
@@ -129,6 +133,8 @@ class Measurer:
         self._source: images.Source | None = None
         self._refusal: _FailedError | None = None
         self._stage: _Stage | None = None
+        self.on_stage: Callable[[str], None] = lambda stage: None
+        """Called when a stage of a task begins, unless the task needs only :data:`MEASURING`."""
 
     def warm(self) -> None:
         """Run each metric and each encoder once, so that no measurement includes the time to load it."""
@@ -149,6 +155,7 @@ class Measurer:
                 if isinstance(stage, _Stage):
                     self._prepare(stage, wanted)
                 opening = Opening(time.perf_counter() - wall, time.process_time() - cpu)
+                self.on_stage(MEASURING)
             if isinstance(stage, str):
                 return Report(Skip(stage, self._notes()), opening)
             cpu = time.process_time()
@@ -166,6 +173,7 @@ class Measurer:
         if request.image != self._image:
             self._image, self._source, self._refusal = request.image, None, None
             path = Path(self._config.folder, request.image)
+            self.on_stage(READING)
             try:
                 source = _attempt("source", images.load, path, self._config.max_pixels)
                 # Read after the pixels, so that a change at any time in between is detected.
@@ -179,6 +187,7 @@ class Measurer:
             # The other tasks of a source that cannot be read get the same answer without another attempt.
             assert self._refusal is not None
             raise self._refusal
+        self.on_stage(PREPARING)
         pixels, scored = self._source.pixels, None
         if setting.resolution is not None:
             resized = _attempt("source", images.resize, pixels, setting.resolution)

@@ -22,6 +22,10 @@ class Started:
     time_budget: float | None
     megapixels: float
     estimated_seconds: float
+    disk_bytes: int = 0
+    """Estimated bytes that the run adds to the workspace."""
+    disk_free: int | None = None
+    """Free bytes there; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class Interrupted:
     """The user asked to stop. ``at_once``: for the second time, so running tasks are not awaited."""
 
     at_once: bool
+    signal: int | None = None
+    """The first signal that asked for it; None if it was not a signal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from codecstudy.errors import CodecstudyError
 from codecstudy.execution import Died, Done, Event, Executor, HandlerError, Ready
-from codecstudy.measurement.measurer import Report
+from codecstudy.measurement.measurer import PREPARING, READING, Report
 from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.plan import Plan
@@ -25,9 +25,13 @@ QUEUE = 2
 POLL_SECONDS = 0.1
 COMMIT_SECONDS = 0.5
 MAX_FAILED_STARTS = 3
-"""Consecutive workers that may fail before they are ready; then the run gives up: the installation is broken."""
-MAX_KILLED_STARTS = 30
-"""The same for workers that are killed from outside, which does not indicate a broken installation."""
+"""Consecutive workers that may end by themselves before they are ready; then the run gives up: the installation is
+broken. Workers that are killed from outside do not count."""
+MAX_DEATHS = 50
+"""Deaths for each worker without a single outcome in between; then the run gives up, whatever the reason."""
+
+_SHARED_STAGES = {READING: "its source was read", PREPARING: "its source was prepared"}
+"""Stages that all tasks of a source, or of a source at one size, have in common; as part of a sentence."""
 
 
 @dataclass(slots=True)
@@ -61,17 +65,21 @@ class Loop:
     totals: Totals = field(default_factory=Totals)
     _queues: dict[int, deque[Task]] = field(default_factory=dict)
     _left: dict[int, int] = field(default_factory=dict)
-    _failed_starts: float = 0.0
+    _failed_starts: int = 0
+    _deaths: int = 0
     _budget_told: bool = False
     _interrupts_seen: int = 0
     _committed: float = 0.0
 
-    def run(self) -> None:
-        """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
+    def __post_init__(self) -> None:
+        """Count what is known."""
         for s in range(len(self.plan.sources)):
             known = sum((s, t) in self.outcomes for t in range(len(self.plan.settings)))
             self._left[s] = len(self.plan.settings) - known
             self.totals.images_done += self._left[s] == 0
+
+    def run(self) -> None:
+        """Run until everything that the schedule admits has an outcome, or until a second interrupt."""
         while not self.scheduler.done(self._now()) and not self._stop_at_once():
             for event in self._poll():
                 self._handle(event)
@@ -100,7 +108,7 @@ class Loop:
         if self.interrupts.count > self._interrupts_seen:
             self._interrupts_seen = self.interrupts.count
             self.scheduler.stop()
-            self.emit(events.Interrupted(at_once=self.interrupts.count > 1))
+            self.emit(events.Interrupted(self.interrupts.count > 1, self.interrupts.signal))
         return self.interrupts.count > 1
 
     def _commit_sometimes(self) -> None:
@@ -142,7 +150,7 @@ class Loop:
     def _handle(self, event: Event) -> None:
         match event:
             case Ready(worker):
-                self._failed_starts = 0.0
+                self._failed_starts = 0
                 self._queues[worker] = deque()
                 self._feed(worker)
             case Done(worker, task, value, seconds, peak_rss):
@@ -176,6 +184,7 @@ class Loop:
 
     def _record(self, worker: int, task: Task, outcome: Outcome, seconds: float) -> None:
         source, setting = self.plan.sources[task.source], self.plan.settings[task.setting]
+        self._deaths = 0
         self.outcomes[task.source, task.setting] = outcome
         if source.sha256 is not None:
             conditions = self.plan.conditions[task.setting]
@@ -206,11 +215,10 @@ class Loop:
     def _died(self, death: Died) -> None:
         reason = death.how()
         log.warning("worker %d: %s: %s", death.worker, reason, death.detail)
+        self._deaths += 1
         queue = self._queues.pop(death.worker, None)
         if queue is None:
-            self._failed_starts += (
-                MAX_FAILED_STARTS / MAX_KILLED_STARTS if death.signal_name == "SIGKILL" else 1
-            )
+            self._failed_starts += death.signal_name != "SIGKILL" or death.reason == "timeout"
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise CodecstudyError(self._cannot_start(reason, death.detail))
         else:
@@ -219,9 +227,35 @@ class Loop:
             # Its replacement has the same name, and is given tasks once it is ready.
             self.scheduler.add_worker(death.worker)
             if given_up is not None:
-                self._record(death.worker, given_up, Failure(death.reason, reason), 0.0)
+                self._give_up(death, given_up)
+        if self._deaths >= MAX_DEATHS * self.executor.capacity:
+            raise CodecstudyError(
+                f"{self._deaths} worker processes have died without completing a single task in between. The last "
+                f"one: {reason}. Find out what ends them (if memory ran out, the kernel's log tells), and run "
+                "again; what was measured is kept."
+            )
         self.executor.replace(death.worker)
         self.emit(events.WorkerReplaced(death.worker, reason))
+
+    def _give_up(self, death: Died, task: Task) -> None:
+        """Record the task that a worker died with, and those that would end in the same way."""
+        reason = death.how()
+        if death.stage in _SHARED_STAGES:
+            reason = f"{reason} while {_SHARED_STAGES[death.stage]}"
+        self._record(death.worker, task, Failure(death.reason, reason), 0.0)
+        # A process outside may have killed it, whatever it was doing.
+        if death.stage not in _SHARED_STAGES or (death.signal_name, death.reason) == ("SIGKILL", "crash"):
+            return
+        settings = self.plan.settings
+        tried = settings[task.setting]
+        alike = {
+            t
+            for t, setting in enumerate(settings)
+            if death.stage == READING or (setting.resolution, setting.crop) == (tried.resolution, tried.crop)
+        }
+        rest = Failure("source", f"not tried, because with another setting {reason}")
+        for other in self.scheduler.drop(task.source, alike):
+            self._record(death.worker, other, rest, 0.0)
 
     def _cannot_start(self, reason: str, said: str) -> str:
         text = f"The worker processes exit before they are ready: {reason}. "

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from codecstudy import host
 from codecstudy.pipeline.events import Event
 
 
@@ -41,6 +42,12 @@ class RunOptions:
     def __post_init__(self) -> None:
         check_positive("task_timeout", self.task_timeout)
         check_positive("max_memory", self.max_memory)
+        if self.max_memory is not None and self.max_memory < host.SMALLEST_WORKER:
+            raise ValueError(
+                f"max_memory is {self.max_memory / 2**20:,.0f} MiB; a worker needs at least "
+                f"{host.SMALLEST_WORKER / 2**20:,.0f} MiB to load its libraries, and more for images of some "
+                "megapixels. Give 1 GiB or more"
+            )
 
 
 def check_positive(name: str, value: float | None) -> None:

@@ -10,6 +10,7 @@ from codecstudy.datasets import Dataset, open_dataset, open_folder
 from codecstudy.execution import Executor, InlineExecutor
 from codecstudy.pipeline import events
 from codecstudy.pipeline.options import RunOptions, check_positive
+from codecstudy.pipeline.places import disk_bytes
 from codecstudy.pipeline.plan import Known, Plan, make_plan
 from codecstudy.pipeline.work import cost_model, estimated_seconds, remaining_work
 from codecstudy.schedule import CostModel, SourceWork
@@ -90,19 +91,22 @@ class Prepared:
     workers: int
     """Number of workers that are used: not more than there are tasks, unless the executor was given."""
 
-    def started(self) -> events.Started:
-        """The run as its first event describes it."""
+    def started(self, root: Path) -> events.Started:
+        """The run, in the workspace ``root``, as its first event describes it."""
         plan = self.plan
+        tasks = sum(len(source.settings) for source in self.work)
         return events.Started(
             study_id=plan.config.id,
             images=len(plan.sources),
             settings=len(plan.settings),
-            tasks=sum(len(source.settings) for source in self.work),
+            tasks=tasks,
             known=len(self.outcomes),
             workers=self.workers,
             time_budget=self.request.budget,
             megapixels=sum(source.width * source.height for source in plan.sources) / 1e6,
             estimated_seconds=estimated_seconds(self.work, self.costs) / self.workers,
+            disk_bytes=disk_bytes(plan, tasks),
+            disk_free=host.disk_free(root),
         )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from codecstudy import codecs, host, metrics
+from codecstudy import codecs, host, metrics, signals
 from codecstudy.execution import Executor, InlineExecutor, running
 from codecstudy.files import write_atomically
 from codecstudy.measurement import selftest
@@ -20,11 +20,12 @@ from codecstudy.pipeline import events
 from codecstudy.pipeline.interrupts import Interrupts
 from codecstudy.pipeline.loop import Loop
 from codecstudy.pipeline.options import RunOptions
+from codecstudy.pipeline.places import check_places
 from codecstudy.pipeline.plan import Plan
 from codecstudy.pipeline.prepare import Prepared, Request, prepare
 from codecstudy.results import DatasetInfo, QualityResults, RunInfo, StopReason
 from codecstudy.schedule import MemoryLimit, Scheduler, TimeBudget
-from codecstudy.store import IN_MEMORY, Store
+from codecstudy.store import Store, private_copy
 from codecstudy.study import StudyConfig
 
 MEASURER = "codecstudy.measurement.measurer:make_measurer"
@@ -63,12 +64,12 @@ class PipelineRunner:
 
         Every image is encoded with every setting, decoded once and scored. After ``time_budget`` seconds no further
         image is started, and started images are completed. What the store already knows is not measured again.
-        The first Ctrl-C or SIGTERM ends a run as if its time budget had run out; the second one stops it at once.
-        Before the first image has started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
+        The first Ctrl-C, SIGTERM or SIGHUP ends a run as if its time budget had run out; the second one stops it at
+        once. Before the first image has started there is nothing to complete, and ``KeyboardInterrupt`` is raised.
 
         A task that fails becomes a record with the reason, and the run continues. An error that ends the whole run
-        (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after the measurements made
-        so far have been saved as incomplete results.
+        (workers that cannot start, a full disk, an ``on_event`` that raises) is raised after all complete images
+        have been saved as incomplete results, those of earlier runs included.
 
         Args:
             config: The study.
@@ -84,8 +85,9 @@ class PipelineRunner:
             The records of all complete images.
 
         Raises:
-            ValueError: The dataset is not configured, or an option is out of range.
+            ValueError: The dataset is not configured, an option is out of range, or a name cannot be stored.
             FileNotFoundError: The dataset is not downloaded or contains no images.
+            OSError: The results, or the encoded files that are to be kept, cannot be written.
             codecstudy.errors.StoreError: The store cannot be used.
         """
         started = time.monotonic()
@@ -101,21 +103,25 @@ class PipelineRunner:
                 options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
             prepared = prepare(request, dataset, store, self._artifact_root(config))
             store.commit()
-            options.on_event(prepared.started())
+            check_places(prepared.plan, self.results_path(config.id))
+            options.on_event(prepared.started(self.root))
             loop = _loop(prepared, store, interrupts, started)
-            if prepared.work:
-                _compile_kernels(prepared.plan, options.on_event, interrupts)
-            # From here on there is work to lose: signals wait until it is saved.
-            interrupts.defer()
-            if prepared.work and not interrupts.count:
-                try:
+            try:
+                if prepared.work:
+                    _compile_kernels(prepared.plan, options.on_event, interrupts)
+                # From here on there is work to lose: signals wait until it is saved.
+                interrupts.defer()
+                if interrupts.count:
+                    options.on_event(events.Interrupted(at_once=True, signal=interrupts.signal))
+                elif prepared.work:
                     with running(loop.executor, MEASURER, _measurer_config(prepared.plan)):
                         loop.run()
-                except Exception as error:
-                    # Even if the run as a whole has failed, its measurements are worth saving.
-                    if loop.totals.tasks_done:
-                        self._save(prepared, loop, error)
-                    raise
+            except BaseException as error:
+                # Even if the run as a whole has failed, what is known is worth saving.
+                if loop.totals.tasks_done or loop.totals.images_done:
+                    interrupts.defer()
+                    self._save(prepared, loop, error)
+                raise
             results = self._save(prepared, loop)
         options.on_event(_done(results, self.results_path(config.id), loop))
         return results
@@ -132,20 +138,21 @@ class PipelineRunner:
     ) -> events.Started:
         """What :meth:`run` would do, without doing it: images, settings, tasks, and an estimate of the time.
 
-        Takes the arguments of :meth:`run`, and raises as it does.
+        Takes the arguments of :meth:`run`, and raises as it does. Nothing is written to the workspace, not even to
+        convert a store of an older codecstudy, and another run may be using it.
         """
         options = dataclasses.replace(options or RunOptions(), **further)
         request = Request(config, time_budget, save_artifacts, num_workers, options, self._executor)
         request.check()
         dataset = request.open_dataset(self.root)
-        path = self.root / "data" / "store.sqlite"
-        with Store(path if path.exists() else IN_MEMORY) as store:
-            return prepare(request, dataset, store, self._artifact_root(config)).started()
+        with private_copy(self.root / "data" / "store.sqlite") as path, Store(path) as store:
+            prepared = prepare(request, dataset, store, self._artifact_root(config))
+            return prepared.started(self.root)
 
     def _artifact_root(self, config: StudyConfig) -> Path:
         return self.root / "data" / "encoded" / config.id
 
-    def _save(self, prepared: Prepared, loop: Loop, error: Exception | None = None) -> QualityResults:
+    def _save(self, prepared: Prepared, loop: Loop, error: BaseException | None = None) -> QualityResults:
         """Write the results so far; ``error`` is the error that ended the run, if any."""
         plan, options = prepared.plan, prepared.request.options
         config, dataset = plan.config, plan.dataset
@@ -253,19 +260,20 @@ def _compile_kernels(plan: Plan, emit: Callable[[events.Event], None], interrupt
                     events.Compiling(progress.done, progress.total, progress.elapsed, kernels.cache_note())
                 ),
             )
-    except KeyboardInterrupt:
-        interrupts.request()
+    except KeyboardInterrupt as error:
+        interrupts.request(signals.number_of(error))
 
 
 def _why_stopped(
-    prepared: Prepared, loop: Loop, measured: int, error: Exception | None
+    prepared: Prepared, loop: Loop, measured: int, error: BaseException | None
 ) -> tuple[StopReason, str | None]:
     """Why the run ended, and the same as a sentence if images are missing."""
     planned = len(prepared.plan.sources)
     if measured == planned:
         return StopReason.COMPLETED, None
     if error is not None:
-        reason, why = StopReason.ERROR, f"stopped by an error ({' '.join(str(error).split())})"
+        said = " ".join(str(error).split()) or type(error).__name__
+        reason, why = StopReason.ERROR, f"stopped by an error ({said})"
     elif loop.interrupts.count:
         reason, why = StopReason.INTERRUPTED, "interrupted"
     else:

@@ -19,6 +19,7 @@ from codecstudy.analysis.sweep import LevelSummary, level_summaries
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.types import Floats, MetricColumn
+from codecstudy.visible import visible
 
 RATIO_PLACES = 28
 """Number of scores at which the size relative to the baseline is drawn."""
@@ -261,6 +262,19 @@ def _single(context: Context, target: float) -> list[dict[str, Any]]:
 
 
 def embed(document: dict[str, Any]) -> str:
-    """JSON that is safe inside a ``script`` element: nothing in it can close the element or open another."""
-    written = json.dumps(document, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    """JSON that is safe inside a ``script`` element: nothing in it can close the element or open another.
+
+    Invisible characters in names are replaced with escapes that the page shows, as in its templates.
+    """
+    written = json.dumps(_shown(document), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value, keep="\n\t")
+    if isinstance(value, dict):
+        return {_shown(key): _shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return value

@@ -62,4 +62,7 @@ class Options:
     gallery_bytes: int = 8_000_000
     """Maximum size of all pictures in the file, in bytes."""
     results_path: str | None = None
-    """Path of the results, for the commands that the report shows."""
+    """Path of the results, for the commands that the report shows, and to recognise a ``data`` folder that is a
+    link."""
+    images: Path | None = None
+    """Folder of the originals, if they are not in the workspace: nothing outside it is opened otherwise."""

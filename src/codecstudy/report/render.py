@@ -14,6 +14,7 @@ from markupsafe import Markup
 from codecstudy.report.build import Page
 from codecstudy.report.chart_data import embed
 from codecstudy.report.styles import Style
+from codecstudy.visible import visible
 
 _STYLES = ("base.css", "answer.css", "controls.css", "plots.css", "tables.css", "gallery.css", "print.css")
 _SCRIPTS = (
@@ -27,8 +28,9 @@ _EARLY = "early.js"
 def render(page: Page) -> str:
     """``page`` as HTML.
 
-    The templates escape all values. The content security policy allows only these styles and scripts, by their
-    hash, and embedded pictures: nothing can be fetched, sent or injected.
+    The templates escape all values, and show invisible characters in them as escapes. The content security policy
+    allows only these styles and scripts, by their hash, and embedded pictures: nothing can be fetched, sent or
+    injected.
     """
     style, early, script = (
         Markup(_colours(page.styles) + _join("css", _STYLES)),
@@ -71,10 +73,16 @@ def _environment() -> jinja2.Environment:
         ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _finalize(value: object) -> object:
+    """A value of a template: names of others must not reorder or hide the text around them."""
+    return visible(value, keep="\n\t") if type(value) is str else value
 
 
 def _read(folder: str, name: str) -> str:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
 from codecstudy.analysis.sensitivity import ImageRatio, sensitivity
-from codecstudy.report import text
+from codecstudy.report import places, text
 from codecstudy.report.context import Context
 from codecstudy.results import QualityRecord
 
 
-def candidates(
-    context: Context, saved: Iterable[QualityRecord], root: Path
-) -> dict[str, list[list[QualityRecord]]]:
-    """Records of saved files to show, by image and encoder, for images whose original exists.
+def candidates(context: Context, saved: Iterable[QualityRecord]) -> dict[str, list[list[QualityRecord]]]:
+    """Records of saved files to show, by image and encoder, for images whose original may be opened.
 
     Of each encoder one variant is shown, in the order of the variants.
     """
@@ -29,10 +26,10 @@ def candidates(
             found.setdefault(record.source_image, {}).setdefault(key, []).append(record)
     kept = {}
     for image, by_variant in found.items():
-        if not (_below(image) and (root / context.results.dataset.path / image).is_file()):
+        if places.original(context, image) is None:
             continue
         sets = [
-            [r for r in by_variant[key] if _below(r.encoded_path) and (root / str(r.encoded_path)).is_file()]
+            [r for r in by_variant[key] if places.encoded(context, r.encoded_path) is not None]
             for key in chosen
             if key in by_variant
         ]
@@ -40,15 +37,6 @@ def candidates(
         if sets:
             kept[image] = sets
     return kept
-
-
-def _below(path: str | None) -> bool:
-    """Whether ``path`` is relative and stays within its folder.
-
-    A results file from elsewhere may contain any path, and the file there would be embedded in a page that may be
-    shared.
-    """
-    return path is not None and not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
 
 
 def _shown_variants(context: Context) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator
 
 import numpy as np
 
@@ -131,6 +131,16 @@ class SourceState:
         else:
             self._figures.remove(self._row)
 
+    def drop(self, settings: Container[int]) -> list[int]:
+        """Record that the unassigned tasks of these settings will not be run; returns their settings."""
+        dropped = [
+            p for p in np.flatnonzero(self._state == _UNASSIGNED).tolist() if self.setting(p) in settings
+        ]
+        for position in dropped:
+            self.unassigned -= 1
+            self.end(position, None)
+        return [self.setting(position) for position in dropped]
+
     def join(self, worker: Hashable, *, own: bool) -> None:
         """Record that a worker opens the source, as its owner or as a helper."""
         self.workers += 1
@@ -220,6 +230,10 @@ class ActiveSources:
 
     def __len__(self) -> int:
         return self._figures.count
+
+    def find(self, index: int) -> SourceState | None:
+        """The source with this index; None if it is not active."""
+        return next((s for s in self._figures.states if s is not None and s.source.index == index), None)
 
     def open(self, source: SourceWork) -> SourceState:
         """Add ``source``; it removes itself when its last task ends."""

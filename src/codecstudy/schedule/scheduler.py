@@ -27,7 +27,7 @@ started that task sooner, so that at the end of a run no task waits behind anoth
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 
 from codecstudy.schedule.active_sources import ActiveSources, SourceState
 from codecstudy.schedule.budget import BudgetPolicy, Unlimited
@@ -191,6 +191,23 @@ class Scheduler:
                 given_up = running
         self.remove_worker(worker, now)
         return given_up
+
+    def drop(self, source: int, settings: Container[int]) -> list[Task]:
+        """Give up the tasks of an open source that no worker has, at these settings; they count as done.
+
+        Returns:
+            Those tasks.
+        """
+        state = self._active.find(source)
+        if state is None:
+            return []
+        dropped = [Task(source, setting) for setting in state.drop(settings)]
+        self._tasks_done += len(dropped)
+        self._sources_done += bool(dropped) and not state.undone
+        if not state.unassigned:
+            # The owner may have waited for memory for one of these tasks.
+            self._memory.drop_claim(state.owner)
+        return dropped
 
     def add_worker(self, worker: Hashable) -> None:
         """Add a worker that has no task."""

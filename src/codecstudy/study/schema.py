@@ -8,21 +8,37 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from codecstudy import codecs, metrics
+from codecstudy.errors import CodecError
 from codecstudy.study.encoder_models import model_of
 from codecstudy.study.models import StudyConfig
 
 Schema = dict[str, Any]
 
 
-def json_schema() -> Schema:
-    """JSON Schema (draft 2020-12) of a study, with the parameters and ranges of every known encoder."""
-    encoders = [codecs.get(name) for name in codecs.names()]
+def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
+    """JSON Schema (draft 2020-12) of a study, with the parameters and ranges of every known encoder.
+
+    Args:
+        on_unusable: Called with a message for each encoder that cannot be loaded, which is then left out.
+
+    Raises:
+        CodecError: An encoder cannot be loaded, and there is no ``on_unusable``.
+    """
+    encoders = []
+    for known in codecs.names():
+        try:
+            encoders.append(codecs.get(known))
+        except CodecError as error:
+            if on_unusable is None:
+                raise
+            on_unusable(f"{error}; the schema is without this encoder")
     entries: Any = functools.reduce(operator.or_, (model_of(encoder) for encoder in encoders))
     study = create_model(
         "study", __base__=StudyConfig, encoders=(list[entries], StudyConfig.model_fields["encoders"])

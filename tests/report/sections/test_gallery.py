@@ -147,3 +147,47 @@ def test_commands_quote_hostile_names(tmp_path: Path) -> None:
     assert measure.startswith(
         "codecstudy measure 'data/datasets/formulas/<script>alert(1)<_script>.png' data/"
     )
+
+
+def elsewhere(tmp_path: Path, path: str) -> QualityResults:
+    """Results in the workspace ``root``, whose originals are at ``path``."""
+    results = with_files(tmp_path / "root", four_formats(images=1))
+    (tmp_path / "root" / results.dataset.path).rename(tmp_path / "originals")
+    return dataclasses.replace(results, dataset=dataclasses.replace(results.dataset, path=path))
+
+
+@pytest.mark.parametrize("how", ["absolute", "relative", "link"])
+def test_originals_outside_the_workspace_are_shown_only_if_their_folder_is_named(
+    tmp_path: Path, how: str
+) -> None:
+    folder = tmp_path / "originals"
+    path = {"absolute": str(folder), "relative": "../originals", "link": "data/images"}[how]
+    results = elsewhere(tmp_path, path)
+    if how == "link":
+        (tmp_path / "root" / "data" / "images").symlink_to(folder)
+    found, text, command = shown(results, tmp_path / "root", results_path="my results")
+    assert found is None
+    assert "not in the workspace" in (text or "")
+    assert command == f"codecstudy report 'my results' --images {path}"
+    found, text, _ = shown(results, tmp_path / "root", images=folder)
+    assert found is not None
+    assert text is None
+
+
+def test_encoded_files_outside_the_workspace_are_never_shown(tmp_path: Path) -> None:
+    results = with_files(tmp_path / "root", four_formats(images=1))
+    (tmp_path / "root" / "data" / "encoded").rename(tmp_path / "secrets")
+    (tmp_path / "root" / "data" / "encoded").symlink_to(tmp_path / "secrets")
+    for images in (None, tmp_path / "root" / results.dataset.path):
+        assert shown(results, tmp_path / "root", images=images)[0] is None
+
+
+def test_a_data_folder_that_is_a_link_is_followed_if_the_results_are_in_it(tmp_path: Path) -> None:
+    results = with_files(tmp_path / "root", four_formats(images=1))
+    (tmp_path / "root" / "data").rename(tmp_path / "big")
+    (tmp_path / "root" / "data").symlink_to(tmp_path / "big")
+    path = tmp_path / "root" / "data" / "metrics" / "synthetic" / "quality.json"
+    results.save(path)
+    assert shown(results, tmp_path / "root", results_path=str(path))[0] is not None
+    results.save(tmp_path / "root" / "quality.json")
+    assert shown(results, tmp_path / "root", results_path=str(tmp_path / "root" / "quality.json"))[0] is None

@@ -14,6 +14,8 @@ _POLL_SECONDS = 60.0
 """Seconds to wait for the worker at a time; an event or a deadline ends the wait at once."""
 _STARTS = 3
 """Consecutive failed starts, as in a run, after which the installation is considered broken."""
+_KILLED_STARTS = 50
+"""The same for processes that are killed from outside, as in a run."""
 
 
 class Caller:
@@ -59,7 +61,7 @@ class Caller:
         Raises:
             CodecstudyError: The process does not start.
         """
-        failed_starts = 0
+        failed_starts = killed_starts = 0
         while True:
             event = self._try(payload, deadline)
             if isinstance(event, Done):
@@ -67,8 +69,10 @@ class Caller:
             if event.running is not None or event.reason != "crash":
                 return event
             # It had not started on this payload, so another process may take it.
-            failed_starts += 1
-            if failed_starts >= _STARTS:
+            killed = event.signal_name == "SIGKILL"
+            killed_starts += killed
+            failed_starts += not killed
+            if failed_starts >= _STARTS or killed_starts >= _KILLED_STARTS:
                 said = f" The last one reported:\n{event.detail}" if event.detail else ""
                 raise CodecstudyError(
                     f"The worker processes exit before they are ready: {event.how()}. 'codecstudy doctor' tests "

@@ -38,6 +38,7 @@ QUIT = b"Q"
 READY = b"r"  # CLOCK
 BROKEN = b"b"  # text: why the handler could not be made
 STARTED = b"s"  # STARTED_BODY
+STAGE = b"g"  # text: what the running task is doing now
 DONE = b"d"  # DONE_BODY, then the pickled value
 
 SEQUENCE = struct.Struct("<Q")
@@ -297,6 +298,8 @@ def main() -> int:
     except Exception as error:
         connection.send(BROKEN, _describe(error)[2].encode(errors="replace"))
         return 1
+    if hasattr(handler, "on_stage"):
+        handler.on_stage = lambda stage: connection.send(STAGE, stage.encode())
     memory = _PeakMemory()
     connection.send(READY, CLOCK.pack(time.monotonic()))
     while (taken := mailbox.take()) is not None:

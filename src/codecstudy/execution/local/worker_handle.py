@@ -56,6 +56,7 @@ class WorkerHandle:
         self._grace = grace
         self._tasks: dict[int, _Task] = {}
         self._running: int | None = None
+        self._stage: str | None = None
         # Start of the running task; if none is running, the last time that the worker received or sent something.
         self._since = process.started
         self._ready = False
@@ -188,6 +189,7 @@ class WorkerHandle:
             exit_code=status if status is not None and status >= 0 else None,
             detail="\n".join(note for note in notes if note),
             was_ready=self._ready,
+            stage=None if running is None else self._stage,
         )
 
     def _next(self) -> _Task:
@@ -199,12 +201,15 @@ class WorkerHandle:
             sequence, started, self._stderr_start = child.STARTED_BODY.unpack(body)
             if self._running is not None or sequence != next(iter(self._tasks), None):
                 raise child.CorruptStreamError(f"task number {sequence} cannot have started")
-            self._running = sequence
+            self._running, self._stage = sequence, None
             # The worker uses the same clock; the message may have waited for a poll.
             self._since = max(self.process.started, min(started, time.monotonic()))
             return None
         if kind == child.DONE:
             return self._done(body)
+        if kind == child.STAGE:
+            self._stage = body.decode(errors="replace")
+            return None
         if kind == child.READY:
             (ready,) = child.CLOCK.unpack(body)
             self._ready, self._since = True, time.monotonic()

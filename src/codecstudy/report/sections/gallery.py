@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.report import text
+from codecstudy.report import places, text
 from codecstudy.report.chart_data import again, significant
 from codecstudy.report.context import Context
 from codecstudy.report.options import Inspector
@@ -92,13 +92,11 @@ class _Shot:
 
 def build(context: Context) -> Values:
     """The pictures, and a note that names the images that could not be opened."""
-    pictures, note = _gallery(context, context.root, context.inspector)
+    pictures, note = _gallery(context, context.inspector)
     return Values(note=note, chart_data={"gallery": pictures})
 
 
-def _gallery(
-    context: Context, root: Path, inspector: Inspector | None
-) -> tuple[dict[str, Any] | None, Note | None]:
+def _gallery(context: Context, inspector: Inspector | None) -> tuple[dict[str, Any] | None, Note | None]:
     """The content of the gallery, and a note on what is missing."""
     saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
     if not saved:
@@ -109,10 +107,21 @@ def _gallery(
         )
     encoders = dict.fromkeys(r.encoder for r in saved)
     unknown = [name for name in encoders if inspector is not None and not inspector.decodes(name)]
-    wanted = candidates(context, (r for r in saved if r.encoder not in unknown), root)
+    wanted = candidates(context, (r for r in saved if r.encoder not in unknown))
     titles = [context.encoders.facts(name).title for name in unknown]
     if titles and not wanted:
         return None, Note(f"{_not_installed(titles)} on this machine, so there are no images to show.")
+    if inspector is not None and not wanted and not places.may_open_originals(context):
+        return None, Note(
+            f"The originals are not shown: the results say that they are in {context.results.dataset.path}, which "
+            "is not in the workspace. Name their folder to show them.",
+            shlex.join(
+                [
+                    *("codecstudy", "report", context.options.results_path or "RESULTS"),
+                    *("--images", context.results.dataset.path),
+                ]
+            ),
+        )
     if inspector is None or not wanted:
         return None, Note(
             "The encoded files of this study, or their originals, are no longer where the results say they are. "
@@ -130,7 +139,7 @@ def _gallery(
         if len(entries) < _FEATURED:
             targets += _lower_target(context)
         try:
-            entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
+            entries.append(_entry(context, inspector, album, wanted[name], why, targets))
         except Exception as error:
             # A decoder may raise any exception for a damaged file: name the file in the report and continue.
             broken.append(f"{name}: {str(error) or type(error).__name__}")
@@ -182,7 +191,6 @@ def _with_artifacts(context: Context) -> str:
 
 def _entry(
     context: Context,
-    root: Path,
     inspector: Inspector,
     album: _Album,
     sets: list[list[QualityRecord]],
@@ -190,16 +198,21 @@ def _entry(
     targets: list[float],
 ) -> dict[str, Any]:
     first = sets[0][0]
-    path = Path(context.results.dataset.path) / first.source_image
-    original = inspector.original(root / path, first.resolution, first.crop)
+    path = places.original(context, first.source_image)
+    if path is None:
+        raise FileNotFoundError("its original is gone")
+    original = inspector.original(path, first.resolution, first.crop)
     shots: dict[str, _Shot] = {}
     by_target = []
     for target in targets:
         nearest = [min(records, key=lambda r: distance(context, r, target)) for records in sets]
         for record in nearest:
             if record.encoded_path not in shots:
-                shots[str(record.encoded_path)] = _shot(root, inspector, record, original)
+                shots[str(record.encoded_path)] = _shot(context, inspector, record, original)
         by_target.append([shots[str(r.encoded_path)] for r in nearest])
+    # Relative to the workspace, as are the paths of encoded files, unless the user named a folder.
+    folder = context.options.images or Path(context.results.dataset.path)
+    shown = folder / first.source_image
     region = worst_region([shot.distances for shot in by_target[0]])
     height, width = original.shape[:2]
     return {
@@ -214,15 +227,18 @@ def _entry(
             {
                 "target": f"{target:g}",
                 "top": significant(max(float(region.of(s.distances).max()) for s in row), 3),
-                "shots": [_picture(context, album, s, region, path, row) for s in row],
+                "shots": [_picture(context, album, s, region, shown, row) for s in row],
             }
             for target, row in zip(targets, by_target, strict=True)
         ],
     }
 
 
-def _shot(root: Path, inspector: Inspector, record: QualityRecord, original: Pixels) -> _Shot:
-    data = (root / str(record.encoded_path)).read_bytes()
+def _shot(context: Context, inspector: Inspector, record: QualityRecord, original: Pixels) -> _Shot:
+    path = places.encoded(context, record.encoded_path)
+    if path is None:
+        raise FileNotFoundError(f"{record.encoded_path} is gone")
+    data = path.read_bytes()
     pixels = inspector.decode(record.encoder, data)
     return _Shot(record, data, pixels, inspector.distance_map(original, pixels))
 
