@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from codecstudy import __version__, host
@@ -78,7 +77,10 @@ def _run(trial: Trial, session: Session, options: argparse.Namespace) -> Tally:
     print(f"{trial.name}: {len(cases):,} cases", file=sys.stderr, flush=True)
     started = time.monotonic()
     tally = trial.run(session, cases)
-    return replace(tally, seconds=time.monotonic() - started)
+    tally.seconds = time.monotonic() - started
+    faults = ", ".join(f"{tally.count(kind)} {kind}" for kind in MUST_BE_ZERO)
+    print(f"{trial.name}: {faults} in {tally.seconds:.0f} s", file=sys.stderr, flush=True)
+    return tally
 
 
 def table(tallies: Sequence[Tally]) -> str:
