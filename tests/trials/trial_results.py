@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from codecstudy.results import QualityResults
 from support.image_files import colours, saved
 from support.report_cases import HOSTILE, four_formats
 from trials.commands import Ended, Server
@@ -43,13 +45,22 @@ def run(session: Session, cases: Sequence[int]) -> Tally:
     four_formats(images=4, names=HOSTILE).save(synthetic)
     bases = [session.measured.results, synthetic]
     documents: list[Any] = [json.loads(base.read_text()) for base in bases]
+    parquets = [_parquet(base, folder / "rows.parquet") for base in bases]
 
     def read_results(server: Server, case: int) -> list[tuple[str, Ended]]:
         chance = random.Random(f"results {session.seed} {case}")
-        number = chance.randrange(2)
+        number = chance.randrange(len(bases))
         path = folder / str(case) / "quality.json"
         path.parent.mkdir()
-        path.write_bytes(damaged(_outside(documents[number], folder, chance), chance))
+        document = documents[number]
+        if chance.random() < 0.8:
+            # Without it, damage gets past the checksum, as the changes of somebody who computes it anew do.
+            document = {name: value for name, value in document.items() if name != "checksum"}
+        if chance.random() < 0.1:
+            document = _in_parquet(document, path.with_name("quality.parquet"), parquets[number], chance)
+            path.write_text(json.dumps(document))
+        else:
+            path.write_bytes(damaged(_outside(document, folder, chance), chance))
         todo = commands_for(path, bases[number], chance)
         return [(name, server.run(todo[name], path.parent, seconds=60)) for name in todo]
 
@@ -60,6 +71,25 @@ def run(session: Session, cases: Sequence[int]) -> Tally:
         if page.exists() and secret in page.read_text("utf-8", "replace"):
             tally.fault(case, "other faults", "report: shows a picture from outside the workspace")
     return tally
+
+
+def _parquet(base: Path, path: Path) -> bytes:
+    QualityResults.load(base).to_frame().write_parquet(path)
+    return path.read_bytes()
+
+
+def _in_parquet(document: Any, path: Path, content: bytes, chance: random.Random) -> Any:
+    """The document as large ones are: with its records in a Parquet file, which is damaged here."""
+    data = bytearray(content)
+    for _ in range(chance.choice((1, 3, 30))):
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    path.write_bytes(data)
+    rows = {
+        "file": path.name,
+        "rows": len(document["measurements"]),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    return document | {"measurements": rows}
 
 
 def _outside(document: Any, folder: Path, chance: random.Random) -> Any:
