@@ -78,8 +78,7 @@ def _run(trial: Trial, session: Session, options: argparse.Namespace) -> Tally:
     started = time.monotonic()
     tally = trial.run(session, cases)
     tally.seconds = time.monotonic() - started
-    faults = ", ".join(f"{tally.count(kind)} {kind}" for kind in MUST_BE_ZERO)
-    print(f"{trial.name}: {faults} in {tally.seconds:.0f} s", file=sys.stderr, flush=True)
+    print(table([tally]).splitlines()[-1], file=sys.stderr, flush=True)
     return tally
 
 
