@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage docs format bench lock clean
+.PHONY: help demo test check coverage trials docs format bench lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/.dev ## Lint, formatting, types (of the report's scripts, too), a
 
 coverage: $(VENV)/.dev ## Run all tests, and show which lines they miss (details in htmlcov/index.html)
 	$(BIN)/pytest -n auto --dist worksteal --cov --cov-report=term --cov-report=html
+
+trials: $(VENV)/.dev ## Damaged and hostile input, and kills: prints a table (10 minutes; TRIALS="--only kills --seed 7")
+	PYTHONPATH=tests $(BIN)/python -m trials $(TRIALS)
 
 docs: $(VENV)/.dev ## Build the documentation site in site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -262,6 +262,22 @@ def test_a_bomb_in_a_header_is_refused(tmp_path: Path, before: int) -> None:
         unpack(archive, tmp_path / "out", "tar.gz", UnpackLimits(1 << 30))
 
 
+def test_the_checksum_of_a_gzip_is_verified(tmp_path: Path) -> None:
+    archive = make_tar(tmp_path / "x.tgz", (tar_member("a.png", b"xxx"), b"xxx"), mode="w:gz")
+    checksum, plain = archive.read_bytes()[-8:], bytearray(gzip.decompress(archive.read_bytes()))
+    plain[plain.index(b"xxx")] = ord("y")
+    archive.write_bytes(gzip.compress(bytes(plain))[:-8] + checksum)
+    with pytest.raises(DatasetError, match="CRC check failed"):
+        unpack(archive, tmp_path / "out", "tgz", LIMITS)
+
+
+def test_endless_padding_is_refused(tmp_path: Path) -> None:
+    archive = make_tar(tmp_path / "x.tgz", (tar_member("a.png", b"x"), b"x"), mode="w:gz")
+    archive.write_bytes(archive.read_bytes() + gzip.compress(bytes(20 << 20)))
+    with pytest.raises(DatasetError, match="padding of more than"):
+        unpack(archive, tmp_path / "out", "tgz", LIMITS)
+
+
 def test_two_gzip_members_are_one_tar(tmp_path: Path) -> None:
     plain = make_tar(tmp_path / "plain", (tar_member("a.png", b"x" * 3000), b"x" * 3000)).read_bytes()
     (tmp_path / "x").write_bytes(gzip.compress(plain[:2000]) + gzip.compress(plain[2000:]))

@@ -73,6 +73,35 @@ def test_redirects_stay_on_https_and_may_lead_there(
     assert len(fetch_set(root, policy=policy).images) == 3
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST.",
+        "2130706433",
+        "127.1",
+        "0.0.0.0",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "10.0.0.1",
+        "169.254.169.254",
+    ],
+)
+def test_a_redirect_from_a_public_host_to_a_local_one_is_refused(
+    root: Path, server: FileServer, policy: DownloadPolicy, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    # The server on this machine, as a proxy, answers in the place of the public host.
+    monkeypatch.setenv("http_proxy", server.url(""))
+    register(root, server, url="http://data.example/set.zip")
+    server.serve("http://data.example/set.zip", b"", location=f"http://{host}:{server.port}/secret.zip")
+    server.serve("secret.zip", ARCHIVE)
+    with pytest.raises(DatasetError, match="an address of this machine or of a private network"):
+        fetch_set(root, policy=policy)
+    assert [path for path, _ in server.requests] == ["http://data.example/set.zip"]
+    assert left(root) == []
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused(
     root: Path, https_server: FileServer, policy: DownloadPolicy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,8 @@ def test_reads_every_key_of_the_format() -> None:
     ("text", "message"),
     [
         ("{", "f.json is not JSON"),
+        ("[" * 100_000, "f.json is not JSON"),
+        ('{"datasets": [%s]}' % ("9" * 5000), "f.json is not JSON"),
         ("[]", 'f.json must be an object with a list "datasets"'),
         ('{"datasets": {}}', 'f.json must be an object with a list "datasets"'),
         ('{"datasets": [], "dataset": 1}', "unknown key 'dataset'; did you mean datasets?"),
@@ -60,6 +62,8 @@ def test_reads_every_key_of_the_format() -> None:
             "url: 'file:///etc/passwd' is not an http or https",
         ),
         (registry(ENTRY | {"url": "example.org/x.zip"}), "url: .* is not an http or https"),
+        (registry(ENTRY | {"url": "https://:443/x.zip"}), "url: .* is not an http or https"),
+        (registry(ENTRY | {"url": "https://example.org:99999/x.zip"}), "url: Port out of range"),
         (registry(ENTRY | {"rename_to": "../x"}), "rename_to: '../x' must be the name of one folder"),
         (registry(ENTRY | {"rename_to": ".x"}), "rename_to: '.x' must be the name of one folder"),
         (

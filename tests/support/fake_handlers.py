@@ -188,6 +188,12 @@ def _sockets() -> list[int]:
     return found
 
 
+def temporary_modes() -> tuple[str, int]:
+    """The folder of all workers' temporary files, and its permissions."""
+    folder = Path(tempfile.gettempdir()).parent
+    return str(folder), stat.S_IMODE(folder.stat().st_mode)
+
+
 ACTIONS: dict[str, Callable[..., Any]] = {
     "sleep": time.sleep,
     "wait_for": wait_for,
@@ -198,6 +204,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "environment": lambda: dict(os.environ),
     "modules": lambda: (sorted(sys.modules), sys.modules["__main__"].__file__),
     "pid": os.getpid,
+    "temporary_modes": temporary_modes,
     "kill": kill_self,
     "segfault": lambda: ctypes.string_at(0),
     "exit": sys.exit,

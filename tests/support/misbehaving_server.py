@@ -67,8 +67,12 @@ class FileServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
     def url(self, path: str) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/{path}"
+        return f"{self._scheme}://127.0.0.1:{self.port}/{path}"
 
     def serve(self, path: str, body: bytes, **how: Any) -> Served:
         self.files[path] = Served(body, **how)

@@ -32,6 +32,9 @@ _NAME_BYTES = 255
 _PATH_BYTES = 512
 _HEADER_BYTES = 1 << 20
 """More than the headers of one tar entry need. tarfile reads them into memory whole, regardless of their size."""
+_PADDING_BYTES = 16 << 20
+"""Allowance for the padding after a tar's end mark."""
+_CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,10 @@ def _tar_members(archive: Path, archive_type: ArchiveType) -> Generator[_Entry]:
             for member in opened:
                 limited.left = member.size + _HEADER_BYTES
                 yield member, opened.extractfile(member) if member.isreg() else None
+        # tarfile stops at the end mark, but gzip's checksum comes after it.
+        limited.left = _PADDING_BYTES
+        while limited.read(_CHUNK_BYTES):
+            pass
 
 
 class _Limited(io.RawIOBase):
@@ -169,7 +176,10 @@ class _Limited(io.RawIOBase):
         data = self._raw.read(size)
         self.left -= len(data)
         if self.left < 0:
-            raise DatasetError(f"it contains a header of more than {_HEADER_BYTES} bytes")
+            raise DatasetError(
+                f"it contains a header of more than {_HEADER_BYTES} bytes, or padding of more than "
+                f"{_PADDING_BYTES} bytes"
+            )
         return data
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -67,7 +69,7 @@ def download(url: str, file: Path, policy: DownloadPolicy, on_progress: Progress
 
     Args:
         url: An http or https address. Redirects are followed, but never from https to http, nor to any other
-            scheme.
+            scheme, nor from a public host to an address of this machine or of a private network.
         file: Where to write.
         policy: When to give up.
         on_progress: Called after each chunk.
@@ -156,15 +158,39 @@ def _client(policy: DownloadPolicy) -> httpx.Client:
 
 
 def _check_redirect(response: httpx.Response) -> None:
-    """Refuse a redirect from https to http, and one to any other scheme."""
-    if response.has_redirect_location:
-        target = response.url.join(response.headers["Location"])
-        allowed = ("https",) if response.url.scheme == "https" else ("http", "https")
-        if target.scheme not in allowed:
-            raise DatasetError(
-                f"Could not download {response.url}: it redirects to {target}, and from there only "
-                f"{' and '.join(allowed)} addresses are followed."
-            )
+    """Refuse a redirect from https to http, to any other scheme, and from another network into this one."""
+    if not response.has_redirect_location:
+        return
+    target = response.url.join(response.headers["Location"])
+    allowed = ("https",) if response.url.scheme == "https" else ("http", "https")
+    if target.scheme not in allowed or not target.host:
+        raise DatasetError(
+            f"Could not download {response.url}: it redirects to {target}, and from there only "
+            f"{' and '.join(allowed)} addresses are followed."
+        )
+    if _is_local(target.host) and not _is_local(response.url.host):
+        raise DatasetError(
+            f"Could not download {response.url}: it redirects to {target}, an address of this machine or of a "
+            "private network. If that is right, enter that address in the registry."
+        )
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host's name itself says that it is this machine, or is not on the internet; nothing is resolved."""
+    name = host.rstrip(".").casefold()
+    if name in ("", "localhost") or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            # Systems also accept 127.1 and 2130706433.
+            address = ipaddress.IPv4Address(socket.inet_aton(name))
+        except (OSError, ValueError):
+            return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return not address.is_global
 
 
 def _reason(error: Exception) -> str:

@@ -26,7 +26,8 @@ DATASETS_FOLDER = Path("data") / "datasets"
 
 def _http(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    # The port, because reading it raises a ValueError if it is not a possible one.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError(f"{url!r} is not an http or https address")
     return url
 
@@ -137,7 +138,7 @@ def parse(text: str, where: str) -> dict[str, DatasetEntry]:
     """
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also of a number with too many digits
         raise DatasetError(f"{where} is not JSON: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("datasets"), list):
         raise DatasetError(f'{where} must be an object with a list "datasets": {{"datasets": [...]}}')
