@@ -34,7 +34,7 @@ def test_ssimulacra2_is_shown_if_it_was_measured() -> None:
     assert "SSIMULACRA2 (lowest to highest)" in shown(results)
     assert "90.0 (90.0 to 90.0)" in shown(results)
     (row,) = summary_json(results, "x")["settings"]
-    assert (row["ssimulacra2"], row["ssimulacra2_p5"], row["ssimulacra2_p95"]) == (90.0, 90.0, 90.0)
+    assert (row["ssimulacra2"], row["ssimulacra2_lowest"], row["ssimulacra2_highest"]) == (90.0, 90.0, 90.0)
 
 
 def test_otherwise_the_first_metric_is_shown_even_if_it_is_infinite() -> None:
