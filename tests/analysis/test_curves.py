@@ -22,13 +22,13 @@ def curve_of(scores: list[float], sizes: list[int], **records: object) -> Curve:
         measured(codec, 0, 10 * k, ssimulacra2=score, file_size=size, **records)
         for k, (score, size) in enumerate(zip(scores, sizes, strict=True))
     ]
-    curve = fit(collect(results_of(rows)), "ssimulacra2").curves[0][0]
+    curve = fit(collect(results_of(rows)), "ssimulacra2").of_variant(0)[0]
     assert curve is not None
     return curve
 
 
 def test_a_log_size_linear_in_the_score_is_interpolated_exactly() -> None:
-    curve = fit(collect(study([Formula("jpeg")], 1)), "ssimulacra2").curves[0][0]
+    curve = fit(collect(study([Formula("jpeg")], 1)), "ssimulacra2").of_variant(0)[0]
     assert curve is not None
     at = np.array([10.0, 17.3, 55.5, 90.0])
     np.testing.assert_allclose(curve.log_size_at(at), math.log(1e8) + at / 25, atol=1e-8)
@@ -65,7 +65,7 @@ def test_rising_points_give_a_rising_curve_within_them(steps: list[tuple[float, 
 
 def test_lower_butteraugli_is_better() -> None:
     curves = fit(collect(study([Formula("jpeg")], 1)), "butteraugli")
-    curve = curves.curves[0][0]
+    curve = curves.of_variant(0)[0]
     assert curve is not None
     assert (curve.low, curve.high) == (-9.0, -1.0)
     assert curve.log_size_at(np.array([-5.0]))[0] == pytest.approx(math.log(1e8) + 50 / 25)
@@ -108,7 +108,7 @@ def test_a_single_point_is_known_only_at_its_score() -> None:
 
 def test_times_are_linear_between_neighbours() -> None:
     codec = Formula("jpeg", cpu=lambda quality, image: quality / 100)
-    curve = fit(collect(study([codec], 1)), "ssimulacra2").curves[0][0]
+    curve = fit(collect(study([codec], 1)), "ssimulacra2").of_variant(0)[0]
     assert curve is not None
     assert curve.time_at("encode_cpu", np.array([40.0]))[0] == pytest.approx(0.4)
     assert curve.time_at("encode_wall", np.array([40.0]))[0] == pytest.approx(0.8)

@@ -81,7 +81,7 @@ def agreement(
         if wanted is None:
             continue
         fitted = curves[name] if curves and name in curves else fit(points, name)
-        matched = match(fitted, [wanted])
+        matched = match(fitted, [wanted], [*variants, baseline])
         ratios = tuple(size_ratio(matched, v, baseline, 0) for v in variants)
         opinions.append(Opinion(name, column.title, wanted, ratios))
     return Agreement(level, tuple(opinions), _disputed(points, variants, baseline, opinions))

@@ -112,7 +112,7 @@ def image_rates(curves: CurveSet, scope: Scope, over: Range) -> ImageRates:
     rates = ImageRates(variants, log_size, error, low_end, high_end, refusals)
     low, high = (curves.scale.goodness(end) for end in over)
     for k, v in enumerate(variants):
-        for i, curve in enumerate(curves.curves[v]):
+        for i, curve in enumerate(curves.of_variant(v)):
             if curve is None:
                 continue
             rates.low[i, k], rates.high[i, k] = curve.low, curve.high

@@ -101,7 +101,7 @@ class AtTargets:
         title = f"{self.scale.title} {self.targets[t]:g}"
         problems = []
         for i in np.flatnonzero(~np.isnan(before[:, t]) & np.isnan(after[:, t])):
-            curve = self._head.curves.curves[self._indices(pair)[1]][self.images.head_rows[i]]
+            curve = self._head.curves.of_variant(self._indices(pair)[1])[self.images.head_rows[i]]
             if curve is None:
                 continue  # each of its records is a problem
             missed_by = max(wanted - curve.high, curve.low - wanted if too_good else -math.inf)
@@ -122,7 +122,7 @@ class AtTargets:
         """Images on which either side has a score."""
         b, h = self._indices(pair)
         return sum(
-            self._base.curves.curves[b][i] is not None or self._head.curves.curves[h][j] is not None
+            self._base.curves.of_variant(b)[i] is not None or self._head.curves.of_variant(h)[j] is not None
             for i, j in zip(self.images.base_rows, self.images.head_rows, strict=True)
         )
 
@@ -138,7 +138,7 @@ class AtTargets:
         if pair.same:
             goodness = np.array([self.scale.goodness(t) for t in self.targets])
             for image, (i, j) in enumerate(zip(*rows, strict=True)):
-                one, other = self._base.curves.curves[b][i], self._head.curves.curves[h][j]
+                one, other = self._base.curves.of_variant(b)[i], self._head.curves.of_variant(h)[j]
                 if one and other and len(one) > 1 and np.array_equal(one.level, other.level):
                     found[image] = np.minimum(found[image], _remainder(one, other, goodness))
         return found

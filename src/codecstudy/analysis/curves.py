@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -129,20 +130,40 @@ class Curve:
         return values[..., column] if column < values.shape[-1] else np.full(goodness.shape, np.nan)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class CurveSet:
-    """The curves of all images and variants for one metric."""
+    """The curves of all images and variants for one metric. Those of a variant are made when they are first needed.
 
-    points: Points
-    scale: MetricColumn
-    curves: tuple[tuple[Curve | None, ...], ...]
-    """By variant, then image; None if the image has no score of this metric."""
-    irregularities: tuple[Irregularity, ...]
+    Args:
+        points: The measured points.
+        scale: The metric.
+    """
+
+    def __init__(self, points: Points, scale: MetricColumn) -> None:
+        self.points, self.scale = points, scale
+        self._rows: dict[int, tuple[Curve | None, ...]] = {}
+
+    def of_variant(self, variant: int) -> tuple[Curve | None, ...]:
+        """The curves of one variant, by image; None if the image has no score of this metric."""
+        if variant not in self._rows:
+            block, images = self.points.blocks[variant], range(len(self.points.images))
+            self._rows[variant] = tuple(_curve(block, image, self.scale) for image in images)
+        return self._rows[variant]
+
+    @cached_property
+    def irregularities(self) -> tuple[Irregularity, ...]:
+        """All measured points that break the order of their curve."""
+        return tuple(
+            found
+            for block in self.points.blocks
+            for image, name in enumerate(self.points.images)
+            for found in _irregularities(block, image, name, self.scale)
+        )
 
     def ends(self, variant: int) -> tuple[Floats, Floats]:
         """Worst and best goodness of each image, shape (images,); NaN without a curve."""
-        low = [np.nan if c is None else c.low for c in self.curves[variant]]
-        high = [np.nan if c is None else c.high for c in self.curves[variant]]
+        row = self.of_variant(variant)
+        low = [np.nan if c is None else c.low for c in row]
+        high = [np.nan if c is None else c.high for c in row]
         return np.array(low), np.array(high)
 
 
@@ -152,15 +173,7 @@ def fit(points: Points, metric: str) -> CurveSet:
     Raises:
         ResultsError: If the metric is unknown, or if no record has a score of it.
     """
-    scale = points.require(metric)
-    found: list[Irregularity] = []
-    curves = tuple(
-        tuple(_curve(block, image, scale) for image in range(len(points.images))) for block in points.blocks
-    )
-    for block in points.blocks:
-        for image, name in enumerate(points.images):
-            found.extend(_irregularities(block, image, name, scale))
-    return CurveSet(points, scale, curves, tuple(found))
+    return CurveSet(points, points.require(metric))
 
 
 def _curve(block: VariantPoints, image: int, scale: MetricColumn) -> Curve | None:

@@ -85,7 +85,7 @@ def _finite(goodness: Floats) -> Floats:
 def _against(curves: CurveSet, v: int, base: int, at: Floats, goodness: Floats) -> list[Equivalent]:
     """``goodness`` is the baseline's, images x levels ``at``."""
     found, ratio = np.full(goodness.shape, np.nan), np.full(goodness.shape, np.nan)
-    for i, (mine, theirs) in enumerate(zip(curves.curves[v], curves.curves[base], strict=True)):
+    for i, (mine, theirs) in enumerate(zip(curves.of_variant(v), curves.of_variant(base), strict=True)):
         if mine is not None and theirs is not None:
             found[i] = mine.level_at(goodness[i])
             ratio[i] = mine.log_size_at(goodness[i]) - theirs.log_size_at(goodness[i])

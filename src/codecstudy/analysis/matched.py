@@ -117,12 +117,15 @@ class SizeRatio:
         return self.images + self.only_variant + self.only_baseline + self.neither
 
 
-def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
+def match(
+    curves: CurveSet, targets: Sequence[float] | None = None, variants: Sequence[int] | None = None
+) -> Matched:
     """Look up every curve at ``targets``.
 
     Args:
         curves: The curves of one metric.
         targets: Scores of that metric. The default is the metric's usual targets.
+        variants: Indices of the blocks that are needed, others reach nothing; the default is all.
 
     Raises:
         ResultsError: If ``targets`` is empty, or if one of them is not a finite number.
@@ -131,12 +134,12 @@ def match(curves: CurveSet, targets: Sequence[float] | None = None) -> Matched:
     if not wanted or not all(np.isfinite(wanted)):
         raise ResultsError(f"targets must be finite {curves.scale.title} scores, not {list(wanted)}")
     goodness = np.array([curves.scale.goodness(t) for t in wanted])
-    shape = (len(curves.curves), len(curves.points.images), len(wanted))
+    shape = (len(curves.points.blocks), len(curves.points.images), len(wanted))
     names = tuple(curves.points.blocks[0].times)
     size, bound, level = (np.full(shape, np.nan) for _ in range(3))
     times = {name: np.full(shape, np.nan) for name in names}
-    for v, row in enumerate(curves.curves):
-        for i, curve in enumerate(row):
+    for v in range(len(curves.points.blocks)) if variants is None else variants:
+        for i, curve in enumerate(curves.of_variant(v)):
             if curve is not None:
                 size[v, i] = curve.log_size_at(goodness)
                 bound[v, i] = curve.bound_at(goodness)
@@ -231,7 +234,7 @@ def _bounds(matched: Matched, v: int, base: int, t: int) -> tuple[float | None, 
     low, high = (np.where(one_of_both, sizes[0] - sizes[1], np.nan) for _ in range(2))
     for index, size, other, sign in ((v, sizes[0], sizes[1], 1), (base, sizes[1], sizes[0], -1)):
         for i in np.flatnonzero(np.isnan(size) & ~np.isnan(other)):
-            curve = matched.curves.curves[index][i]
+            curve = matched.curves.of_variant(index)[i]
             ends = (-np.inf, np.inf)
             if curve is not None and curve.high < wanted:
                 ends = float(curve.log_size[-1]), np.inf
@@ -260,12 +263,12 @@ def _why_none(matched: Matched, v: int, base: int, t: int) -> str:
 
 def _nothing(matched: Matched, v: int, t: int, reason: str, base: int | None = None) -> SizeRatio:
     """The entry without a ratio; the counts do not include the images that both reach the score on."""
-    curves = matched.curves.curves
+    curves = matched.curves
     in_scope = matched.points.counted(matched.points.variants[v].scope)
     here = ~np.isnan(matched.log_size[v, :, t])
     there = np.zeros_like(here) if base is None else ~np.isnan(matched.log_size[base, :, t])
     sides = (v,) if base is None else (v, base)
-    without = np.array([any(curves[s][i] is None for s in sides) for i in range(len(here))])
+    without = np.array([any(curves.of_variant(s)[i] is None for s in sides) for i in range(len(here))])
     at_least, at_most = (None, None) if base is None else _bounds(matched, v, base, t)
     return SizeRatio(
         matched.points.variants[v],

@@ -80,14 +80,30 @@ def _chosen_sizes(ladders: Sequence[Ladder], coverage: float, sample: Sample, dr
     """Mean log size at the levels that each resample chooses, of the variant with the smallest files."""
     found = []
     for ladder in ladders:
+        window = _window(ladder, coverage)
         counts = draw.counts[:, np.unique(sample.clusters[ladder.counted])]
-        enough = counts @ ladder.clusters >= coverage * counts.sum(axis=1, keepdims=True) - 1e-9
-        means = draw.means(np.where(ladder.counted[:, None], ladder.log_size, np.nan))
+        reached = counts @ ladder.clusters[:, window].astype(np.float64)
+        enough = reached >= coverage * counts.sum(axis=1, keepdims=True) - 1e-9
         first = np.argmax(enough, axis=1)
-        sizes = means[np.arange(len(first)), first]
-        found.append(np.where(enough.any(axis=1), sizes, np.nan))
+        levels, place = np.unique(first, return_inverse=True)
+        sizes = np.where(ladder.counted[:, None], ladder.log_size[:, window][:, levels], np.nan)
+        mean = draw.means(sizes)[np.arange(len(first)), place]
+        found.append(np.where(enough.any(axis=1), mean, np.nan))
     smallest = np.min(np.where(np.isnan(found), np.inf, found), axis=0)
     return np.where(np.isfinite(smallest), smallest, np.nan)
+
+
+def _window(ladder: Ladder, coverage: float) -> slice:
+    """The levels among which resamples can choose.
+
+    The share of a resample deviates from that of the sample by less than six standard errors, and at the level
+    that all clusters reach, every resample has enough.
+    """
+    shares = ladder.clusters.mean(axis=0)
+    error = np.sqrt(coverage * (1 - coverage) / len(ladder.clusters))
+    possible, certain = np.flatnonzero(shares >= coverage - 6 * error), np.flatnonzero(shares == 1)
+    first = int(possible[0]) if possible.size else 0
+    return slice(first, int(certain[0]) + 1 if certain.size else len(shares))
 
 
 def cross_validate(
@@ -121,40 +137,62 @@ def cross_validate(
         return None
     random = np.random.default_rng(seed)
     folds = min(FOLDS, numbers.size)
+    held = np.zeros((REPEATS * folds, numbers.size), dtype=bool)
+    for repeat in range(REPEATS):
+        for fold, chosen in enumerate(np.array_split(random.permutation(numbers.size), folds)):
+            held[repeat * folds + fold, chosen] = True
+    images = np.zeros((len(held), len(counted)), dtype=bool)
+    images[:, counted] = held[:, np.searchsorted(numbers, sample.clusters[counted])]
+    training = counted & ~images
+    wanted = np.array(
+        [required(int(n), coverage, assurance) or int(n) for n in (~held).sum(axis=1)], dtype=np.intp
+    )
+    mine, theirs = (_choices(side, wanted, held, training) for side in (ladders, baselines))
     reached, tested, logs, weights = 0, 0, 0.0, 0.0
-    for _ in range(REPEATS):
-        for held in np.array_split(random.permutation(numbers.size), folds):
-            rest = np.setdiff1d(np.arange(numbers.size), held)
-            training = counted & np.isin(sample.clusters, numbers[rest])
-            wanted = required(rest.size, coverage, assurance) or rest.size
-            mine = _choice(ladders, wanted, rest, training)
-            if mine is None:
-                continue
-            reached += int(mine[0].clusters[held, mine[1]].sum())
-            tested += held.size
-            theirs = _choice(baselines, wanted, rest, training)
-            if theirs is None:
-                continue
-            difference = mine[0].log_size[:, mine[1]] - theirs[0].log_size[:, theirs[1]]
-            used = counted & ~training & ~np.isnan(difference)
-            logs += float((sample.weights * np.nan_to_num(difference))[used].sum())
-            weights += float(sample.weights[used].sum())
+    for fold, (choice, base) in enumerate(zip(mine, theirs, strict=True)):
+        if choice is None:
+            continue
+        reached += int(choice[0].clusters[held[fold], choice[1]].sum())
+        tested += int(held[fold].sum())
+        if base is None:
+            continue
+        difference = choice[0].log_size[:, choice[1]] - base[0].log_size[:, base[1]]
+        used = images[fold] & ~np.isnan(difference)
+        logs += float((sample.weights * difference)[used].sum())
+        weights += float(sample.weights[used].sum())
     if not tested:
         return None
     ratio = float(np.exp(logs / weights)) if weights else None
     return OutOfSample(reached / tested, ratio, REPEATS, folds)
 
 
-def _choice(
-    ladders: Sequence[Ladder], wanted: int, clusters: NDArray[np.intp], images: NDArray[np.bool_]
-) -> tuple[Ladder, int] | None:
-    """The variant with the smallest files on ``images`` at its coarsest level that is good enough on them."""
-    found = []
+def _choices(
+    ladders: Sequence[Ladder], wanted: NDArray[np.intp], held: NDArray[np.bool_], training: NDArray[np.bool_]
+) -> list[tuple[Ladder, int] | None]:
+    """For each fold, the variant with the smallest files at its coarsest level that is good enough on the rest.
+
+    Args:
+        ladders: The variants.
+        wanted: How many of the clusters must reach the target, shape (folds,).
+        held: The clusters that are held out, folds x clusters.
+        training: The images that the choice is made on, folds x images.
+    """
+    sizes, firsts = [], []
     for ladder in ladders:
-        index = ladder.coarsest(wanted, clusters)
-        if index is not None:
-            found.append((float(np.nanmean(ladder.log_size[images, index])), ladder, index))
-    if not found:
-        return None
-    _, ladder, index = min(found, key=lambda item: item[0])
-    return ladder, index
+        rest = (~held).astype(np.float64) @ ladder.clusters.astype(np.float64)
+        enough = rest >= wanted[:, None] - 1e-9
+        first = np.argmax(enough, axis=1)
+        levels, place = np.unique(first, return_inverse=True)
+        known = ~np.isnan(ladder.log_size[:, levels])
+        sums = training.astype(np.float64) @ np.where(known, ladder.log_size[:, levels], 0.0)
+        count = training.astype(np.float64) @ known.astype(np.float64)
+        means = np.divide(sums, count, out=np.full_like(sums, np.inf), where=count > 0)
+        sizes.append(np.where(enough.any(axis=1), means[np.arange(len(first)), place], np.inf))
+        firsts.append(first)
+    if not ladders:
+        return [None] * len(held)
+    best = np.argmin(sizes, axis=0)
+    return [
+        None if np.isinf(sizes[k][fold]) else (ladders[k], int(firsts[k][fold]))
+        for fold, k in enumerate(best.tolist())
+    ]

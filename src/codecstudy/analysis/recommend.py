@@ -320,8 +320,8 @@ class _Choice:
         if self.base is None or best.variant == self.base.variant:
             return None
         variants = self.points.variants
-        matched = match(self.curves, [self.target])
-        return size_ratio(matched, variants.index(best.variant), variants.index(self.base.variant), 0)
+        pair = variants.index(best.variant), variants.index(self.base.variant)
+        return size_ratio(match(self.curves, [self.target], pair), *pair, 0)
 
     def _one_number(self, best: Candidate, ladders: Sequence[Ladder]) -> OneNumber | None:
         base, sample = self.base, self.points.sample
