@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import functools
 import itertools
 import json
 import logging
@@ -446,18 +447,19 @@ class Store:
             self._count_damaged("conditions")
             index_of = self._index_of(conditions)
             wanted = json.dumps(list(dict.fromkeys(sources))), json.dumps(list(index_of))
-            pairs = json.dumps([f"{name} {version}" for name, version in metrics.items()])
+            one_of = " OR ".join(["metric = ? AND version = ?"] * len(metrics)) or "false"
+            versions = [text for pair in metrics.items() for text in pair]
             # Scores that are whole count 1, damaged ones a thousand.
             scored = (
                 f"SELECT sum(CASE WHEN {_IS_WHOLE['score']} THEN 1 ELSE 1000 END) FROM score "
-                "WHERE score.encode = encode.id AND metric || ' ' || version IN (SELECT value FROM json_each(?))"
+                f"WHERE score.encode = encode.id AND ({one_of})"
             )
             query = (
                 f"SELECT {_IS_WHOLE['encode']}, ({scored}), source, conditions, file_size FROM encode "
                 f"WHERE {_WANTED}"
             )
             damaged = {"encode": 0, "score": 0, "skip": 0}
-            for whole, scores, source, number, size in self._db.execute(query, (pairs, *wanted)):
+            for whole, scores, source, number, size in self._db.execute(query, (*versions, *wanted)):
                 scores_damaged, scores_whole = divmod(scores or 0, 1000)
                 damaged["score"] += scores_damaged
                 damaged["encode"] += not whole
@@ -701,6 +703,7 @@ def _json(text: object) -> object:
         return None
 
 
+@functools.lru_cache(maxsize=1000)
 def _notes(text: object) -> tuple[str, ...] | None:
     notes = _json(text)
     if isinstance(notes, list) and all(isinstance(note, str) for note in notes):
