@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -173,6 +174,35 @@ def test_who_edits_the_file_is_told_how_to_use_it(folder: Path, written: bytes) 
     del document["checksum"]
     path.write_text(json.dumps(document))
     assert QualityResults.load(path) == dataclasses.replace(WHOLE, study_name="A better name")
+
+
+@settings(max_examples=100, deadline=None)
+@given(flips=st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 255)), min_size=1, max_size=30))
+def test_columns_damaged_behind_the_checksum_are_an_error_with_the_path(
+    folder: Path, written: bytes, flips: list[tuple[int, int]]
+) -> None:
+    content = bytearray(WHOLE.to_parquet())
+    for place, bits in flips:
+        content[place % len(content)] ^= bits
+    columns = folder / "damaged.parquet"
+    columns.write_bytes(content)
+    document = json.loads(written)
+    del document["checksum"]
+    document["measurements"] = {
+        "file": columns.name,
+        "rows": len(WHOLE.measurements),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    path = folder / "columns.json"
+    path.write_text(json.dumps(document))
+    refused = ""
+    try:
+        results = QualityResults.load(path)
+        results.saved()
+        list(results.measurements)
+    except ResultsError as error:
+        refused = str(error)
+    assert not refused or str(folder) in refused
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ only the columns that are needed are read, and no Python object is made for a re
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -181,15 +182,21 @@ class Records(Sequence[QualityRecord]):
     Args:
         content: The file.
         scores: Names of the columns that contain scores; the file itself does not distinguish them.
+        path: Where the file is; None if it has not been written.
+
+    Raises:
+        ResultsError: The file is damaged. Everything that reads columns raises it if these are damaged.
     """
 
-    def __init__(self, content: bytes, scores: Iterable[str]) -> None:
+    def __init__(self, content: bytes, scores: Iterable[str], path: Path | None = None) -> None:
         import polars as pl
 
         self.content = content
+        self._path = path
         self._frame = pl.scan_parquet(io.BytesIO(content))
-        self.schema = self._frame.collect_schema()
-        self._length = int(self._frame.select(pl.len()).collect().item())
+        with self._explained():
+            self.schema = self._frame.collect_schema()
+            self._length = int(self._frame.select(pl.len()).collect().item())
         further = [name for name in self.schema.names() if name not in RECORD_COLUMNS]
         known = set(scores)
         self.parameters = tuple(name for name in further if name not in known)
@@ -220,14 +227,28 @@ class Records(Sequence[QualityRecord]):
 
     def select(self, *columns: Any) -> pl.DataFrame:
         """Columns, or expressions of columns, as a data frame; all columns if none are given."""
-        return (self._frame.select(*columns) if columns else self._frame).collect()
+        with self._explained():
+            return (self._frame.select(*columns) if columns else self._frame).collect()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn errors about the content of the file into ResultsErrors."""
+        import polars as pl
+
+        try:
+            yield
+        # Some damage is an error inside polars that it does not expect, which is no subclass of Exception.
+        except (pl.exceptions.ComputeError, pl.exceptions.PanicException) as error:
+            (said, *_) = str(error).splitlines() or [type(error).__name__]
+            raise ResultsError(f"{self._path or 'records'}: cannot be read: {said}") from None
 
     def saved(self) -> list[QualityRecord]:
         """See :meth:`QualityResults.saved`."""
         import polars as pl
 
         kept = self._frame.filter(pl.col("encoded_path").is_not_null() & (pl.col("status") == "measured"))
-        return [self._record(row) for row in kept.collect().iter_rows(named=True)]
+        with self._explained():
+            return [self._record(row) for row in kept.collect().iter_rows(named=True)]
 
     def __len__(self) -> int:
         return self._length
@@ -244,7 +265,8 @@ class Records(Sequence[QualityRecord]):
         if isinstance(index, slice):
             return [self._record(row) for row in self.select()[index].iter_rows(named=True)]
         number = range(len(self))[index]
-        return self._record(self._frame.slice(number, 1).collect().row(0, named=True))
+        with self._explained():
+            return self._record(self._frame.slice(number, 1).collect().row(0, named=True))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
@@ -771,7 +793,7 @@ def _read_parquet(folder: Path, scores: Iterable[str], file: str, rows: int, sha
             "the measurement store"
         )
     try:
-        records = Records(content, scores)
+        records = Records(content, scores, path)
     except pl.exceptions.PolarsError as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if len(records) != rows:

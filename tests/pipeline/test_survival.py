@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -28,16 +29,17 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="finds workers throug
 
 
 @contextmanager
-def workers_killed(every: float, kills: int) -> Iterator[None]:
+def workers_killed(every: float, kills: int, numbers: Sequence[int] = (signal.SIGKILL,)) -> Iterator[None]:
     """Kill all workers again and again, so that none gets ready in between, until that many are killed."""
     stop = threading.Event()
+    signals = itertools.cycle(numbers)
 
     def kill() -> None:
         killed = 0
         while killed < kills and not stop.wait(every):
             for worker in workers():
                 with suppress(psutil.NoSuchProcess):
-                    worker.kill()
+                    worker.send_signal(next(signals))
                     killed += 1
 
     thread = threading.Thread(target=kill)
@@ -53,12 +55,13 @@ def workers_killed(every: float, kills: int) -> Iterator[None]:
 def test_workers_that_are_killed_before_they_are_ready_do_not_end_the_run(root: Path, photos: Path) -> None:
     config = study({"format": fake("GOOD"), "quality": [20, 40]})
     seen: list[events.Event] = []
+    numbers = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
     with ExitStack() as killing:
 
         def on_event(event: events.Event) -> None:
             seen.append(event)
             if isinstance(event, events.Started):
-                killing.enter_context(workers_killed(0.1, 40))
+                killing.enter_context(workers_killed(0.1, 40, numbers))
 
         results = PipelineRunner(root).run(config, images=photos, num_workers=3, on_event=on_event)
     assert sum(isinstance(event, events.WorkerReplaced) for event in seen) > 30

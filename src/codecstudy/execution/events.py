@@ -40,6 +40,9 @@ class Done:
     (elsewhere); None if unknown."""
 
 
+_FROM_OTHERS = {"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"}
+
+
 @dataclass(frozen=True, slots=True)
 class Died:
     """A worker is gone, along with its process tree and all its tasks; ``replace`` starts another."""
@@ -65,6 +68,11 @@ class Died:
     stage: str | None = None
     """What the handler had last said that it was doing in ``running`` (see :class:`Executor`); None if it had said
     nothing, or if the executor does not pass it on."""
+
+    @property
+    def killed_by_others(self) -> bool:
+        """Whether another program, or the kernel, ended it by a signal."""
+        return self.reason != "timeout" and self.signal_name in _FROM_OTHERS
 
     def how(self) -> str:
         """How it ended, as text that is the same each time, because it goes into records."""

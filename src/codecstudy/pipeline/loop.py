@@ -245,7 +245,7 @@ class Loop:
         self._deaths += 1
         queue = self._queues.pop(death.worker, None)
         if queue is None:
-            self._failed_starts += death.signal_name != "SIGKILL" or death.reason == "timeout"
+            self._failed_starts += not death.killed_by_others
             if self._failed_starts >= MAX_FAILED_STARTS:
                 raise CodecstudyError(self._cannot_start(reason, death.detail))
         else:
@@ -271,7 +271,7 @@ class Loop:
             reason = f"{reason} while {_SHARED_STAGES[death.stage]}"
         self._record(death.worker, task, Failure(death.reason, reason), 0.0)
         # A process outside may have killed it, whatever it was doing.
-        if death.stage not in _SHARED_STAGES or (death.signal_name, death.reason) == ("SIGKILL", "crash"):
+        if death.stage not in _SHARED_STAGES or (death.killed_by_others and death.reason == "crash"):
             return
         settings = self.plan.settings
         tried = settings[task.setting]

@@ -70,7 +70,7 @@ class Caller:
             if event.running is not None or event.reason != "crash":
                 return event
             # It had not started on this payload, so another process may take it.
-            killed = event.signal_name == "SIGKILL"
+            killed = event.killed_by_others
             killed_starts += killed
             failed_starts += not killed
             if killed_starts >= _KILLED_STARTS:
