@@ -196,10 +196,12 @@ def test_metrics_that_put_formats_in_different_orders_are_named() -> None:
         "The order depends on the metric: SSIMULACRA2, Butteraugli 3-norm and Butteraugli put avif and webp in "
         "different orders of size."
     )
+    assert found.headline == "AVIF quality 70, by SSIMULACRA2."
     assert found.agreement is not None
     assert [round(o.target, 6) for o in found.agreement.opinions] == [70, 1.5, 3]
     agreeing = answer(results([JPEG, varied("avif", 0.7, 0), varied("webp", 0.8, 0)], 12))
     assert "metrics-disagree" not in sentences(agreeing)
+    assert agreeing.headline == "Use AVIF quality 70."
     assert agreeing.agreement is not None
     assert len(agreeing.agreement.opinions) == 3
 
@@ -238,7 +240,7 @@ def test_the_baseline_may_have_the_smallest_files() -> None:
 
 def test_a_target_that_nothing_reaches() -> None:
     found = answer(results([JPEG, varied("avif", 0.7)], 12), target=99)
-    assert (found.best, found.chain) == (None, ())
+    assert (found.best, found.chain, found.headline) == (None, (), "No setting is good enough.")
     assert sentences(found) == {
         "nothing": "No measured setting of any format reaches SSIMULACRA2 99 on all images. Choose a less "
         "demanding target, or measure finer settings."

@@ -61,6 +61,8 @@ class Answer:
     """What to serve in one scope, and what is known about it."""
 
     scope: Scope
+    headline: str
+    """``Use AVIF quality 72.``, or ``AVIF quality 72, by SSIMULACRA2.`` if other metrics put it in another order."""
     best: Recommendation | None
     """The smallest setting of a format that all current browsers show; if there is none, the smallest of all. None
     if no format reaches the target on enough images."""
@@ -108,7 +110,7 @@ class _Scope:
         everywhere = [item for item in self.usable if self._everywhere(item)]
         best = next(iter(everywhere), None) or next(iter(self.usable), None)
         if best is None:
-            return Answer(self.scope, None, (), None, tuple(self._nothing()))
+            return Answer(self.scope, "No setting is good enough.", None, (), None, tuple(self._nothing()))
         compared_under = self._agreement()
         sentences = [
             *self._metrics_disagree(compared_under, best),
@@ -118,7 +120,15 @@ class _Scope:
             *self._browsers(best),
             *self._copies(),
         ]
-        return Answer(self.scope, best, self._chain(best), compared_under, tuple(sentences))
+        headline = self._headline(best, compared_under)
+        return Answer(self.scope, headline, best, self._chain(best), compared_under, tuple(sentences))
+
+    def _headline(self, best: Recommendation, found: Agreement | None) -> str:
+        assert best.setting is not None
+        name, label = full_name(best.setting, self.encoders), self.encoders.split(best.setting)[0].label
+        if found is not None and any(label in pair for pair in found.disputed):
+            return f"{name}, by {self.scale.title}."
+        return f"Use {name}."
 
     def _everywhere(self, item: Recommendation) -> bool:
         return self.encoders.facts(item.encoder).all_browsers

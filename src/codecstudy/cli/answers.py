@@ -144,6 +144,7 @@ def _document(points: Points, found: Recommendations) -> dict[str, Any]:
     sentences = [
         {
             "scope": answer.scope.label,
+            "headline": answer.headline,
             "best": None if answer.best is None else plain(answer.best.setting),
             "chain": [plain(item.setting) for item in answer.chain],
             "sentences": plain(answer.sentences),
@@ -165,7 +166,7 @@ def print_usual_answer(results: QualityResults) -> None:
 
 def print_answer(points: Points, found: Recommendations) -> None:
     """Print what to use in each scope, in a table and in sentences."""
-    from codecstudy.analysis.answer import answers, full_name
+    from codecstudy.analysis.answer import answers
 
     title = points.columns[found.metric].title
     for answer in answers(points, found):
@@ -182,10 +183,8 @@ def print_answer(points: Points, found: Recommendations) -> None:
         for item in items:
             if item.setting is None:
                 print_line(out, f"{item.encoder}: {item.reason}")
-        if answer.best is not None and answer.best.setting is not None:
-            best = full_name(answer.best.setting, points.encoders)
-            out.print()
-            print_line(out, f"Use {best}.", style="bold")
+        out.print()
+        print_line(out, answer.headline, style="bold")
         for sentence in answer.sentences:
             print_line(out, sentence.text)
 
