@@ -62,7 +62,7 @@ class Answer:
 
     scope: Scope
     headline: str
-    """``Use AVIF quality 72.``, or ``AVIF quality 72, by SSIMULACRA2.`` if other metrics put it in another order."""
+    """``Use AVIF quality 72.``; ``AVIF quality 72, by SSIMULACRA2.`` if other metrics put it in another order."""
     best: Recommendation | None
     """The smallest setting of a format that all current browsers show; if there is none, the smallest of all. None
     if no format reaches the target on enough images."""
