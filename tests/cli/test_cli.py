@@ -199,7 +199,8 @@ def crashing(tmp_path: Path) -> str:
     """A folder that, as ``PYTHONPATH``, makes Python processes crash on BMP and WebP files."""
     (tmp_path / "crashing").mkdir()
     (tmp_path / "crashing" / "sitecustomize.py").write_text(CRASHING)
-    return str(tmp_path / "crashing")
+    before = os.environ.get("PYTHONPATH")
+    return os.pathsep.join(filter(None, [str(tmp_path / "crashing"), before]))
 
 
 def test_a_file_that_crashes_its_decoder_does_not_affect_the_other_files(
