@@ -126,6 +126,7 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
         artifact_root=artifact_root,
         save_artifacts=request.save_artifacts,
         in_this_process=request.in_this_process,
+        only_images=request.options.only_images,
     )
     known = Known() if request.options.fresh else plan.known(store)
     outcomes: dict[tuple[int, int], Outcome] = dict(known.outcomes)

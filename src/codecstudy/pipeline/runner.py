@@ -182,12 +182,16 @@ class PipelineRunner:
             encoders=codecs.facts_of(plan.settings, plan.tool_versions()),
             commands=plan.commands,
         )
-        path = self.results_path(config.id)
+        self.save(results)
+        return results
+
+    def save(self, results: QualityResults) -> None:
+        """Write results to the places where a run of their study has them, and replace those that are there."""
+        path = self.results_path(results.study_id)
         results.save(path)
         frame = io.BytesIO()
         results.to_frame().write_parquet(frame)
         write_atomically(path.with_suffix(".parquet"), frame.getvalue())
-        return results
 
 
 def _loop(prepared: Prepared, store: Store, interrupts: Interrupts, started: float) -> Loop:
