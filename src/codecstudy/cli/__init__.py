@@ -5,10 +5,22 @@ from __future__ import annotations
 from typer.models import CommandInfo
 
 # Importing a module of commands adds them to the app.
-from codecstudy.cli import answers, catalog, diff, doctor, measure, recover, report, run
+from codecstudy.cli import answers, catalog, diff, doctor, measure, plan, recover, report, run
 from codecstudy.cli.app import app, main
 
-_ORDER = ("run", "recommend", "report", "diff", "export", "measure", "demo", "schema", "doctor", "recover")
+_ORDER = (
+    "run",
+    "plan",
+    "recommend",
+    "report",
+    "diff",
+    "export",
+    "measure",
+    "demo",
+    "schema",
+    "doctor",
+    "recover",
+)
 """Order of the commands in the help; commands that are not listed here come last."""
 
 
@@ -19,4 +31,16 @@ def _position(command: CommandInfo) -> int:
 
 app.registered_commands.sort(key=_position)
 
-__all__ = ["answers", "app", "catalog", "diff", "doctor", "main", "measure", "recover", "report", "run"]
+__all__ = [
+    "answers",
+    "app",
+    "catalog",
+    "diff",
+    "doctor",
+    "main",
+    "measure",
+    "plan",
+    "recover",
+    "report",
+    "run",
+]

@@ -86,7 +86,9 @@ class _Tally:
     def add(self, event: events.Event) -> None:
         match event:
             case events.Started():
+                # A verification consists of several runs.
                 self.start, self.began = event, time.monotonic()
+                self.megapixels, self.failures, self.finishing = 0.0, 0, False
                 self.seconds_left = event.estimated_seconds
             case events.Finished():
                 self.tasks, self.images = event.tasks_done, event.images_done

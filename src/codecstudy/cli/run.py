@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +26,9 @@ from codecstudy.cli.app import (
 from codecstudy.cli.display import count, disk_needed, display_for, duration
 from codecstudy.errors import ResultsError, StudyError, did_you_mean
 from codecstudy.results import QualityResults, StopReason
+
+if TYPE_CHECKING:
+    from codecstudy.verify import Verification
 
 MAX_REASONS = 50
 """Number of failure reasons in the summary; results files contain all of them."""
@@ -89,6 +94,14 @@ def find_study(study: str, root: Path) -> tuple[object, str]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyFor:
+    """What the verified settings are for."""
+
+    target: float | None = None
+    coverage: float = 0.95
+
+
 @app.command()
 @user_errors
 def run(
@@ -145,11 +158,33 @@ def run(
             help="Do not measure images with more pixels, e.g. 100M; default: 500M.",
         ),
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Also encode every image at the recommended level of each encoder, and at finer ones until it "
+            "holds. The study itself may use two thirds of a time budget.",
+        ),
+    ] = False,
+    target: Annotated[
+        float | None,
+        typer.Option(
+            "--target", help="Score to verify; default: the metric's usual target. With --verify only."
+        ),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            "--coverage", help="Share of images that must reach it; default: 0.95. With --verify only."
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run a study: encode and measure every image with every setting, and save the results."""
+    if not verify and (target is not None or coverage is not None):
+        fail(f"{'--coverage' if target is None else '--target'} says what to verify; add --verify")
     execute(
         study,
         root=root,
@@ -159,6 +194,7 @@ def run(
         dry_run=dry_run,
         quiet=quiet,
         as_json=as_json,
+        verify=VerifyFor(target, 0.95 if coverage is None else coverage) if verify else None,
         images=images,
         fresh=fresh,
         task_timeout=task_timeout,
@@ -172,12 +208,20 @@ def run(
 @user_errors
 def demo(
     root: RootOption = Path("codecstudy-demo"),
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify/--no-verify", help="Encode and measure the recommended settings on every image as well."
+        ),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
 ) -> None:
     """Run the built-in demo study on the bundled photographs, and write its report."""
     from codecstudy.cli import answers, report
 
-    results = execute("demo", root=root, quiet=quiet, save_artifacts=True)
+    results = execute(
+        "demo", root=root, quiet=quiet, save_artifacts=True, verify=VerifyFor() if verify else None
+    )
     assert results is not None
     if not quiet:
         out.print()
@@ -198,6 +242,7 @@ def execute(
     dry_run: bool = False,
     quiet: bool = False,
     as_json: bool = False,
+    verify: VerifyFor | None = None,
     **further: Any,
 ) -> QualityResults | None:
     """Run one study and show its results.
@@ -211,6 +256,7 @@ def execute(
         dry_run: Only show what would be done.
         quiet: Print only errors.
         as_json: Print the summary as JSON.
+        verify: Whether, and for what, to measure the recommended settings as well.
         **further: Fields of :class:`codecstudy.pipeline.RunOptions`.
 
     Returns:
@@ -221,6 +267,7 @@ def execute(
     """
     from codecstudy.pipeline import PipelineRunner, RunOptions, events, parse_time_budget
     from codecstudy.study import StudyConfig
+    from codecstudy.verify import run_verified
 
     config, study_file = find_study(study, root)
     assert isinstance(config, StudyConfig)
@@ -261,24 +308,31 @@ def execute(
         _warn_of_replacement(runner.results_path(config.id), options.images)
 
     signalled: int | None = None
-
-    def on_event(event: events.Event) -> None:
-        nonlocal signalled
-        if isinstance(event, events.Interrupted):
-            signalled = event.signal
-        display(event)
-
+    verification = None
     with display_for(err, quiet) as display:
-        results = runner.run(
-            config,
-            budget,
-            save_artifacts,
-            workers,
-            options=options,
-            on_event=on_event,
-        )
+
+        def on_event(event: events.Event) -> None:
+            nonlocal signalled
+            if isinstance(event, events.Interrupted):
+                signalled = event.signal
+            display(event)
+
+        options = dataclasses.replace(options, on_event=on_event)
+        if verify is None:
+            results = runner.run(config, budget, save_artifacts, workers, options=options)
+        else:
+            results, verification = run_verified(
+                runner,
+                config,
+                budget,
+                save_artifacts,
+                workers,
+                options=options,
+                target=verify.target,
+                coverage=verify.coverage,
+            )
     exit_code = EXIT_INTERRUPTED if signalled is None else 128 + signalled
-    _print_results(results, runner.results_path(config.id), quiet, as_json, exit_code)
+    _print_results(results, runner.results_path(config.id), quiet, as_json, verification, exit_code)
     return results
 
 
@@ -306,12 +360,25 @@ def _warn_of_replacement(path: Path, images: Path | str | None) -> None:
 
 
 def _print_results(
-    results: QualityResults, path: Path, quiet: bool, as_json: bool, exit_if_interrupted: int
+    results: QualityResults,
+    path: Path,
+    quiet: bool,
+    as_json: bool,
+    verification: Verification | None,
+    exit_if_interrupted: int,
 ) -> None:
-    from codecstudy.cli.summary import failure_lines, passed_over, summary_json, summary_table
+    from codecstudy.cli.summary import (
+        failure_lines,
+        passed_over,
+        summary_json,
+        summary_table,
+        verification_json,
+        verification_lines,
+    )
 
     if as_json:
-        print_json(summary_json(results, str(path)))
+        checked = {} if verification is None else {"verification": verification_json(verification)}
+        print_json(summary_json(results, str(path)) | checked)
     elif not quiet:
         out.print(summary_table(results))
         lines = failure_lines(results)
@@ -323,12 +390,16 @@ def _print_results(
             print_line(out, f"incomplete: {results.incomplete_reason}")
         if results.run.passed_over:
             print_line(out, f"passed over: {passed_over(results)}")
+        for line in () if verification is None else verification_lines(verification):
+            print_line(out, line)
         print_line(out, f"results: {path}")
         if results.run.images_measured and results.study_id != "demo":
             folder = shlex.quote(str(path.parent))
             print_line(out, f"next: codecstudy recommend {folder}")
             print_line(out, f"      codecstudy report {folder}{_images_option(results, path)}")
-    if results.stop_reason is StopReason.INTERRUPTED:
+    if results.stop_reason is StopReason.INTERRUPTED or (
+        verification is not None and verification.interrupted
+    ):
         raise typer.Exit(exit_if_interrupted)
     failed = results.statuses()["failed"]
     if failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.table import Table
@@ -12,6 +12,9 @@ from rich.table import Table
 from codecstudy.cli.app import cell
 from codecstudy.results import QualityResults, setting_columns, setting_of
 from codecstudy.types import MetricColumn, score_to_json
+
+if TYPE_CHECKING:
+    from codecstudy.verify import Verification
 
 MIN_PERCENTILES = 20
 """As :data:`codecstudy.analysis.estimates.MIN_PERCENTILES`; that module would load SciPy with every run."""
@@ -143,6 +146,35 @@ def passed_over(results: QualityResults) -> str:
         f"{len(names):,} of the images that come before the last measured one ({shown}), so that the measured "
         "images are not quite a random sample; --strict-order passes over none"
     )
+
+
+def verification_lines(verification: Verification) -> list[str]:
+    """What was verified, what was not and why, and which levels were measured for it."""
+    lines = []
+    for word, settings in (("verified", verification.verified), ("not verified", verification.unverified)):
+        if settings:
+            lines.append(f"{word}: {', '.join(setting.label() for setting in settings)}")
+            if word == "not verified":
+                lines[-1] += f" ({verification.reason})"
+    if not lines:
+        lines.append(f"verified: nothing ({verification.reason or 'no setting reaches the target'})")
+    if verification.added:
+        added = ", ".join(setting.label() for setting in verification.added)
+        lines.append(f"measured for that, in addition to the study: {added}")
+    return lines
+
+
+def verification_json(verification: Verification) -> dict[str, Any]:
+    """The verification as JSON values, part of what ``codecstudy run --verify --json`` prints."""
+    return {
+        "metric": verification.metric,
+        "target": verification.target,
+        "coverage": verification.coverage,
+        "verified": [setting.label() for setting in verification.verified],
+        "unverified": [setting.label() for setting in verification.unverified],
+        "added": [setting.label() for setting in verification.added],
+        "reason": verification.reason,
+    }
 
 
 def summary_json(results: QualityResults, path: str) -> dict[str, Any]:

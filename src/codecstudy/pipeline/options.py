@@ -24,6 +24,8 @@ class RunOptions:
 
     images: Path | str | None = None
     """Folder of images to use instead of the study's dataset."""
+    only_images: frozenset[str] | None = None
+    """Measure only these images of the study's sample, given by their paths in the dataset; None: all of them."""
     on_event: Callable[[Event], None] = _ignore
     """Called with each event of the run, in order; an error that it raises ends the run."""
     fresh: bool = False

@@ -297,6 +297,7 @@ def make_plan(
     artifact_root: Path,
     save_artifacts: bool = False,
     in_this_process: bool = False,
+    only_images: frozenset[str] | None = None,
 ) -> Plan:
     """Plan the work of a study on a dataset, without decoding any image.
 
@@ -311,9 +312,12 @@ def make_plan(
         artifact_root: Folder of the study's encoded files.
         save_artifacts: Whether encoded files are kept.
         in_this_process: Read the headers of the images in this process instead of a separate one.
+        only_images: Leave out all other images of the sample.
     """
     contents = {names[0]: names for names in _contents(dataset, store)}
     firsts = order_images(contents, config.dataset.order, config.dataset.seed)[: config.dataset.max_images]
+    if only_images is not None:
+        firsts = [first for first in firsts if first in only_images]
     names = [name for first in firsts for name in contents[first]]
     place = {name: s for s, name in enumerate(names)}
     settings = tuple(config.settings())

@@ -136,6 +136,7 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
         artifact_root=artifact_root,
         save_artifacts=request.save_artifacts,
         in_this_process=request.in_this_process,
+        only_images=request.options.only_images,
     )
     outcomes = plan.nothing_known() if request.options.fresh else plan.known(store)
     memory = request.options.max_memory or host.default_memory()

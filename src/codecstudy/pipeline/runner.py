@@ -206,11 +206,15 @@ class PipelineRunner:
             encoders=codecs.facts_of(plan.settings, plan.tool_versions()),
             commands=plan.commands,
         )
-        path = self.results_path(config.id)
-        results.save(path)
-        if len(records) <= RECORDS_IN_JSON:
-            write_atomically(path.with_name(PARQUET_NAME), results.to_parquet())
+        self.save(results)
         return results
+
+    def save(self, results: QualityResults) -> None:
+        """Write results to the places where a run of their study has them, and replace those that are there."""
+        path = self.results_path(results.study_id)
+        results.save(path)
+        if len(results.measurements) <= RECORDS_IN_JSON:
+            write_atomically(path.with_name(PARQUET_NAME), results.to_parquet())
 
 
 def _records(plan: Plan, loop: Loop, store: Store, root: Path) -> Sequence[QualityRecord]:

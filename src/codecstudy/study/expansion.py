@@ -68,7 +68,7 @@ def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Ite
         yield from (Problem((i,), said) for said in refused)
         repeated: dict[int, list[tuple[Setting, Setting]]] = {}
         for setting in settings:
-            j, first = first_at.setdefault(_as_encoded(setting, entry.made_for.facts), (i, setting))
+            j, first = first_at.setdefault(as_encoded(setting, entry.made_for.facts), (i, setting))
             if first is not setting:
                 repeated.setdefault(j, []).append((first, setting))
         for j, pairs in repeated.items():
@@ -86,7 +86,7 @@ def _count(entry: EncoderConfig, resize: Lengths) -> int:
     )
 
 
-def _as_encoded(setting: Setting, facts: EncoderFacts) -> str:
+def as_encoded(setting: Setting, facts: EncoderFacts) -> str:
     """Identity of what the encoder is asked to do, with the defaults of all parameters that were not given."""
     given = json.loads(setting.canonical())
     extras = {p.name: p.default for p in facts.extra_parameters if p.default is not None}

@@ -1,0 +1,61 @@
+"""A study with further settings, which its file does not name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from codecstudy import codecs
+from codecstudy.study.expansion import as_encoded
+from codecstudy.study.models import StudyConfig
+from codecstudy.types import Setting
+
+
+def with_settings(config: StudyConfig, settings: Iterable[Setting]) -> StudyConfig:
+    """The study with ``settings`` as further entries at the end of its encoders.
+
+    Settings that differ only in the rate parameter share an entry. Those that the study has already are left out.
+
+    Args:
+        config: The study; it is not changed.
+        settings: Settings of encoders that are installed.
+
+    Raises:
+        StudyError: A setting is not valid for its encoder.
+    """
+    known = {as_encoded(setting, codecs.get(setting.encoder).facts) for setting in config.settings()}
+    entries: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        facts = codecs.get(setting.encoder).facts
+        identity = as_encoded(setting, facts)
+        if identity in known:
+            continue
+        known.add(identity)
+        rest, rate, level = setting.split(facts.rates)
+        if rate is None or rate.extra or level is None:
+            entries[setting.canonical()] = _entry(setting)
+        else:
+            entry = entries.setdefault(rest.canonical() + rate.name, {**_entry(rest), rate.name: []})
+            entry[rate.name].append(rate.plain(level))
+    if not entries:
+        return config
+    document = config.to_dict()
+    # An entry of its own resolution would contradict the one for all entries in older files.
+    for_all = document.pop("preprocessing", {}).get("resize")
+    if for_all is not None:
+        for entry in document["encoders"]:
+            entry.setdefault("resolution", for_all)
+    document["encoders"] += entries.values()
+    return StudyConfig.model_validate(document)
+
+
+def _entry(setting: Setting) -> dict[str, Any]:
+    """The setting with the keys of a study file."""
+    entry: dict[str, Any] = {"format": setting.format, "encoder": setting.encoder, **dict(setting.parameters)}
+    if setting.resolution is not None:
+        entry["resolution"] = setting.resolution
+    if setting.crop is not None:
+        entry["crop"] = setting.crop
+    if setting.extra_args:
+        entry["extra_args"] = dict(setting.extra_args)
+    return entry
