@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -12,14 +13,18 @@ from codecstudy import metrics
 from codecstudy.report.matching import STEPS, closest, tolerance
 
 
-def search(curve, grid, measured, target, within=0.0):  # noqa: ANN001, ANN201
+def search(
+    curve: Callable[..., float], grid: Sequence[int], measured: list[int], target: float, within: float = 0.0
+) -> tuple[float, list[float]]:
     asked: list[float] = []
 
     def measure(level: float) -> float:
         asked.append(level)
         return curve(level)
 
-    found = closest(grid, {level: curve(level) for level in measured}, target, within, measure)
+    found, complete = closest(grid, {level: curve(level) for level in measured}, target, within, measure)
+    assert complete or len(asked) == STEPS
+    assert found is not None
     return found, asked
 
 
@@ -28,7 +33,9 @@ def test_a_measured_level_that_matches_needs_no_encode() -> None:
 
 
 def test_interpolation_finds_a_smooth_curve_in_few_steps() -> None:
-    found, asked = search(lambda q: 100 * math.log1p(q) / math.log(101), range(101), [5, 30, 60, 100], 80, 0.5)
+    found, asked = search(
+        lambda q: 100 * math.log1p(q) / math.log(101), range(101), [5, 30, 60, 100], 80, 0.5
+    )
     assert abs(100 * math.log1p(found) / math.log(101) - 80) <= 0.5
     assert len(asked) <= 2
 
@@ -44,8 +51,8 @@ def test_a_target_outside_the_sweep_gives_its_end_without_encodes() -> None:
 
 
 def test_a_failed_encode_ends_the_search() -> None:
-    assert closest(range(101), {10: 10.0, 90: 90.0}, 50, 0.5, lambda level: None) == 10
-    assert closest(range(101), {}, 50, 0.5, lambda level: None) is None
+    assert closest(range(101), {10: 10.0, 90: 90.0}, 50, 0.5, lambda level: None) == (10, False)
+    assert closest(range(101), {}, 50, 0.5, lambda level: None) == (None, True)
 
 
 @given(
@@ -53,7 +60,9 @@ def test_a_failed_encode_ends_the_search() -> None:
     st.floats(0, 1),
     st.booleans(),
 )
-def test_on_any_rising_curve_the_nearest_level_is_found(steps: list[float], share: float, falls: bool) -> None:
+def test_on_any_rising_curve_the_nearest_level_is_found(
+    steps: list[float], share: float, falls: bool
+) -> None:
     values = [math.fsum(steps[:k]) for k in range(len(steps))]
     if falls:  # a metric for which lower is better
         values = [-v for v in values]
@@ -61,10 +70,12 @@ def test_on_any_rising_curve_the_nearest_level_is_found(steps: list[float], shar
     grid = range(len(values))
     found, asked = search(values.__getitem__, grid, [0, len(values) // 2, len(values) - 1], target)
     if len(asked) < STEPS:
-        assert abs(values[found] - target) == min(abs(v - target) for v in values)
+        assert abs(values[int(found)] - target) == min(abs(v - target) for v in values)
 
 
-@pytest.mark.parametrize(("column", "expected"), [("ssimulacra2", 0.5), ("psnr", 0.25), ("butteraugli", 0.025)])
+@pytest.mark.parametrize(
+    ("column", "expected"), [("ssimulacra2", 0.5), ("psnr", 0.25), ("butteraugli", 0.025)]
+)
 def test_the_tolerance_follows_the_metrics_own_targets(column: str, expected: float) -> None:
     scale = next(c for c in metrics.columns(metrics.BUILT_IN) if c.name == column)
     assert tolerance(scale, scale.usual_target) == pytest.approx(expected)

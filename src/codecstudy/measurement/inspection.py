@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy import codecs, host, images, metrics
-from codecstudy.errors import CodecError, CodecstudyError, ImageError
+from codecstudy.errors import CodecError, CodecstudyError, ImageError, MetricError
 from codecstudy.execution import Died, HandlerError
 from codecstudy.execution.local import Caller
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
@@ -70,7 +70,7 @@ class Inspector:
             crop: Longest edge in pixels of the crop, or None.
 
         Returns:
-            uint8, height x width x 3, sRGB; and the part of it that is scored: all of it, or of a crop the fragment.
+            uint8, height x width x 3, sRGB; and the part that is scored: the fragment of a crop, or all of it.
 
         Raises:
             ImageError: The file cannot be read, or is smaller than that.
@@ -94,9 +94,7 @@ class Inspector:
             pixels, scored = np.ascontiguousarray(cut.window.of(pixels)), cut.fragment
         return _Stage((path, resolution, crop), pixels, scored)
 
-    def encode(
-        self, path: Path, setting: Setting, names: tuple[str, ...]
-    ) -> tuple[bytes, dict[str, float]]:
+    def encode(self, path: Path, setting: Setting, names: tuple[str, ...]) -> tuple[bytes, dict[str, float]]:
         """Encode an original, and score the result as a run does.
 
         Args:
@@ -121,6 +119,10 @@ class Inspector:
                 prepared[name] = metrics.get(name).prepare(np.ascontiguousarray(scored.of(pixels)))
             found |= prepared[name].scores(distorted)
         return data, found
+
+    def measures(self, metric: str) -> bool:
+        """Whether ``metric`` is installed here."""
+        return has_metric(metric)
 
     def version(self, encoder: str) -> str:
         """Library and version of ``encoder`` here."""
@@ -176,6 +178,17 @@ def is_installed(encoder: str) -> bool:
     try:
         codecs.get(encoder)
     except CodecError:
+        return False
+    return True
+
+
+def has_metric(name: str) -> bool:
+    """Whether there is a metric with this name and it can be loaded."""
+    if name in metrics.BUILT_IN:  # without loading its kernels
+        return True
+    try:
+        metrics.get(name)
+    except MetricError:
         return False
     return True
 
@@ -250,13 +263,15 @@ class InspectionProcess:
         found = self._call(f"reading {path}", "original", path, resolution, crop)
         return cast("tuple[Pixels, Box]", found)
 
-    def encode(
-        self, path: Path, setting: Setting, names: tuple[str, ...]
-    ) -> tuple[bytes, dict[str, float]]:
+    def encode(self, path: Path, setting: Setting, names: tuple[str, ...]) -> tuple[bytes, dict[str, float]]:
         """See :meth:`Inspector.encode`."""
         self._compile(names)
         found = self._call(f"encoding {path} with {setting.label()}", "encode", path, setting, names)
         return cast("tuple[bytes, dict[str, float]]", found)
+
+    def measures(self, metric: str) -> bool:
+        """See :meth:`Inspector.measures`."""
+        return has_metric(metric)
 
     def version(self, encoder: str) -> str:
         """See :meth:`Inspector.version`."""

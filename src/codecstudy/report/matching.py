@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -38,7 +39,7 @@ def closest(
     target: float,
     tolerance: float,
     measure: Callable[[float], float | None],
-) -> float | None:
+) -> tuple[float | None, bool]:
     """The level of ``grid`` whose value is closest to ``target``, as far as a few measurements can tell.
 
     Between two neighbouring known levels with values on both sides of the target, the level is interpolated (PCHIP
@@ -52,21 +53,22 @@ def closest(
         measure: Measures a level; None if that is not possible, which ends the search.
 
     Returns:
-        The level; None if no value is known.
+        The level, None if no value is known; and whether the search is complete: the value is close enough, or no
+        other level between measured ones can be closer, if values rise or fall steadily.
     """
     at = {level: k for k, level in enumerate(grid)}
     for _ in range(STEPS):
         best = nearest(known, target)
         if best is None or abs(known[best] - target) <= tolerance:
-            return best
+            return best, True
         step = _between(sorted((at[level], value - target) for level, value in known.items() if level in at))
         if step is None:
-            return best
+            return best, True
         value = measure(grid[step])
         if value is None or not np.isfinite(value):
-            return best
+            return best, False
         known[grid[step]] = value
-    return nearest(known, target)
+    return nearest(known, target), False
 
 
 def nearest(known: dict[float, float], target: float) -> float | None:
@@ -82,7 +84,7 @@ def _between(known: list[tuple[int, float]]) -> int | None:
     """
     crossings = [
         (min(abs(a), abs(b)), left, right)
-        for (left, a), (right, b) in zip(known, known[1:], strict=False)
+        for (left, a), (right, b) in itertools.pairwise(known)
         if a * b < 0 and right - left > 1
     ]
     if not crossings:

@@ -89,7 +89,8 @@ class ComparisonConfig(Part):
         "chroma_subsampling, crop, ...; by default, format.",
     )
     exclude_images: _Texts | None = Field(  # type: ignore[valid-type]
-        None, description="Images that the gallery leaves out: file names, or paths below the dataset's folder."
+        None,
+        description="Images that the gallery leaves out: file names, or paths below the dataset's folder.",
     )
     source_image: Text | None = Field(
         None, description="The only image of the gallery: a file name, or a path below the dataset's folder."

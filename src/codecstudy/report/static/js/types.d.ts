@@ -125,7 +125,7 @@ interface GalleryEntry {
   thumbnail: Picture;
   bytes: number;
   original: Picture;
-  looks: { target: string; top: number; shots: Shot[] }[];
+  looks: { label: string; top: number; shots: Shot[] }[];
 }
 
 type Region = [left: number, top: number, width: number, height: number];
