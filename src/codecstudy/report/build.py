@@ -175,6 +175,7 @@ def _summary(context: Context) -> str:
     settings = len({r.setting for r in results.measurements})
     day = results.timestamp[:10]
     return (
-        f"{text.count(len(context.points.images), 'image')}, {text.count(settings, 'setting')}, "
+        f"{text.count(len(context.points.images), 'image')} of {results.dataset.id}, "
+        f"{text.count(settings, 'setting')}, "
         f"{text.count(context.points.counts.measured, 'measured encode')}, {day}"
     )
