@@ -10,9 +10,9 @@ function costSpec(inspector) {
   const { title, up } = data.metrics[metric];
   const series = visible().map(({ variant, v }) => {
     const cost = data.cost[metric][v];
-    const dots = (cost?.at ?? []).map((x, i) => ({
-      x, y: cost.bits[i], from: cost.from[i], to: cost.to[i], k: variant.levels.indexOf(cost.to[i]),
-    }));
+    const levels = data.mean[metric][v]?.level ?? [];
+    const dots = !cost ? [] : cost.at.map((x, i) => (
+      { x, y: cost.bits[i], from: cost.from[i], to: cost.to[i], k: levels.indexOf(cost.to[i]) }));
     return { v, style: variant.style, dash: variant.dash, strong: variant.pick, dots, line: lineThrough(dots) };
   });
   const dots = series.flatMap((e) => e.dots);
