@@ -135,7 +135,7 @@ def groups(context: Context) -> tuple[list[Group], str, list[str]]:
     shown = [
         Group(
             name if len(several) > 1 else "",
-            tuple(Tile(v, f"{context.facts_of(v).title} {_text(context, v, parameter)}") for v in variants),
+            tuple(Tile(v, f"{context.facts_of(v).title} ({_text(context, v, parameter)})") for v in variants),
         )
         for name, variants in zip(named, several, strict=True)
     ]
@@ -184,9 +184,9 @@ def _without(variant: Variant, parameter: str) -> Variant:
 def _text(context: Context, variant: Variant, parameter: str) -> str:
     value = _value(variant, parameter)
     if parameter == "resolution":
-        return "at the original size" if value is None else f"at {value} pixels"
+        return "original size" if value is None else f"{value} px"
     if parameter == "crop":
-        return f"out of {value} pixels"
+        return f"crop {value}"
     declared = context.facts_of(variant).parameter(parameter)
     shown = dict(declared.show).get(value) if declared is not None and value is not None else None
     return shown or f"{parameter} {value}"

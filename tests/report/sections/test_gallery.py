@@ -290,7 +290,7 @@ def test_a_study_may_choose_images(tmp_path: Path) -> None:
 def test_tiles_may_be_the_values_of_a_parameter(tmp_path: Path) -> None:
     results = with_files(tmp_path, four_formats(images=2))
     found, _, _ = shown(with_study(results, tile_parameter="chroma_subsampling"), tmp_path, target=72.0)
-    assert list(shots_of(found)) == ["AVIF 4:2:0", "AVIF 4:4:4"]
+    assert list(shots_of(found)) == ["AVIF (4:2:0)", "AVIF (4:4:4)"]
     assert labels(found) == ["SSIMULACRA2 72", "SSIMULACRA2 52"]
     found, text, _ = shown(with_study(results, tile_parameter="speed"), tmp_path)
     assert list(shots_of(found)) == ["JPEG", "WebP", "AVIF", "JPEG XL"]
@@ -344,7 +344,7 @@ def test_crops_show_the_same_part_and_sizes_are_aligned(tmp_path: Path) -> None:
     )
     found = built(tmp_path, results, target=70).chart_data["gallery"]
     shots = shots_of(found)
-    assert list(shots) == ["JPEG out of 100 pixels", "JPEG out of 140 pixels"]
+    assert list(shots) == ["JPEG (crop 100)", "JPEG (crop 140)"]
     assert found["entries"][0]["region"] == [0, 0, 60, 60]
     # Windows of 100 x 75 and 140 x 105 pixels around the same fragment of 60 x 60.
     assert [s["picture"]["size"] for s in shots.values()] == [[100, 75], [140, 105]]
@@ -359,7 +359,7 @@ def test_smaller_sizes_are_shown_at_the_size_of_the_largest(tmp_path: Path) -> N
         comparison={"tile_parameter": "resolution"},
     )
     shots = shots_of(built(tmp_path, results, target=70).chart_data["gallery"])
-    assert list(shots) == ["JPEG at the original size", "JPEG at 80 pixels"]
+    assert list(shots) == ["JPEG (original size)", "JPEG (80 px)"]
     assert [s["picture"]["size"] for s in shots.values()] == [[160, 120]] * 2
     assert [s["picture"]["at"] for s in shots.values()] == [[0, 0]] * 2
 
