@@ -40,13 +40,15 @@ class Point:
 
     @property
     def has_file(self) -> bool:
+        """Whether there is a file to show."""
         return self.path is not None or self.data is not None
 
 
 class Encodes:
     """Encodes for the report, as long as sources are what was measured and the limit on time permits.
 
-    The time is estimated from measured times, so that the same results always give the same page.
+    The time is estimated from measured times, so that the same results always give the same page. An encoder that
+    fails once is not used again: it may have taken its whole deadline.
     """
 
     def __init__(self, context: Context, inspector: Inspector) -> None:
@@ -56,7 +58,8 @@ class Encodes:
         self.out_of_time = False
         self.problems: dict[str, str] = {}
         """Why nothing is encoded, by image."""
-        self.failures: list[str] = []
+        self.failures: dict[str, str] = {}
+        """What failed, by encoder."""
         self._sources: dict[str, bool] = {}
         self.metrics = tuple(m.name for m in context.results.metrics if inspector.measures(m.name))
 
@@ -68,7 +71,8 @@ class Encodes:
             record: A record of the same source and variant.
             setting: The setting.
         """
-        if not self.allowed or self.out_of_time or not self._is_source(path, record):
+        usable = self.allowed and not self.out_of_time and setting.encoder not in self.failures
+        if not usable or not self._is_source(path, record):
             return None
         megapixels = (record.width or 0) * (record.height or 0) / 1e6
         cost = (record.encoding_cpu_time or megapixels * _SECONDS_PER_MEGAPIXEL) + (
@@ -82,7 +86,7 @@ class Encodes:
             data, scores = self._inspector.encode(path, setting, self.metrics)
         except CodecstudyError as error:
             said = f"{text.full_name(setting, self._context.encoders)} of {record.source_image}: {error}"
-            self.failures.append(said)
+            self.failures[setting.encoder] = said
             return None
         values = {name: value for name, value in scores.items() if np.isfinite(value)}
         if record.width and record.height:
@@ -204,6 +208,7 @@ def _measured(context: Context, record: QualityRecord) -> Point:
 
 
 def matches(context: Context, look: Look, point: Point) -> bool:
+    """Whether the point has the score or size of ``look``, within its tolerance."""
     assert look.column is not None
     value = point.values.get(look.column)
     within = tolerance(context.columns.get(look.column), look.target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from codecstudy.report.selection import (
     looks,
 )
 from codecstudy.results import BITS_PER_PIXEL, QualityRecord
-from codecstudy.types import Box, Pixels, Setting
+from codecstudy.types import Box, EncoderFacts, Pixels, Setting
 
 _FEATURED = 3
 """Number of images that are shown at the further looks, too."""
@@ -107,18 +107,35 @@ class _Stage:
     scored: Box
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Shot:
-    """One encoded file of one image."""
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A file to show, and the remark in its caption."""
 
     tile: Tile
     point: Point
     remark: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opened:
+    """A decoded file, with its original."""
+
     stage: _Stage
     data: bytes
     pixels: Pixels
     distances: NDArray[np.float32]
     """Distances in the part that is scored."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shot:
+    """What the page shows of a decoded file: whole images are too large to keep many of them."""
+
+    picture: Picture
+    whole: bool
+    """Whether the picture is the file itself."""
+    distances: NDArray[np.float32]
+    """Distances in the shown region."""
 
 
 def build(context: Context) -> Values:
@@ -206,40 +223,17 @@ class _Gallery:
         self, image: str, records: dict[str, list[QualityRecord]], why: str, wanted: Sequence[Look]
     ) -> dict[str, Any] | None:
         """One image with all its looks; None if there is no file to show."""
-        first = next(iter(records.values()))[0]
-        path = self._path(image)
-        stages: dict[tuple[int | None, int | None], _Stage] = {}
-        shots: dict[Setting, _Shot] = {}
-        rows: dict[tuple[Group, Look], list[_Shot]] = {}
-        # One tile after the other, because the inspector keeps what it prepared for one size of the original.
-        for group in self._groups:
-            for tile in group.tiles:
-                mine = records.get(tile.variant.key)
-                if mine is None:
-                    continue
-                finder = Finder(self._context, self._encodes, path, tile, mine)
-                for look in wanted[:_LOOKS]:
-                    found = finder.find(look)
-                    if found is not None:
-                        shot = self._shot(tile, *found, path, stages, shots)
-                        rows.setdefault((group, look), []).append(shot)
-        self._dropped += len(wanted[_LOOKS:])
-        ordered = {
-            (group, look): row
-            for group in self._groups
-            for look in wanted
-            # Recommended settings of other tiles are not known: alone, one of them shows nothing.
-            if (row := rows.get((group, look))) and (look.column or len(row) > 1 or len(group.tiles) == 1)
-        }
-        if not ordered:
+        chosen = self._choose(image, records, wanted)
+        if not chosen:
             return None
+        stages: dict[tuple[int | None, int | None], _Stage] = {}
+        region_row = max(chosen.values(), key=len)
+        opened = {one.point.setting: self._open(image, one.point, stages) for one in region_row}
         base = max(stages.values(), key=lambda stage: stage.scored.width * stage.scored.height)
-        maps = [
-            shot.distances
-            for shot in max(ordered.values(), key=len)
-            if shot.distances.shape == (base.scored.height, base.scored.width)
-        ]
-        region = worst_region(maps or [np.zeros((base.scored.height, base.scored.width), np.float32)])
+        shape = base.scored.height, base.scored.width
+        region = worst_region([one.distances for one in opened.values() if one.distances.shape == shape])
+        shots = {setting: _cut(self._facts(setting), one, region, base) for setting, one in opened.items()}
+        del opened
         height, width = base.pixels.shape[:2]
         original = lossless_crop(base.pixels, _moved(region, base.scored))
         entry: dict[str, Any] = {
@@ -248,75 +242,72 @@ class _Gallery:
             "size": [width, height],
             "region": [region.left, region.top, region.width, region.height],
             "thumbnail": self._album.add(("thumbnail", image), thumbnail(base.pixels)),
-            "bytes": first.source_file_size,
+            "bytes": next(iter(records.values()))[0].source_file_size,
             "original": self._album.add(("original", image), original),
             "looks": [],
         }
-        for (group, look), row in ordered.items():
-            if entry["looks"] and self._album.used >= self._album.limit:
+        for (group, look), row in chosen.items():
+            full = self._album.used >= self._album.limit or _mapped(entry) >= _MEGAPIXELS
+            if entry["looks"] and full:
                 self._dropped += 1
                 continue
-            entry["looks"].append(self._look(group, look, row, region, base, image))
+            for one in row:
+                setting = one.point.setting
+                if setting not in shots:
+                    decoded = self._open(image, one.point, stages)
+                    shots[setting] = _cut(self._facts(setting), decoded, region, base)
+            top = max(float(shots[one.point.setting].distances.max()) for one in row)
+            pictures = [self._picture(look, one, shots[one.point.setting], top, image) for one in row]
+            label = f"{group.name}: {look.label}" if group.name else look.label
+            entry["looks"].append({"label": label, "top": significant(top, 3), "shots": pictures})
         return entry
 
-    def _shot(
-        self,
-        tile: Tile,
-        point: Point,
-        remark: str,
-        path: Path,
-        stages: dict[tuple[int | None, int | None], _Stage],
-        known: dict[Setting, _Shot],
-    ) -> _Shot:
-        """The decoded file of a point; the same one for the same setting."""
-        setting = point.setting
-        size = setting.resolution, setting.crop
-        if size not in stages:
-            stages[size] = _Stage(*self._inspector.original(path, *size))
-        if setting not in known:
-            stage = stages[size]
-            data = point.data or (self._context.root / str(point.path)).read_bytes()
-            pixels = self._inspector.decode(setting.encoder, data)
-            original, distorted = (
-                np.ascontiguousarray(stage.scored.of(part)) for part in (stage.pixels, pixels)
-            )
-            distances = self._inspector.distance_map(original, distorted)
-            known[setting] = _Shot(tile, point, remark, stage, data, pixels, distances)
-        return dataclasses.replace(known[setting], tile=tile, remark=remark)
-
-    def _look(
-        self, group: Group, look: Look, row: list[_Shot], region: Box, base: _Stage, image: str
-    ) -> dict[str, Any]:
-        parts = [_scaled(region, base, shot.stage) for shot in row]
-        top = max(float(part.of(shot.distances).max()) for part, shot in zip(parts, row, strict=True))
+    def _choose(
+        self, image: str, records: dict[str, list[QualityRecord]], wanted: Sequence[Look]
+    ) -> dict[tuple[Group, Look], list[_Chosen]]:
+        """The files to show at each look, by group; those without any are left out."""
+        rows: dict[tuple[Group, Look], list[_Chosen]] = {}
+        # One tile after the other, because the inspector keeps what it prepared for one size of the original.
+        for group in self._groups:
+            for tile in group.tiles:
+                mine = records.get(tile.variant.key)
+                if mine is None:
+                    continue
+                finder = Finder(self._context, self._encodes, self._path(image), tile, mine)
+                for look in wanted[:_LOOKS]:
+                    found = finder.find(look)
+                    if found is not None:
+                        rows.setdefault((group, look), []).append(_Chosen(tile, *found))
+        self._dropped += len(wanted[_LOOKS:])
         return {
-            "label": f"{group.name}: {look.label}" if group.name else look.label,
-            "top": significant(top, 3),
-            "shots": [
-                self._picture(look, shot, part, region, base, top, image)
-                for shot, part in zip(row, parts, strict=True)
-            ],
+            (group, look): row
+            for group in self._groups
+            for look in wanted
+            # Recommended settings of other tiles are not known: alone, one of them shows nothing.
+            if (row := rows.get((group, look))) and (look.column or len(row) > 1 or len(group.tiles) == 1)
         }
 
-    def _picture(
-        self, look: Look, shot: _Shot, part: Box, region: Box, base: _Stage, top: float, image: str
-    ) -> dict[str, Any]:
-        """One picture with its caption; ``part`` is the region at the size of this shot."""
-        context, point = self._context, shot.point
-        facts = context.encoders.facts(point.setting.encoder)
-        whole = len(shot.data) <= WHOLE_FILE_LIMIT and facts.all_browsers and facts.mime is not None
-        inside = _moved(part, shot.stage.scored)
-        if whole:
-            # A smaller picture is enlarged by the browser, to the size of the largest one.
-            factor = base.scored.width / shot.stage.scored.width
-            height, width = (round(n * factor) for n in shot.pixels.shape[:2])
-            at = Box(round(inside.left * factor), round(inside.top * factor), region.width, region.height)
-            picture = as_is(shot.data, str(facts.mime), (width, height), at)
+    def _open(self, image: str, point: Point, stages: dict[tuple[int | None, int | None], _Stage]) -> _Opened:
+        """Decode a file, and compare it with its original, which is added to ``stages``."""
+        size = point.setting.resolution, point.setting.crop
+        if size not in stages:
+            stages[size] = _Stage(*self._inspector.original(self._path(image), *size))
+        stage = stages[size]
+        data = point.data or (self._context.root / str(point.path)).read_bytes()
+        pixels = self._inspector.decode(point.setting.encoder, data)
+        original, distorted = (np.ascontiguousarray(stage.scored.of(part)) for part in (stage.pixels, pixels))
+        return _Opened(stage, data, pixels, self._inspector.distance_map(original, distorted))
+
+    def _facts(self, setting: Setting) -> EncoderFacts:
+        return self._context.encoders.facts(setting.encoder)
+
+    def _picture(self, look: Look, one: _Chosen, shot: _Shot, top: float, image: str) -> dict[str, Any]:
+        """One picture with its caption."""
+        context, point = self._context, one.point
+        facts = self._facts(point.setting)
+        if shot.whole:
             shown = f"the {facts.title} file itself"
         else:
-            picture = dataclasses.replace(
-                lossless_crop(shot.pixels, inside), width=region.width, height=region.height
-            )
             shown = f"this part of the decoded {facts.title} file, as lossless WebP"
         self._shown[image, point.setting] = point
         self._off += look.column is not None and not matches(context, look, point)
@@ -325,17 +316,18 @@ class _Gallery:
         if look.column == BITS_PER_PIXEL:
             details.append(f"{point.values[BITS_PER_PIXEL]:.3f} bits per pixel")
         key = point.path or (image, point.setting)
+        region = Box(0, 0, shot.distances.shape[1], shot.distances.shape[0])
         return {
             "encoder": point.setting.encoder,
             "style": context.styles[point.setting.encoder].name,
-            "title": shot.tile.title,
+            "title": one.tile.title,
             "setting": f"{name} {value}".strip(),
             "details": ", ".join(filter(None, details)),
             "bytes": point.size,
             "scores": {m: significant(point.values[m], 4) for m in self._columns(look) if m in point.values},
-            "picture": self._album.add((key, whole), picture),
-            "heat": self._album.add(("heat", key, round(top, 3)), heat_map(shot.distances, part, top)),
-            "shown": "; ".join(filter(None, (shown, shot.remark))),
+            "picture": self._album.add(key, shot.picture),
+            "heat": self._album.add(("heat", key, round(top, 3)), heat_map(shot.distances, region, top)),
+            "shown": "; ".join(filter(None, (shown, one.remark))),
             "measure": _measure(Path(context.results.dataset.path) / image, point),
         }
 
@@ -373,7 +365,7 @@ class _Gallery:
 
     def _note(self, shown: int, wanted: int, broken: list[str], without: int) -> Note | None:
         parts = []
-        if shown < wanted - without:
+        if shown < wanted - without - len(broken):
             parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
         if without:
             parts.append(f"{text.count(without, 'image')} without saved files cannot be shown.")
@@ -402,31 +394,48 @@ class _Gallery:
                 f"Nothing more was encoded after an estimated {limit}; other pictures are the nearest saved files."
             )
         if encodes.failures:
-            parts.append(f"Could not be encoded: {'; '.join(encodes.failures)}.")
+            listed = "; ".join(encodes.failures.values())
+            parts.append(f"Could not be encoded, so that the encoder was not used again: {listed}.")
         return parts
 
-    def _nothing(self, records: Iterable[str]) -> Note:
+    def _nothing(self, records: Collection[str]) -> Note:
         """Why there is no picture at all."""
         context = self._context
         saved = any(r.encoded_path for r in context.results.measurements if r.status == "measured")
-        if (titles := self._not_installed()) and not any(True for _ in records):
+        if (titles := self._not_installed()) and not records:
             return Note(f"{_are_not_installed(titles)} on this machine, so there are no images to show.")
-        if self._problems:
+        if records and not images(context, records)[0]:
             return Note(" ".join(self._problems))
+        why = "".join(f" {part}" for part in [*self._problems, *self._not_encoded()])
         if saved:
             return Note(
                 "The encoded files of this study, or their originals, are no longer where the results say they "
-                "are. Run the study again with --save-artifacts.",
+                f"are. Run the study again with --save-artifacts.{why}",
                 _with_artifacts(context),
             )
-        why = "".join(f" {part}" for part in self._not_encoded())
-        if not why and self._encodes.allowed:
-            why = " Its images are not where the results say they are, so nothing could be encoded for this report."
+        if self._encodes.allowed and not self._not_encoded():
+            why += " Its images are not where the results say they are, so nothing could be encoded for this report."
         return Note(
             "The encoded files of this study were not saved, so there are no images to show. Run it again with "
             f"--save-artifacts, which repeats every measurement whose file is missing.{why}",
             _with_artifacts(context),
         )
+
+
+def _cut(facts: EncoderFacts, opened: _Opened, region: Box, base: _Stage) -> _Shot:
+    """What the page shows of a decoded file: ``region`` of ``base``, enlarged by the browser if it is smaller."""
+    stage, pixels = opened.stage, opened.pixels
+    part = _scaled(region, base, stage)
+    inside = _moved(part, stage.scored)
+    if facts.all_browsers and facts.mime is not None and len(opened.data) <= WHOLE_FILE_LIMIT:
+        factor = base.scored.width / stage.scored.width
+        height, width = (round(n * factor) for n in pixels.shape[:2])
+        at = Box(round(inside.left * factor), round(inside.top * factor), region.width, region.height)
+        return _Shot(
+            as_is(opened.data, facts.mime, (width, height), at), True, part.of(opened.distances).copy()
+        )
+    picture = dataclasses.replace(lossless_crop(pixels, inside), width=region.width, height=region.height)
+    return _Shot(picture, False, part.of(opened.distances).copy())
 
 
 def _moved(part: Box, scored: Box) -> Box:
