@@ -414,7 +414,7 @@ class _Gallery:
                 _with_artifacts(context),
             )
         if self._encodes.allowed and not self._not_encoded():
-            why += " Its images are not where the results say they are, so nothing could be encoded for this report."
+            why += " Its images are not where the results say they are, so nothing could be encoded."
         return Note(
             "The encoded files of this study were not saved, so there are no images to show. Run it again with "
             f"--save-artifacts, which repeats every measurement whose file is missing.{why}",
