@@ -168,6 +168,9 @@ SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3nor
 USUAL_METRIC = "ssimulacra2"
 """Column on which answers are based unless another one is requested, if the study measured it."""
 
+BITS_PER_PIXEL = "bits_per_pixel"
+"""Column of encoded bits per pixel, which is derived from a record; a study may name it like a score."""
+
 RECORD_COLUMNS = tuple(
     f.name for f in dataclasses.fields(QualityRecord) if f.name not in ("parameters", "scores")
 )
@@ -250,6 +253,14 @@ class Records(Sequence[QualityRecord]):
         with self._explained():
             return [self._record(row) for row in kept.collect().iter_rows(named=True)]
 
+    def of_images(self, names: set[str]) -> list[QualityRecord]:
+        """See :meth:`QualityResults.of_images`."""
+        import polars as pl
+
+        kept = self._frame.filter(pl.col("source_image").is_in(names))
+        with self._explained():
+            return [self._record(row) for row in kept.collect().iter_rows(named=True)]
+
     def __len__(self) -> int:
         return self._length
 
@@ -316,7 +327,7 @@ DERIVED_COLUMNS = (
     "level",
     "content_class",
     "megapixels",
-    "bits_per_pixel",
+    BITS_PER_PIXEL,
     "bytes_per_pixel",
     "compression_to_source",
     "compression_to_raw",
@@ -578,6 +589,13 @@ class QualityResults:
         if isinstance(self.measurements, Records):
             return self.measurements.saved()
         return [r for r in self.measurements if r.encoded_path is not None and r.status == "measured"]
+
+    def of_images(self, names: Iterable[str]) -> list[QualityRecord]:
+        """The records of these images, in their order here."""
+        wanted = set(names)
+        if isinstance(self.measurements, Records):
+            return self.measurements.of_images(wanted)
+        return [r for r in self.measurements if r.source_image in wanted]
 
     def statuses(self) -> Counter[str]:
         """Number of records by status."""

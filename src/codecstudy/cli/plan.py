@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from codecstudy import host
 from codecstudy.cli.answers import percent, percent_interval, plain
-from codecstudy.cli.app import EXIT_INTERRUPTED, app, err, fail, out, print_json, print_line, user_errors
+from codecstudy.cli.app import (
+    EXIT_INTERRUPTED,
+    app,
+    cell,
+    err,
+    fail,
+    out,
+    print_json,
+    print_line,
+    user_errors,
+)
 from codecstudy.cli.display import count, display_for, duration
 from codecstudy.cli.run import RootOption, find_study
 from codecstudy.errors import ResultsError
@@ -260,7 +269,7 @@ def _table(savings: list[PlannedSaving], found: Planning) -> Table:
     for saving in savings:
         assert saving.ratio is not None
         table.add_row(
-            escape(saving.variant.label),
+            cell(saving.variant.label),
             percent_interval(saving.ratio),
             f"{100 * saving.interpolation:.1f} %",
             *(

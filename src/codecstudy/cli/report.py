@@ -48,6 +48,13 @@ def report(
             "--images", help="Folder of the originals, if they are not in the workspace: to show pictures."
         ),
     ] = None,
+    encode: Annotated[
+        bool,
+        typer.Option(
+            "--encode/--no-encode",
+            help="Encode pictures where no saved file has the wanted score, if their originals are unchanged.",
+        ),
+    ] = True,
     root: Annotated[
         Path | None,
         typer.Option("--root", help="Workspace with the encoded files; default: that of the results."),
@@ -81,6 +88,7 @@ def report(
         coverage=coverage,
         max_encode_time=None if max_encode_time is None else parse_rate(max_encode_time),
         baseline=baseline,
+        encode=encode,
         results_path=str(results),
         images=images,
     )

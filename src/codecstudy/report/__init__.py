@@ -26,8 +26,7 @@ def write_report(
         root: Workspace that the results' paths are relative to.
         output: The file to write.
         options: Metric, target, baseline, and limits on the size of the file.
-        inspector: Opens saved files for the gallery. Without one, or without saved files, the report has no
-            pictures and says how to get them.
+        inspector: Opens and encodes files for the gallery. Without one, the report has no pictures.
 
     Returns:
         ``output``.
