@@ -55,8 +55,8 @@ def write_report(
         results: Results of a run, or of :func:`load_results`.
         output: File to write.
         root: Workspace that the paths in the results are relative to.
-        options: Metric, target and baseline; limits on pictures; and the folder of the originals, if they are not in
-            ``root``. Without them, the report has no pictures.
+        options: Metric, target and baseline; limits on pictures; and the folder of the originals, if they are not
+            in ``root``. Without them, the report has no pictures.
         compile_kernels: Called with the names of metrics whose kernels are needed, before they are used.
 
     Returns:
