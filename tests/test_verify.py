@@ -269,6 +269,7 @@ def test_further_settings_are_entries_of_their_own() -> None:
     ]
     extended = with_settings(config, further)
     assert set(extended.settings()) == {*config.settings(), *further}
+    assert [entry.format for entry in extended.encoders] == ["avif", "avif", "jxl", "jxl"]
     assert with_settings(config, further[2:3]) is config
 
 

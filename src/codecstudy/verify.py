@@ -39,8 +39,8 @@ class Verification:
     unverified: tuple[Setting, ...]
     """Those that are not; ``reason`` says why."""
     added: tuple[Setting, ...]
-    """Settings that were measured in addition to the study's own. They are the last entries of ``encoders`` in the
-    study of the results."""
+    """Settings that were measured in addition to the study's own. In the study of the results, each is in an entry
+    after those of its encoder."""
     rounds: int
     """Number of runs with further levels."""
     reason: str | None = None
