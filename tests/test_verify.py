@@ -235,6 +235,21 @@ def test_an_interrupt_keeps_the_results_of_the_round_before() -> None:
     assert len(results.settings()) == len(SWEEP)
 
 
+def test_an_error_keeps_the_results_of_the_round_before() -> None:
+    class Broken(FormulaRunner):
+        def run(self, *arguments: Any, **keywords: Any) -> QualityResults:
+            results = super().run(*arguments, **keywords)
+            if len(self.budgets) == 2:
+                raise OSError("no space left")
+            return results
+
+    runner = Broken([Formula("jpeg")], 3)
+    with pytest.raises(OSError, match="no space left"):
+        verify(runner, of("jpeg"), target=70)
+    assert runner.saved is not None
+    assert len(runner.saved.settings()) == len(SWEEP)
+
+
 def test_a_first_interrupt_ends_the_verification_although_the_run_completes() -> None:
     class Signalled(FormulaRunner):
         def run(self, *arguments: Any, **keywords: Any) -> QualityResults:
@@ -269,6 +284,7 @@ def test_further_settings_are_entries_of_their_own() -> None:
     ]
     extended = with_settings(config, further)
     assert set(extended.settings()) == {*config.settings(), *further}
+    assert [entry.format for entry in extended.encoders] == ["avif", "avif", "jxl", "jxl"]
     assert with_settings(config, further[2:3]) is config
 
 

@@ -39,8 +39,8 @@ class Verification:
     unverified: tuple[Setting, ...]
     """Those that are not; ``reason`` says why."""
     added: tuple[Setting, ...]
-    """Settings that were measured in addition to the study's own. They are the last entries of ``encoders`` in the
-    study of the results."""
+    """Settings that were measured in addition to the study's own. In the study of the results, each is in an entry
+    after those of its encoder."""
     rounds: int
     """Number of runs with further levels."""
     reason: str | None = None
@@ -122,35 +122,37 @@ def run_verified(
         return first, Verification(
             None, target, coverage, (), (), (), 0, "nothing was measured", bool(signals)
         )
-    while True:
-        points = collect(results)
-        found = recommend(points, target=target, coverage=coverage)
-        open_ = unmeasured(points, found)
-        extended = with_settings(study, open_ if rounds else (*open_, *around_matches(found)))
-        left = None if budget is None else budget - (clock() - started)
-        if reason is not None or extended is study:
-            break
-        if rounds == MAX_ROUNDS:
-            reason = f"it needs more than {MAX_ROUNDS} rounds"
-            break
-        if left is not None and left <= 0:
-            reason = "the time budget was spent"
-            break
-        rounds += 1
-        try:
-            measured = runner.run(extended, left, save_artifacts, num_workers, options=again)
-        except KeyboardInterrupt:
-            reason = INTERRUPTED
-            continue
-        except BaseException:
-            runner.save(_as_one_run(results, first, budget, clock() - started))
-            raise
-        if measured.run.images_measured == results.run.images_measured:
-            results, study = measured, extended
-        else:
-            reason = "the time budget was spent"
-        if signals:
-            reason = INTERRUPTED
+    try:
+        while True:
+            points = collect(results)
+            found = recommend(points, target=target, coverage=coverage)
+            open_ = unmeasured(points, found)
+            extended = with_settings(study, open_ if rounds else (*open_, *around_matches(found)))
+            left = None if budget is None else budget - (clock() - started)
+            if reason is not None or extended is study:
+                break
+            if rounds == MAX_ROUNDS:
+                reason = f"it needs more than {MAX_ROUNDS} rounds"
+                break
+            if left is not None and left <= 0:
+                reason = "the time budget was spent"
+                break
+            rounds += 1
+            try:
+                measured = runner.run(extended, left, save_artifacts, num_workers, options=again)
+            except KeyboardInterrupt:
+                reason = INTERRUPTED
+                continue
+            if measured.run.images_measured == results.run.images_measured:
+                results, study = measured, extended
+            else:
+                reason = "the time budget was spent"
+            if signals:
+                reason = INTERRUPTED
+    except BaseException:
+        # A round that ended with an error may have replaced the results of the one before by fewer images.
+        runner.save(_as_one_run(results, first, budget, clock() - started))
+        raise
     results = _as_one_run(results, first, budget, clock() - started)
     runner.save(results)
     settings = study.settings()

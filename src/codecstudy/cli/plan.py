@@ -247,16 +247,16 @@ def _print(found: Planning, document: dict[str, Any], title: str) -> None:
     if needed is None or needed > available:
         widest = max(saving.half_width(available) for saving in estimated) if available > 1 else math.nan
         _line(
-            f"The study has {count(available, 'image')}: with all of them, other images like these are known to "
-            f"+- {100 * widest:.1f} %, not to +- {wanted:g} %."
+            f"The study has {count(available, 'image')}: with all of them, a saving on other images like these "
+            f"is known to +- {100 * widest:.1f} %, not to +- {wanted:g} %."
         )
     for order in found.orders:
         _line(_order(order))
     if document["budget"] is not None:
         _print_budget(found, document)
     _line(
-        "With a probability of 80 %, so many images are enough. Times do not include opening the images; memory "
-        "depends on the largest image, not on their number."
+        "With a probability of 80 %, these numbers of images are enough. Times do not include opening the images; "
+        "memory depends on the largest image, not on their number."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +14,7 @@ from codecstudy.types import Setting
 
 
 def with_settings(config: StudyConfig, settings: Iterable[Setting]) -> StudyConfig:
-    """The study with ``settings`` as further entries at the end of its encoders.
+    """The study with ``settings`` in further entries, each after the last entry of the same encoder.
 
     Settings that differ only in the rate parameter share an entry. Those that the study has already are left out.
 
@@ -45,7 +47,11 @@ def with_settings(config: StudyConfig, settings: Iterable[Setting]) -> StudyConf
     if for_all is not None:
         for entry in document["encoders"]:
             entry.setdefault("resolution", for_all)
-    document["encoders"] += entries.values()
+    # Stable, so that an encoder's own entries stay in order, and come before the further ones.
+    place = {encoder.made_for.facts.id: i for i, encoder in enumerate(config.encoders)}
+    placed = [(float(i), entry) for i, entry in enumerate(document["encoders"])]
+    placed += [(place.get(entry["encoder"], math.inf), entry) for entry in entries.values()]
+    document["encoders"] = [entry for _, entry in sorted(placed, key=operator.itemgetter(0))]
     return StudyConfig.model_validate(document)
 
 
