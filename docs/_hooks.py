@@ -63,10 +63,17 @@ def _code(record: tuple[str, str]) -> tuple[str, str]:
 
 
 def study_keys() -> str:
-    """The keys of a study file: its own, the dataset's, and those of each encoder."""
+    """The keys of a study file: its own, those of its parts, and those of each encoder."""
     schema = json_schema()
     models = schema["$defs"]
-    parts = ["### The study", _keys(schema), "### `dataset`", _keys(models["DatasetConfig"])]
+    parts = ["### The study", _keys(schema)]
+    for title, model in (
+        ("`dataset`", "DatasetConfig"),
+        ("`analysis`", "AnalysisConfig"),
+        ("`comparison`", "ComparisonConfig"),
+        ("`comparison.targets`", "TargetConfig"),
+    ):
+        parts += [f"### {title}", _keys(models[model])]
     for encoder in codecs.names():
         key = "format" if codecs.get(encoder).facts.format == encoder else "encoder"
         parts += [f'### `encoders` with `{key} = "{encoder}"`', _keys(models[f"encoder-{encoder}"])]

@@ -44,14 +44,16 @@ def write_report(
 ) -> Path:
     """Write the report: one self-contained HTML file with the answer, the plots and the pictures.
 
-    Saved files are decoded in a process of their own.
+    Files are decoded and encoded in a process of their own, with a deadline and a memory limit. Pictures are
+    encoded only from sources whose content is what was measured, and only where no saved file has the wanted
+    score; ``Options(encode=False)`` turns this off.
 
     Args:
         results: Results of a run, or of :func:`load_results`.
         output: File to write.
-        root: Workspace that the paths in the results are relative to. Without the encoded files, which a run keeps
-            with ``save_artifacts``, the report has no pictures.
-        options: Metric, target and baseline.
+        root: Workspace that the paths in the results are relative to. The report has pictures if the sources are
+            there.
+        options: Metric, target and baseline; limits on pictures.
         compile_kernels: Called with the names of metrics whose kernels are needed, before they are used.
 
     Returns:

@@ -146,6 +146,9 @@ SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3nor
 USUAL_METRIC = "ssimulacra2"
 """Column on which answers are based unless another one is requested, if the study measured it."""
 
+BITS_PER_PIXEL = "bits_per_pixel"
+"""Column of encoded bits per pixel, which is derived from a record; a study may name it like a score."""
+
 RECORD_COLUMNS = tuple(
     f.name for f in dataclasses.fields(QualityRecord) if f.name not in ("parameters", "scores")
 )
@@ -182,7 +185,7 @@ DERIVED_COLUMNS = (
     "level",
     "content_class",
     "megapixels",
-    "bits_per_pixel",
+    BITS_PER_PIXEL,
     "bytes_per_pixel",
     "compression_to_source",
     "compression_to_raw",

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -167,6 +168,42 @@ def test_csv_and_parquet_contain_every_record_with_derived_columns(tmp_path: Pat
 
 def test_unknown_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        ResultsError, match="unknown export format 'xls'; formats are csv, parquet, codec-compare"
+        ResultsError, match="unknown export format 'xls'; formats are csv, summary, parquet, codec-compare"
     ):
         export(study([JPEG], 1), "xls", tmp_path / "x")  # type: ignore[arg-type]
+
+
+def test_the_summary_has_one_row_per_setting(tmp_path: Path) -> None:
+    avif = Formula("avif", (30, 70), setting={"speed": 6})
+    jxl = Formula("jxl", (1, 2))
+    records = [*records_of([JPEG, avif], images=21), failed(avif, 21, 30), measured(avif, 21, 70)]
+    # A rate parameter of which lower values are finer, and a lossless file.
+    records += [
+        measured(jxl, 0, 1, quality=None, extra_args={"distance": d}, psnr=p)
+        for d, p in ((0.5, math.inf), (2.0, 40.0))
+    ]
+    (path,) = export(results_of(records), "summary", tmp_path / "s.csv")
+    table = pl.read_csv(path)
+    assert table["variant"].to_list() == ["jpeg 444"] * 5 + ["avif s6"] * 2 + ["jxl (by distance)"] * 2
+    assert table["level"].to_list() == [10, 30, 50, 70, 90, 30, 70, 2, 0.5]
+    rows = {(r["format"], r["level"]): r for r in table.iter_rows(named=True)}
+    coarse = rows["avif", 30]
+    assert [coarse[name] for name in ("images", "measured", "failed", "skipped")] == [22, 21, 1, 0]
+    sizes = [r.file_size for r in records if r.format == "avif" and r.quality == 30 and r.file_size]
+    assert coarse["file_size_n"] == 21
+    assert coarse["file_size_mean"] == pytest.approx(np.mean(sizes))
+    assert coarse["file_size_median"] == np.median(sizes)
+    for name, share in (("p5", 5), ("p95", 95), ("min", 0), ("max", 100)):
+        assert coarse[f"file_size_{name}"] == pytest.approx(np.percentile(sizes, share))
+    assert coarse["bits_per_pixel_min"] == pytest.approx(min(sizes) * 8e-6)
+    assert coarse["encoding_cpu_time_median"] == 0.5
+    assert rows["jxl", 0.5]["psnr_mean"] == rows["jxl", 0.5]["psnr_p95"] == math.inf
+    assert rows["jxl", 2]["psnr_p5"] == 40
+
+
+def test_a_setting_without_values_has_nothing_in_the_summary(tmp_path: Path) -> None:
+    records = [*records_of([AVIF], 1), *(failed(JPEG, 0, q) for q in JPEG.qualities)]
+    (path,) = export(results_of(records), "summary", tmp_path / "s.csv")
+    row = pl.read_csv(path).row(0, named=True)
+    assert (row["format"], row["failed"], row["ssimulacra2_n"]) == ("jpeg", 1, 0)
+    assert row["ssimulacra2_mean"] is row["file_size_p95"] is None

@@ -426,12 +426,18 @@ def test_answers_on_the_command_line(tmp_path: Path, photos: Path) -> None:
     assert {row["verdict"] for row in json.loads(same.stdout)["comparisons"]} == {"same"}
     report = codecstudy("report", base, "-o", "report.html", "--plots", "plots", cwd=tmp_path)
     assert report.returncode == 0, report.stderr
-    assert "<title>" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "pictures were encoded for this report" in page
     assert list((tmp_path / "plots").glob("*.svg"))
+    without = codecstudy("report", base, "-o", "report.html", "--no-encode", cwd=tmp_path)
+    assert without.returncode == 0, without.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert "encoded for this report" not in page
+    assert "The encoded files of this study were not saved" in page
     nowhere = codecstudy("report", base, "--plots-format", "pdf", cwd=tmp_path)
     assert nowhere.returncode == 2
     assert "give their folder with --plots" in nowhere.stderr
-    for name in ("csv", "parquet", "codec-compare"):
+    for name in ("csv", "summary", "parquet", "codec-compare"):
         exported = codecstudy("export", base, "--format", name, cwd=tmp_path)
         assert exported.returncode == 0, exported.stderr
         assert all((tmp_path / line).is_file() for line in exported.stdout.split())

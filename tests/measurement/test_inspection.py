@@ -11,9 +11,11 @@ from PIL import Image
 from codecstudy import codecs, images
 from codecstudy.errors import ImageError
 from codecstudy.measurement.inspection import InspectionProcess, Inspector
+from codecstudy.pipeline import PipelineRunner
+from codecstudy.types import Setting
 from conftest import picture
 from support.image_files import saved
-from support.pipeline_runs import fake
+from support.pipeline_runs import fake, study
 
 ALL = ("ssimulacra2", "butteraugli", "psnr", "ssim")
 
@@ -32,8 +34,10 @@ def test_a_process_gives_what_an_inspector_gives_here(files: tuple[Path, Path]) 
     here = Inspector(20)
     with InspectionProcess(20) as there:
         for resolution, crop in ((None, None), (60, None), (None, 50), (60, 30)):
-            expected = here.original(original, resolution, crop)
-            assert np.array_equal(there.original(original, resolution, crop), expected)
+            expected, scored = here.original(original, resolution, crop)
+            found = there.original(original, resolution, crop)
+            assert np.array_equal(found[0], expected)
+            assert found[1] == scored
         pixels = here.decode("jpeg", encoded.read_bytes())
         assert np.array_equal(there.decode("jpeg", encoded.read_bytes()), pixels)
         for reference in (images.load(original).pixels, pixels):
@@ -41,6 +45,26 @@ def test_a_process_gives_what_an_inspector_gives_here(files: tuple[Path, Path]) 
             assert np.array_equal(there.distance_map(reference, pixels), expected)
         assert there.scores(original, encoded, ALL) == here.scores(original, encoded, ALL)
         assert there.scores(encoded, encoded, ALL)["ssimulacra2"] == 100
+
+
+@pytest.mark.parametrize("size", [{}, {"resolution": 60}, {"crop": 50}])
+def test_it_encodes_and_scores_as_a_run_does(
+    files: tuple[Path, Path], tmp_path: Path, size: dict[str, int]
+) -> None:
+    encoder = {"format": "avif", "quality": [50, 80], "speed": 9, **size}
+    config = study(encoder, analysis_fragment_size=20, metrics=["ssimulacra2", "psnr"])
+    (tmp_path / "images").mkdir()
+    files[0].rename(tmp_path / "images" / "a.png")
+    results = PipelineRunner(tmp_path).run(config, num_workers=0, images=tmp_path / "images")
+    with InspectionProcess(20) as there:
+        for record in results.measurements:
+            path = tmp_path / "images" / record.source_image
+            data, scores = there.encode(path, record.setting, ("ssimulacra2", "psnr"))
+            assert len(data) == record.file_size
+            assert scores == {"ssimulacra2": record.ssimulacra2, "psnr": record.psnr}
+        assert there.version("avif") == results.tool_versions["avif"]
+        with pytest.raises(ImageError, match="AVIF could not encode"):
+            there.encode(path, Setting.of("avif", quality=500), ("psnr",))
 
 
 def test_what_cannot_be_read_says_so(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,10 @@ from codecstudy.report.drawing import draw
 from codecstudy.report.figures import Plot, Series, plots
 from codecstudy.results import QualityResults
 from support.report_cases import CODECS, four_formats
-from support.synthetic import measured, results_of
+from support.synthetic import measured, results_of, study
 
 METRICS = ("ssimulacra2", "butteraugli", "butteraugli_3norm", "psnr", "ssim")
-KINDS = ("rate-distortion", "size", "quality")
+KINDS = ("rate-distortion", "size", "quality", "cost")
 SVG = "{http://www.w3.org/2000/svg}"
 FEW = Options(resamples=50)
 
@@ -66,6 +67,7 @@ def test_there_is_a_plot_of_each_kind_for_each_metric(four: dict[str, Plot]) -> 
         ("rate-distortion-butteraugli", ("Bits per pixel", "Butteraugli"), 5, 4),
         ("size-ssimulacra2", ("SSIMULACRA2", "Size compared with JPEG (%)"), 5, 3),
         ("quality-psnr", ("Encoder's quality", "PSNR (dB), median and p5 to p95"), 5, 4),
+        ("cost-ssimulacra2", ("SSIMULACRA2", "Bits per pixel for +1 SSIMULACRA2"), 5, 0),
         ("encode-time", ("Encode CPU seconds per megapixel", "Bits per pixel at SSIMULACRA2 80"), 0, 0),
     ],
 )
@@ -238,3 +240,45 @@ def test_the_command_writes_the_requested_formats(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".png", ".pdf"}
+
+
+def test_the_cost_of_a_point_is_the_slope_of_the_mean_curve() -> None:
+    # Sizes of e^(score / 40): the slope between two scores is known exactly.
+    found = plots_of(study([dataclasses.replace(CODECS[0], size=lambda s, i: 1e6 * math.exp(s / 40))], 2))
+    ((at, bits), *_) = found["cost-ssimulacra2"].series[0].line
+    assert at == 40  # between qualities 30 and 50
+    assert bits == pytest.approx((8 * math.exp(50 / 40) - 8 * math.exp(30 / 40)) / 20, rel=1e-2)
+    # Butteraugli is (100 - score) / 10: one point of it is ten of the other.
+    ((_, other), *_) = found["cost-butteraugli"].series[0].line
+    assert other == pytest.approx(10 * bits, rel=1e-2)
+
+
+def test_levels_that_cost_nothing_are_left_out() -> None:
+    # The finest level is larger and scores worse.
+    falling = dataclasses.replace(CODECS[0], score=lambda q, i: 60.0 if q == 90 else float(q))
+    (series,) = plots_of(study([falling], 2))["cost-ssimulacra2"].series
+    assert [at for at, _ in series.line] == [40, 60, 75]
+
+
+@pytest.mark.parametrize(
+    ("block", "names", "places"),
+    [
+        ({"x_axis": "quality"}, ["JPEG", "WebP", "AVIF", "JPEG XL"], [30, 50, 70, 80, 90]),
+        ({"x_axis": "chroma_subsampling", "group_by": "speed"}, ["AVIF 6"], [0, 1]),
+        (
+            {"group_by": "effort"},
+            ["JPEG default", "WebP default", "AVIF default", "JPEG XL 7"],
+            [30, 50, 70, 80, 90],
+        ),
+    ],
+)
+def test_the_study_may_request_axes(block: dict[str, str], names: list[str], places: list[int]) -> None:
+    results = four_formats(images=2, study={"analysis": block})
+    found = plots_of(results)
+    plot = found["study-axes-ssimulacra2"]
+    assert [series.name for series in plot.series] == names
+    assert [x for x, _ in plot.series[-1].line] == places
+    assert "study-axes-bits-per-pixel" in found
+    if plot.x.names:
+        assert plot.x.names == ["420", "444"]
+        assert {plot.note, "420", "444"} <= set(texts(svg_of(plot)))

@@ -126,8 +126,9 @@ def test_an_older_file_loads_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "resolution-impact.json"
     path.write_text(json.dumps(OLDER))
     config = StudyConfig.load(path)
-    assert config.analysis == OLDER["analysis"]
-    assert config.comparison == OLDER["comparison"]
+    assert {key: config.to_dict()[key] for key in ("analysis", "comparison")} == {
+        key: OLDER[key] for key in ("analysis", "comparison")
+    }
     assert config.schema_uri == OLDER["$schema"]
     assert [s.label() for s in config.settings()] == [
         f"{encoder} r{resolution}"
@@ -282,12 +283,15 @@ def test_to_dict_gives_the_study_back(document: dict[str, Any]) -> None:
 
 
 def test_a_study_does_not_change_after_it_was_checked() -> None:
-    document = study({"format": "jpeg", "quality": 5, "extra_args": {"optimize": True}}, analysis={"a": [1]})
+    document = study(
+        {"format": "jpeg", "quality": 5, "extra_args": {"optimize": True}},
+        comparison={"exclude_images": ["a.png"]},
+    )
     config = StudyConfig.model_validate(document)
     document["encoders"][0]["extra_args"]["optimize"] = "broken"
-    document["analysis"]["a"].append(2)
+    document["comparison"]["exclude_images"].append("b.png")
     assert config.settings()[0].extra("optimize") is True
-    assert config.analysis == {"a": [1]}
+    assert config.to_dict()["comparison"] == {"exclude_images": ["a.png"]}
     with pytest.raises(ValueError, match="frozen"):
         config.id = "y"  # type: ignore[misc]
 
@@ -300,6 +304,27 @@ def test_a_study_may_name_its_metrics() -> None:
     assert config.metric_names == ("psnr", "ssimulacra2")
     assert config.to_dict()["metrics"] == ["psnr", "ssimulacra2"]
     assert "metrics" not in plain.to_dict()
+
+
+def test_what_the_report_shows_may_name_any_parameter_of_the_encoders() -> None:
+    config = StudyConfig.model_validate(
+        study(
+            {"format": "avif", "quality": [50, 70], "speed": [4, 8]},
+            {"format": "jxl", "extra_args": [{"distance": 1}, {"distance": 2}]},
+            analysis={"x_axis": "speed", "group_by": "quality"},
+            comparison={
+                "targets": [
+                    {"metric": "butteraugli_3norm", "values": [1]},
+                    {"metric": "bits_per_pixel", "values": [0.5, 1.0]},
+                ],
+                "tile_parameter": "speed",
+                "source_image": "a.png",
+            },
+        )
+    )
+    assert StudyConfig.model_validate(config.to_dict()) == config
+    assert config.comparison is not None
+    assert [target.values for target in config.comparison.targets or ()] == [(1,), (0.5, 1)]
 
 
 def test_a_study_error_is_a_value_error() -> None:

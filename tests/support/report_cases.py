@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from codecstudy.files import sha256_of
 from codecstudy.report.context import Context
 from codecstudy.report.options import Options
 from codecstudy.results import QualityResults
-from codecstudy.types import Pixels
+from codecstudy.types import Box, Pixels, Setting
 from support.synthetic import Formula, measured, name_of, results_of
 
 HOSTILE = (
@@ -63,10 +64,31 @@ def context_of(results: QualityResults, **options: Any) -> Context:
 
 
 class PictureInspector:
-    """Opens what :func:`with_files` wrote; the distance is the largest difference of a channel over 16."""
+    """Opens what :func:`with_files` wrote; the distance is the largest difference of a channel over 16.
 
-    def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
-        return np.asarray(Image.open(path).convert("RGB"))
+    What it encodes is what :func:`with_files` would have written, with the scores of :func:`measured`.
+    """
+
+    def __init__(self) -> None:
+        self.encoded: list[Setting] = []
+
+    def original(self, path: Path, resolution: int | None, crop: int | None) -> tuple[Pixels, Box]:
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        return pixels, Box(0, 0, pixels.shape[1], pixels.shape[0])
+
+    def encode(self, path: Path, setting: Setting, names: tuple[str, ...]) -> tuple[bytes, dict[str, float]]:
+        self.encoded.append(setting)
+        quality = setting.quality or 0
+        scored = measured(BASE, 0, quality)
+        return _encoded(self.original(path, None, None)[0], setting.format, quality), {
+            name: float(getattr(scored, name)) for name in names
+        }
+
+    def measures(self, metric: str) -> bool:
+        return True
+
+    def version(self, encoder: str) -> str:
+        return "1"
 
     def decodes(self, encoder: str) -> bool:
         return True
@@ -87,11 +109,6 @@ def with_files(root: Path, results: QualityResults, size: tuple[int, int] = (120
     """
     folder = root / results.dataset.path
     folder.mkdir(parents=True, exist_ok=True)
-    options: dict[str, dict[str, Any]] = {
-        "JPEG": {"quality": 95},
-        "AVIF": {"speed": 10},
-        "PNG": {"compress_level": 1},
-    }
     rng = np.random.default_rng(0)
     originals: dict[str, Pixels] = {}
     kept = []
@@ -103,13 +120,31 @@ def with_files(root: Path, results: QualityResults, size: tuple[int, int] = (120
             path = folder / record.source_image
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
-        damaged = originals[record.source_image].copy()
-        damaged[40:56, 70:86] = 255 - (record.quality or 0)
-        kind = {"jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF"}.get(record.format, "PNG")
         encoded = Path("data/encoded") / f"{n}.{record.format}"
         (root / encoded).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(damaged).save(root / encoded, kind, **options.get(kind, {}))
+        pixels = originals[record.source_image]
+        (root / encoded).write_bytes(_encoded(pixels, record.format, record.quality or 0))
         kept.append(
-            dataclasses.replace(record, encoded_path=encoded.as_posix(), width=size[0], height=size[1])
+            dataclasses.replace(
+                record,
+                encoded_path=encoded.as_posix(),
+                width=size[0],
+                height=size[1],
+                source_sha256=sha256_of(folder / record.source_image),
+            )
         )
     return dataclasses.replace(results, measurements=kept)
+
+
+def _encoded(pixels: Pixels, format: str, quality: int) -> bytes:
+    damaged = pixels.copy()
+    damaged[40:56, 70:86] = 255 - quality
+    kind = {"jpeg": "JPEG", "webp": "WEBP", "avif": "AVIF"}.get(format, "PNG")
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95},
+        "AVIF": {"speed": 10},
+        "PNG": {"compress_level": 1},
+    }
+    buffer = io.BytesIO()
+    Image.fromarray(damaged).save(buffer, kind, **options.get(kind, {}))
+    return buffer.getvalue()

@@ -227,7 +227,23 @@ STUDIES: list[tuple[object, str, list[str]]] = [
     ({**GOOD, "preprocessing": {"resize": ["a"]}}, "preprocessing.resize[0]", ['"a"', "pixels"]),
     ({**GOOD, "preprocessing": {"resize": []}}, "preprocessing.resize", ["empty"]),
     ({**GOOD, "analysis": "quality"}, "analysis", ["must be an object", '"quality"']),
+    ({**GOOD, "analysis": {"x_axes": "quality"}}, "analysis.x_axes", ["did you mean x_axis?"]),
     ({**GOOD, "comparison": [1]}, "comparison", ["must be an object", "[1]"]),
+    ({**GOOD, "comparison": {"target": []}}, "comparison.target", ["did you mean targets?"]),
+    ({**GOOD, "comparison": {"targets": {}}}, "comparison.targets", ["must be a list"]),
+    ({**GOOD, "comparison": {"targets": [{"values": [1]}]}}, "comparison.targets[0].metric", ["is missing"]),
+    (
+        {**GOOD, "comparison": {"targets": [{"metric": "psnr", "values": ["1"]}]}},
+        "comparison.targets[0].values[0]",
+        ['must be a number, not "1"'],
+    ),
+    (
+        {**GOOD, "comparison": {"targets": [{"metric": "psnr", "values": []}]}},
+        "comparison.targets[0].values",
+        ["empty"],
+    ),
+    ({**GOOD, "comparison": {"exclude_images": "a.png"}}, "comparison.exclude_images", ["must be a list"]),
+    ({**GOOD, "comparison": {"source_image": 801}}, "comparison.source_image", ["must be text, not 801"]),
     ({**GOOD, "analysis_fragment_size": 0}, "analysis_fragment_size", ["0", "1 or more"]),
     ({**GOOD, "crop_too_small_strategy": "skip"}, "crop_too_small_strategy", ['"skip"', "'skip_image'"]),
 ]
@@ -244,7 +260,51 @@ STUDIES_BEYOND_SCHEMA: list[tuple[object, str, list[str]]] = [
         ["640 contradicts preprocessing.resize [640, 320]"],
     ),
     ({**with_encoder(**JPEG, crop=640), "preprocessing": {"resize": 320}}, "encoders[1].crop", ["resize"]),
-    ({**GOOD, "comparison": {"a": [float("nan")]}}, "comparison.a[0]", ["not NaN"]),
-    ({**GOOD, "comparison": {"a": "\ud800"}}, "comparison.a", ["must be text"]),
+    ({**GOOD, "analysis": {"x_axis": "sped"}}, "analysis.x_axis", ["not a parameter", "Allowed: quality, "]),
+    (
+        {**GOOD, "analysis": {"x_axis": "speed", "group_by": "method"}},
+        "analysis.x_axis",
+        ['"speed" is not a parameter of the encoders of this study'],
+    ),
+    (
+        {**GOOD, "analysis": {"x_axis": "method", "group_by": "method"}},
+        "analysis.group_by",
+        ["already the x axis"],
+    ),
+    ({**GOOD, "analysis": {"group_by": "quality"}}, "analysis.group_by", ["already the x axis"]),
+    (
+        {**GOOD, "comparison": {"tile_parameter": "speed"}},
+        "comparison.tile_parameter",
+        ["not a parameter", "Allowed: method"],
+    ),
+    (
+        {**GOOD, "comparison": {"tile_parameter": "quality"}},
+        "comparison.tile_parameter",
+        ["sets the size and the score"],
+    ),
+    (
+        {**GOOD, "metrics": ["psnr"], "comparison": {"targets": [{"metric": "ssim", "values": [0.9]}]}},
+        "comparison.targets[0].metric",
+        ["not measured by this study", "Allowed: psnr, bits_per_pixel"],
+    ),
+    (
+        {**GOOD, "comparison": {"targets": [{"metric": "bits_per_pixel", "values": [1, 0]}]}},
+        "comparison.targets[0].values[1]",
+        ["0 is out of range"],
+    ),
+    (
+        {
+            **GOOD,
+            "comparison": {"targets": [{"metric": "psnr", "values": [float("nan")]}]},
+        },
+        "comparison.targets[0].values[0]",
+        ["must be a number, not NaN"],
+    ),
+    (
+        {**GOOD, "comparison": {"exclude_images": ["a.png"], "source_image": "b/a.png"}},
+        "comparison.source_image",
+        ["also in exclude_images"],
+    ),
+    ({**GOOD, "comparison": {"source_image": "\ud800"}}, "comparison.source_image", ["must be text"]),
     ({**GOOD, "description": "\ud800"}, "description", ["\\ud800"]),
 ]

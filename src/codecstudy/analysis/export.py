@@ -1,4 +1,4 @@
-"""Results for other programs: CSV, Parquet, and the JSON that Google's codec-compare viewer loads.
+"""Results for other programs: CSV, a summary per setting, Parquet, and the JSON of Google's codec-compare viewer.
 
 The viewer's format was derived from its loader (github.com/webmproject/codec-compare, src/entry_loader.ts and
 src/entry.ts, commit aafcf5cd).
@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 
 from codecstudy.analysis.encoders import Encoders
@@ -19,11 +20,11 @@ from codecstudy.analysis.frame import check_described, derive, setting_of
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
 from codecstudy.files import write_atomically
-from codecstudy.results import QualityResults, setting_columns
-from codecstudy.types import Scalar
+from codecstudy.results import BITS_PER_PIXEL, QualityResults, setting_columns
+from codecstudy.types import Floats, Scalar
 
-Format = Literal["csv", "parquet", "codec-compare"]
-FORMATS: tuple[Format, ...] = ("csv", "parquet", "codec-compare")
+Format = Literal["csv", "summary", "parquet", "codec-compare"]
+FORMATS: tuple[Format, ...] = ("csv", "summary", "parquet", "codec-compare")
 
 LOSSLESS_DB = 99.0
 """Stands for the infinite PSNR of a lossless file, since JSON has no infinity. codec-compare-gen, the viewer's
@@ -37,23 +38,26 @@ def export(results: QualityResults, format: Format, path: Path | str) -> tuple[P
     """Write ``results`` for other programs.
 
     CSV and Parquet contain every record, including the failed ones, with the columns of
-    :func:`codecstudy.analysis.frame.derive`.
+    :func:`codecstudy.analysis.frame.derive`. The summary is a CSV file with the table of :func:`summary`.
 
     Args:
         results: The results to export.
         format: One of :data:`FORMATS`.
-        path: The file to write for CSV and Parquet; the folder to write to for codec-compare.
+        path: The file to write; for codec-compare, the folder to write to.
 
     Returns:
-        The files written: one for CSV and Parquet, several for codec-compare, its index first.
+        The files written: several for codec-compare, its index first; one for the other formats.
 
     Raises:
-        ResultsError: If the format is unknown.
+        ResultsError: If the format is unknown, or if the results do not describe their metrics.
         OSError: If ``path`` cannot be written.
     """
     path = Path(path)
     if format == "csv":
         write_atomically(path, derive(results).write_csv())
+        return (path,)
+    if format == "summary":
+        write_atomically(path, summary(results).write_csv())
         return (path,)
     if format == "parquet":
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +69,76 @@ def export(results: QualityResults, format: Format, path: Path | str) -> tuple[P
             write_atomically(path / name, json.dumps(document, allow_nan=False, ensure_ascii=False))
         return tuple(path / name for name in documents)
     raise ResultsError(f"unknown export format {format!r}; formats are {', '.join(FORMATS)}")
+
+
+_SUMMARIZED = (
+    "file_size",
+    BITS_PER_PIXEL,
+    "encoding_time",
+    "encoding_cpu_time",
+    "decoding_time",
+    "decoding_cpu_time",
+    "encode_cpu_seconds_per_mp",
+    "decode_cpu_seconds_per_mp",
+)
+"""Columns that a summary contains besides the scores."""
+
+
+def summary(results: QualityResults) -> pl.DataFrame:
+    """One row per setting with statistics over its images, in the order of the variants, coarsest level first.
+
+    The columns are those of the setting; ``variant``, ``axis`` and ``level``; ``images`` (records of the setting),
+    ``measured``, ``failed`` and ``skipped``; and for every score, size, bits per pixel and time ``NAME_n`` (images
+    with a value), ``NAME_mean`` (arithmetic), ``NAME_median``, ``NAME_p5``, ``NAME_p95``, ``NAME_min`` and
+    ``NAME_max``. Percentiles are interpolated linearly between order statistics (type 7 of Hyndman and Fan, 1996).
+    ``p5`` is the low end of the numbers, also of scores for which lower is better. A statistic without any value
+    is null.
+
+    Raises:
+        ResultsError: If the results do not describe their metrics.
+    """
+    check_described(results)
+    frame, keys = derive(results), list(setting_columns(results.measurements))
+    names = [*(name for name in results.metric_columns if name in frame.columns), *_SUMMARIZED]
+    rows = frame.group_by([*keys, "variant", "axis", "level"], maintain_order=True).agg(
+        pl.len().alias("images"),
+        *((pl.col("status") == status).sum().alias(status) for status in ("measured", "failed", "skipped")),
+        *(pl.col(name).cast(pl.Float64).drop_nulls().alias(name) for name in names),
+    )
+    statistics = [_statistics(rows[name], name) for name in names]
+    table = pl.concat([rows.drop(names), *statistics], how="horizontal")
+    encoders = Encoders.of(results)
+    variants = [encoders.split(setting_of(row, tuple(keys)))[0] for row in rows.iter_rows(named=True)]
+    fineness = [
+        0.0 if level is None else variant.axis.fineness(level)
+        for variant, level in zip(variants, rows["level"], strict=True)
+    ]
+    order = sorted(range(len(table)), key=lambda k: (variants[k].order, fineness[k]))
+    return table[order]
+
+
+def _statistics(values: pl.Series, name: str) -> pl.DataFrame:
+    """Statistics of each list of ``values``."""
+    columns: dict[str, list[float | None]] = {
+        f"{name}_{part}": [] for part in ("n", "mean", "median", "p5", "p95", "min", "max")
+    }
+    for given in values:
+        found = np.sort(given.to_numpy())
+        parts: list[float | None] = [None] * 6
+        if found.size:
+            middle, low, high = (_percentile(found, share) for share in (0.5, 0.05, 0.95))
+            parts = [float(found.mean()), middle, low, high, float(found[0]), float(found[-1])]
+        for column, part in zip(columns.values(), [float(found.size), *parts], strict=True):
+            column.append(part)
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64)).cast({f"{name}_n": pl.Int64})
+
+
+def _percentile(found: Floats, share: float) -> float:
+    """Of sorted values, also if some are infinite (numpy's would be NaN next to them)."""
+    place = share * (len(found) - 1)
+    left = math.floor(place)
+    rest = place - left
+    return float(found[left] if rest == 0 else (1 - rest) * found[left] + rest * found[left + 1])
 
 
 _FIELDS = (

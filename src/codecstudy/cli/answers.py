@@ -299,12 +299,16 @@ def _print_diff(found: Diff) -> None:
 @user_errors
 def export(
     results: ResultsArgument,
-    format: Annotated[str, typer.Option("--format", help="csv, parquet or codec-compare.")],
+    format: Annotated[str, typer.Option("--format", help="csv, summary, parquet or codec-compare.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; a folder for codec-compare.")
     ] = None,
 ) -> None:
-    """Write results for other programs: CSV, Parquet, or the JSON of Google's codec-compare viewer."""
+    """Write results for other programs: CSV, Parquet, or the JSON of Google's codec-compare viewer.
+
+    csv and parquet have a row per image and setting; summary is CSV with a row per setting: mean, median, 5th and
+    95th percentile, minimum and maximum of scores, sizes and times.
+    """
     from codecstudy.analysis.export import FORMATS
     from codecstudy.analysis.export import export as write
     from codecstudy.api import load_results
@@ -314,6 +318,6 @@ def export(
         raise ResultsError(f"unknown export format {format!r}; formats are {', '.join(FORMATS)}")
     loaded = load_results(results)
     folder = results if results.is_dir() else results.parent
-    default = folder / ("codec-compare" if format == "codec-compare" else f"quality.{format}")
+    default = folder / {"codec-compare": format, "summary": "summary.csv"}.get(format, f"quality.{format}")
     for path in write(loaded, known[format], output or default):
         out.print(str(path), markup=False, highlight=False, soft_wrap=True)

@@ -38,6 +38,13 @@ def report(
         list[PlotFormat] | None,
         typer.Option("--plots-format", help="File format of the plots; may be given several times."),
     ] = None,
+    encode: Annotated[
+        bool,
+        typer.Option(
+            "--encode/--no-encode",
+            help="Encode pictures where no saved file has the wanted score, if their originals are unchanged.",
+        ),
+    ] = True,
     root: Annotated[
         Path | None,
         typer.Option("--root", help="Workspace with the encoded files; default: that of the results."),
@@ -56,7 +63,7 @@ def report(
         str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
     ] = None,
 ) -> None:
-    """Write a self-contained HTML report: the answer, plots, and pictures at equal quality."""
+    """Write a self-contained HTML report: the answer, plots, and pictures at the same score."""
     from codecstudy.api import load_results
     from codecstudy.report import Options
 
@@ -69,6 +76,7 @@ def report(
         coverage=coverage,
         max_encode_time=None if max_encode_time is None else parse_rate(max_encode_time),
         baseline=baseline,
+        encode=encode,
         results_path=str(results),
     )
     workspace = find_root(results) if root is None else root

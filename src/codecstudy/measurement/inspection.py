@@ -1,4 +1,4 @@
-"""Inspection of existing files: originals, encoded files, distance maps and scores.
+"""Inspection for pictures and single scores: originals, encoded files, distance maps, scores; and new encodes.
 
 Files from elsewhere may crash their decoder or corrupt the memory of its process. So commands inspect them through
 :class:`InspectionProcess`, which has an :class:`Inspector` in a worker process.
@@ -7,7 +7,7 @@ Files from elsewhere may crash their decoder or corrupt the memory of its proces
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -16,19 +16,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy import codecs, host, images, metrics
-from codecstudy.errors import CodecError, CodecstudyError, ImageError
+from codecstudy.errors import CodecError, CodecstudyError, ImageError, MetricError
 from codecstudy.execution import Died, HandlerError
 from codecstudy.execution.local import Caller
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.metrics import kernels
+from codecstudy.types import Box
 
 if TYPE_CHECKING:
     from codecstudy.metrics import butteraugli
+    from codecstudy.metrics.base import Prepared
     from codecstudy.metrics.scoring import Reference
-    from codecstudy.types import Pixels
+    from codecstudy.types import Pixels, Setting
 
 DEADLINE_SECONDS = 1800.0
 """Time limit of one step in seconds: many times what the largest allowed image needs on a slow machine."""
+
+
+@dataclass(slots=True, eq=False)
+class _Stage:
+    """A source at one size, with the reference sides of the metrics needed so far."""
+
+    key: tuple[Path, int | None, int | None]
+    pixels: Pixels
+    scored: Box
+    prepared: dict[str, Prepared] = field(default_factory=dict)
 
 
 class Inspector:
@@ -43,12 +55,13 @@ class Inspector:
 
     def __init__(self, fragment: int = DEFAULT_FRAGMENT) -> None:
         self._crops = CropPlan((), fragment, "adjust_aspect_ratio")
+        self._stage: _Stage | None = None
         self._mapped: Pixels | None = None
         self._map: butteraugli.Prepared | None = None
         self._scored: tuple[Path, tuple[str, ...]] | None = None
         self._scoring: Reference | None = None
 
-    def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
+    def original(self, path: Path, resolution: int | None, crop: int | None) -> tuple[Pixels, Box]:
         """Load an original, resized and cropped.
 
         Args:
@@ -57,22 +70,63 @@ class Inspector:
             crop: Longest edge in pixels of the crop, or None.
 
         Returns:
-            uint8, height x width x 3, sRGB.
+            uint8, height x width x 3, sRGB; and the part that is scored: the fragment of a crop, or all of it.
 
         Raises:
             ImageError: The file cannot be read, or is smaller than that.
         """
+        if self._stage is None or self._stage.key != (path, resolution, crop):
+            self._stage = None  # frees its memory first
+            self._stage = self._open(path, resolution, crop)
+        return self._stage.pixels, self._stage.scored
+
+    def _open(self, path: Path, resolution: int | None, crop: int | None) -> _Stage:
         pixels: Pixels | None = images.load(path).pixels
         if pixels is not None and resolution is not None:
             pixels = images.resize(pixels, resolution)
         if pixels is None:
             raise ImageError(f"{path}: smaller than resolution {resolution}")
+        scored = Box(0, 0, pixels.shape[1], pixels.shape[0])
         if crop is not None:
             cut = self._crops.cut(pixels.shape[1], pixels.shape[0], crop)
             if isinstance(cut, str):
                 raise ImageError(f"{path}: {cut}")
-            pixels = np.ascontiguousarray(cut.window.of(pixels))
-        return pixels
+            pixels, scored = np.ascontiguousarray(cut.window.of(pixels)), cut.fragment
+        return _Stage((path, resolution, crop), pixels, scored)
+
+    def encode(self, path: Path, setting: Setting, names: tuple[str, ...]) -> tuple[bytes, dict[str, float]]:
+        """Encode an original, and score the result as a run does.
+
+        Args:
+            path: The source.
+            setting: Encoder with its parameters; resolution and crop are applied first.
+            names: Metrics.
+
+        Returns:
+            The encoded file, and its scores by column name.
+
+        Raises:
+            CodecstudyError: The source cannot be read, or the encoder fails.
+        """
+        pixels, scored = self.original(path, setting.resolution, setting.crop)
+        assert self._stage is not None
+        encoder, prepared = codecs.get(setting.encoder), self._stage.prepared
+        data = encoder.encode(pixels, setting)
+        distorted = np.ascontiguousarray(scored.of(encoder.decode(data)))
+        found: dict[str, float] = {}
+        for name in names:
+            if name not in prepared:
+                prepared[name] = metrics.get(name).prepare(np.ascontiguousarray(scored.of(pixels)))
+            found |= prepared[name].scores(distorted)
+        return data, found
+
+    def measures(self, metric: str) -> bool:
+        """Whether ``metric`` is installed here."""
+        return has_metric(metric)
+
+    def version(self, encoder: str) -> str:
+        """Library and version of ``encoder`` here."""
+        return codecs.get(encoder).version()
 
     def decodes(self, encoder: str) -> bool:
         """Whether ``encoder`` is installed here."""
@@ -124,6 +178,17 @@ def is_installed(encoder: str) -> bool:
     try:
         codecs.get(encoder)
     except CodecError:
+        return False
+    return True
+
+
+def has_metric(name: str) -> bool:
+    """Whether there is a metric with this name and it can be loaded."""
+    if name in metrics.BUILT_IN:  # without loading its kernels
+        return True
+    try:
+        metrics.get(name)
+    except MetricError:
         return False
     return True
 
@@ -193,9 +258,24 @@ class InspectionProcess:
     ) -> None:
         self._caller.__exit__(kind, error, trace)
 
-    def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
+    def original(self, path: Path, resolution: int | None, crop: int | None) -> tuple[Pixels, Box]:
         """See :meth:`Inspector.original`."""
-        return cast("Pixels", self._call(f"reading {path}", "original", path, resolution, crop))
+        found = self._call(f"reading {path}", "original", path, resolution, crop)
+        return cast("tuple[Pixels, Box]", found)
+
+    def encode(self, path: Path, setting: Setting, names: tuple[str, ...]) -> tuple[bytes, dict[str, float]]:
+        """See :meth:`Inspector.encode`."""
+        self._compile(names)
+        found = self._call(f"encoding {path} with {setting.label()}", "encode", path, setting, names)
+        return cast("tuple[bytes, dict[str, float]]", found)
+
+    def measures(self, metric: str) -> bool:
+        """See :meth:`Inspector.measures`."""
+        return has_metric(metric)
+
+    def version(self, encoder: str) -> str:
+        """See :meth:`Inspector.version`."""
+        return codecs.get(encoder).version()
 
     def decodes(self, encoder: str) -> bool:
         """See :meth:`Inspector.decodes`."""

@@ -15,6 +15,7 @@ from codecstudy.report.sections import (
     SectionValues,
     answer,
     bd_rate,
+    cost,
     curves,
     encode_time,
     gallery,
@@ -54,6 +55,7 @@ SECTIONS = (
     Section("look", "Look at it", gallery),
     Section("size", "Size", size),
     Section("curves", "Curves", curves),
+    Section("cost", None, cost),
     Section("time", "Time", encode_time),
     Section("numbers", "Numbers", quality_numbers),
     Section("images", "Images", single_images),
@@ -173,6 +175,7 @@ def _summary(context: Context) -> str:
     settings = len({r.setting for r in results.measurements})
     day = results.timestamp[:10]
     return (
-        f"{text.count(len(context.points.images), 'image')}, {text.count(settings, 'setting')}, "
+        f"{text.count(len(context.points.images), 'image')} of {results.dataset.id}, "
+        f"{text.count(settings, 'setting')}, "
         f"{text.count(context.points.counts.measured, 'measured encode')}, {day}"
     )

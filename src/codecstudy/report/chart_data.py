@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable
@@ -47,6 +48,7 @@ def chart_data(context: Context) -> dict[str, Any]:
     ``gallery`` and ``axes`` are None here: the sections of these names provide them.
     """
     scale = context.scale
+    means = {m: _mean(context, m) for m in context.metrics}
     return {
         "metric": context.metric,
         "target": context.target,
@@ -57,7 +59,8 @@ def chart_data(context: Context) -> dict[str, Any]:
         "best": _best(context),
         "markers": {style.name: style.marker for style in context.styles.values()},
         "variants": _variants(context),
-        "mean": {m: _mean(context, m) for m in context.metrics},
+        "mean": means,
+        "cost": {m: [_cost(one, context.columns[m]) for one in means[m]] for m in context.metrics},
         "ratio": {m: _ratios(context, m) for m in context.metrics},
         "pareto": {f"{t:g}": _fronts(context, t) for t in context.targets},
         "single": {f"{t:g}": _single(context, t) for t in context.targets},
@@ -167,6 +170,29 @@ def _mean(context: Context, metric: str) -> list[dict[str, Any] | None]:
             }
         )
     return found
+
+
+def _cost(mean: dict[str, Any] | None, scale: MetricColumn) -> dict[str, Any] | None:
+    """The price of a better score: the slope of the rate-distortion curve between neighbouring measured levels.
+
+    At the middle between the mean scores of two levels, the difference of their bits per pixel (geometric means of
+    the same images) over the difference of their scores. Pairs of which the finer level scores no better, or has
+    smaller files, have no price and are left out.
+    """
+    if mean is None:
+        return None
+    levels = [
+        (level, score, bits)
+        for level, (score, *_), (bits, *_) in zip(mean["level"], mean["score"], mean["bpp"], strict=True)
+        if None not in (level, score, bits)
+    ]
+    steps = [
+        ((s1 + s2) / 2, (b2 - b1) / (scale.goodness(s2) - scale.goodness(s1)), k1, k2)
+        for (k1, s1, b1), (k2, s2, b2) in itertools.pairwise(levels)
+        if scale.goodness(s2) > scale.goodness(s1) and b2 > b1
+    ]
+    at, bits, coarse, fine = zip(*steps, strict=True) if steps else ((), (), (), ())
+    return {"at": column(at, 5), "bits": column(bits, 3), "from": list(coarse), "to": list(fine)}
 
 
 def _ratios(context: Context, metric: str) -> dict[str, Any]:

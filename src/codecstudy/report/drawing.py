@@ -165,9 +165,13 @@ def _marker(series: Series) -> dict[str, Any]:
 
 
 def _set_ticks(axes: Axes, plot: Plot) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+    from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
     for axis, described, most in ((axes.xaxis, plot.x, 9), (axes.yaxis, plot.y, 8)):
+        if described.names:
+            axis.set_major_locator(FixedLocator(range(len(described.names))))
+            axis.set_major_formatter(FixedFormatter(described.names))
+            continue
         if described.log:
             low, high = sorted(axis.get_view_interval())
             axis.set_major_locator(FixedLocator(_log_ticks(low, high, most)))

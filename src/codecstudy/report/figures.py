@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from codecstudy.report import text
 from codecstudy.report.chart_data import chart_data
 from codecstudy.report.context import Context
+from codecstudy.report.sections.study_axes import axes
+from codecstudy.report.sections.study_axes import title as axis_title
 from codecstudy.report.styles import Style
 
 Point = tuple[float, float]
@@ -22,6 +25,8 @@ class Axis:
     log: bool = False
     reversed: bool = False
     """Whether values decrease to the right or upwards, because lower is better."""
+    names: Sequence[str] = ()
+    """Names of the positions 0, 1, ... of an axis that is not a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class Plot:
 
 
 def plots(context: Context) -> list[Plot]:
-    """Rate-distortion, size at equal quality and quality numbers for each metric, and encode time against size.
+    """All plots: for each metric, rate-distortion, size at the same score, quality numbers and what a better score
+    costs; encode time against size; and those that the study requests.
 
     Plots without any point are left out.
     """
@@ -75,8 +81,10 @@ def plots(context: Context) -> list[Plot]:
                 _rate_distortion(document, metric, k, suffix),
                 _sizes(document, metric, k, suffix),
                 _quality_numbers(document, metric, k, suffix),
+                _cost(document, metric, k, suffix),
             ]
         found.append(_encode_time(context, document, k, suffix))
+    found += _study_axes(context, document)
     return [plot for plot in found if plot is not None]
 
 
@@ -220,3 +228,81 @@ def _encode_time(context: Context, document: dict[str, Any], scope: int, suffix:
         note,
         name_points=True,
     )
+
+
+def _cost(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Plot | None:
+    series = []
+    for v, variant in _variants(document, scope):
+        cost = document["cost"][metric][v]
+        if cost is not None and cost["at"]:
+            line = list(zip(cost["at"], cost["bits"], strict=True))
+            series.append(_series(variant, line=line, dots=line))
+    if not series:
+        return None
+    scale = document["metrics"][metric]
+    return Plot(
+        f"cost-{metric}{suffix}",
+        Axis(scale["title"], reversed=not scale["up"]),
+        Axis(f"Bits per pixel for {'+' if scale['up'] else text.MINUS}1 {scale['title']}", log=True),
+        series,
+        "Slope of the mean rate-distortion curve, between neighbouring measured settings.",
+    )
+
+
+def _study_axes(context: Context, document: dict[str, Any]) -> list[Plot | None]:
+    """Scores and bits per pixel over the parameter that the study requests: means of settings at any score."""
+    found = axes(context)
+    if found is None:
+        return []
+    scores = [
+        _over(document, metric, "score", Axis(document["metrics"][metric]["title"]), *found)
+        for metric in context.metrics
+    ]
+    return [*scores, _over(document, context.metric, "bpp", Axis("Bits per pixel", log=True), *found)]
+
+
+def _over(document: dict[str, Any], metric: str, quantity: str, y: Axis, x: str, group: str) -> Plot | None:
+    """The same means as in the page's plot, which the script computes."""
+    every_size = bool({x, group} & {"resolution", "crop"})
+    lines: dict[tuple[str, object], dict[Any, list[float]]] = {}
+    first: dict[tuple[str, object], dict[str, Any]] = {}
+    for v, variant in enumerate(document["variants"]):
+        mean = document["mean"][metric][v]
+        if mean is None or not (every_size or variant["scope"] == 0):
+            continue
+        for level, (value, *_) in zip(mean["level"], mean[quantity], strict=True):
+            given = variant["parameters"] | {variant["axis"]: level}
+            at = given.get(x, "original" if x in ("resolution", "crop") else None)
+            if at is not None and value is not None:
+                key = variant["title"], given.get(group, "default")
+                first.setdefault(key, variant)
+                lines.setdefault(key, {}).setdefault(at, []).append(value)
+    places = sorted({at for line in lines.values() for at in line}, key=_numbers_first)
+    if not places:
+        return None
+    numeric = all(_is_number(at) for at in places)
+    dashes: dict[str, int] = {}
+    series = []
+    for (title, value), line in lines.items():
+        dash = dashes[title] = dashes.get(title, -1) + 1
+        points = [
+            (float(at) if numeric else float(k), fmean(line[at])) for k, at in enumerate(places) if at in line
+        ]
+        name = title if group == "format" else f"{title} {value}"
+        series.append(Series(name, first[title, value]["style"], dash, line=points, dots=points))
+    what = "bits-per-pixel" if quantity == "bpp" else metric
+    return Plot(
+        f"study-axes-{what}",
+        Axis(axis_title(x).capitalize(), names=() if numeric else [str(at) for at in places]),
+        y,
+        series,
+        f"The study's own axes: mean of all settings with the same {axis_title(x)} and {axis_title(group)}.",
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers_first(value: Any) -> tuple[int, float, str]:
+    return (0, float(value), "") if _is_number(value) else (1, 0.0, str(value))

@@ -10,14 +10,30 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from codecstudy.types import Pixels
+from codecstudy.types import Box, Pixels, Setting
 
 
 class Inspector(Protocol):
-    """Opens saved files for the report, which itself does not import codecs, images or metrics."""
+    """Opens and encodes files for the report, which itself does not import codecs, images or metrics."""
 
-    def original(self, path: Path, resolution: int | None, crop: int | None) -> Pixels:
-        """The source at ``path`` as it was encoded: resized and cropped as the setting says."""
+    def original(self, path: Path, resolution: int | None, crop: int | None) -> tuple[Pixels, Box]:
+        """The source at ``path`` as it was encoded, resized and cropped, and the part of it that is scored."""
+        ...
+
+    def encode(self, path: Path, setting: Setting, names: tuple[str, ...]) -> tuple[bytes, dict[str, float]]:
+        """Encode the source at ``path``, and score the result with these metrics: scores by column.
+
+        Raises:
+            CodecstudyError: The source cannot be read, or the encoder fails.
+        """
+        ...
+
+    def measures(self, metric: str) -> bool:
+        """Whether ``metric`` is installed on this machine."""
+        ...
+
+    def version(self, encoder: str) -> str:
+        """Library and version of ``encoder`` on this machine."""
         ...
 
     def decodes(self, encoder: str) -> bool:
@@ -66,5 +82,9 @@ class Options:
     """Maximum number of images in the gallery."""
     gallery_bytes: int = 8_000_000
     """Maximum size of all pictures in the file, in bytes."""
+    encode: bool = True
+    """Whether pictures are encoded for the gallery where no saved file has the wanted score."""
+    encode_seconds: float = 120.0
+    """Limit on the CPU time of these encodes in seconds, as estimated from the measured times."""
     results_path: str | None = None
     """Path of the results, for the commands that the report shows."""

@@ -18,7 +18,7 @@ from codecstudy.report.styles import Style
 _STYLES = ("base.css", "answer.css", "controls.css", "plots.css", "tables.css", "gallery.css", "print.css")
 _SCRIPTS = (
     "dom.js", "state.js", "scales.js", "plot.js", "pointer.js", "legend.js", "inspect.js", "charts.js",
-    "axes.js", "stage.js", "gallery.js", "main.js",
+    "cost.js", "axes.js", "stage.js", "gallery.js", "main.js",
 )  # fmt: skip
 _EARLY = "early.js"
 """Runs in the head, before anything is drawn, and restores the theme that the reader last chose."""

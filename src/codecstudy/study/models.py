@@ -1,13 +1,14 @@
 """Studies: a question written as a file, and the settings that it describes.
 
 A study with problems is refused when it is loaded, with all of them listed, instead of being measured with a part
-of it ignored. Keys of older study files (``preprocessing``, ``analysis``, ``comparison``, ``$schema``) are read.
+of it ignored. Keys of older study files (``preprocessing``, ``$schema``) are read.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -34,10 +35,15 @@ from codecstudy.study.messages import (
     ProblemsError,
     Text,
     fail,
-    is_text,
     kind,
     report,
     translate,
+)
+from codecstudy.study.report_models import (
+    AnalysisConfig,
+    ComparisonConfig,
+    check_analysis,
+    check_comparison,
 )
 from codecstudy.study.sweeps import Lengths, list_of
 from codecstudy.study.time_budget import parse_time_budget
@@ -135,12 +141,8 @@ class StudyConfig(Part):
     metrics: Annotated[tuple[str, ...] | None, GetPydanticSchema(lambda _, handler: handler(_METRICS))] = (
         Field(None, description=f"Metrics to measure; by default, {', '.join(metrics.BUILT_IN)}.")
     )
-    analysis: dict[str, Any] | None = Field(
-        None, description="Used by older study files: which parameters the plots show (x_axis, group_by)."
-    )
-    comparison: dict[str, Any] | None = Field(
-        None, description="Used by older study files: which tiles are compared at which targets."
-    )
+    analysis: AnalysisConfig | None = Field(None, description="Axes of an additional plot of the report.")
+    comparison: ComparisonConfig | None = Field(None, description="Pictures of the report's gallery.")
     analysis_fragment_size: int | None = Field(
         None, ge=1, description="Side in pixels of the square that is scored in every crop."
     )
@@ -222,10 +224,23 @@ class StudyConfig(Part):
             raise ProblemsError(problems)
         return value
 
-    @field_validator("analysis", "comparison", mode="before")
+    @field_validator("analysis")
     @classmethod
-    def _read_free_part(cls, value: object) -> object:
-        return _plain(value)
+    def _check_analysis(cls, value: AnalysisConfig | None, info: ValidationInfo) -> AnalysisConfig | None:
+        # Without valid encoders, it is unknown which parameters there are.
+        if value is not None and "encoders" in info.data:
+            _refuse(check_analysis(value, info.data["encoders"]))
+        return value
+
+    @field_validator("comparison")
+    @classmethod
+    def _check_comparison(
+        cls, value: ComparisonConfig | None, info: ValidationInfo
+    ) -> ComparisonConfig | None:
+        if value is not None and {"encoders", "metrics"} <= info.data.keys():
+            measured = info.data["metrics"] or metrics.BUILT_IN
+            _refuse(check_comparison(value, info.data["encoders"], measured))
+        return value
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -246,23 +261,14 @@ class StudyConfig(Part):
     def to_dict(self) -> dict[str, Any]:
         """The study with the keys of a study file, as plain JSON values; the inverse is ``model_validate``."""
         document = self.model_dump(mode="json", by_alias=True)
-        parts = [document, document["dataset"], *document["encoders"], document["preprocessing"] or {}]
+        others = (document[name] or {} for name in ("preprocessing", "analysis", "comparison"))
+        parts = [document, document["dataset"], *document["encoders"], *others]
         for part in parts:
             for key in [key for key, value in part.items() if value is None]:
                 del part[key]
         return document
 
 
-def _plain(value: object, *place: str | int) -> Any:
-    """A copy of a free part of a study, which must consist of JSON values so that results can store it."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    if isinstance(value, str) and is_text(value):
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(item, *place, i) for i, item in enumerate(value)]
-    if isinstance(value, dict):
-        return {str(key): _plain(item, *place, str(key)) for key, item in value.items()}
-    raise fail(f"must be text, a number, true, false, null, a list or an object, not {kind(value)}", *place)
+def _refuse(problems: Iterable[Problem]) -> None:
+    if found := list(problems):
+        raise ProblemsError(found)

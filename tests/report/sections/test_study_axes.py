@@ -13,6 +13,9 @@ from support.report_cases import context_of, four_formats
     [
         ({"x_axis": "speed", "group_by": "quality"}, ("speed", "quality setting")),
         ({"x_axis": "quality"}, ("quality setting", "format")),
+        ({"group_by": "chroma_subsampling"}, ("quality setting", "chroma subsampling")),
+        ({"x_axis": "format"}, ("format", "encoder")),
+        ({"x_axis": "distance"}, ("distance", "format")),  # JPEG XL has it, although no setting here gives it
         ({"x_axis": "phase of the moon"}, None),
         (None, None),
     ],

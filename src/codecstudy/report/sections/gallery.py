@@ -1,8 +1,11 @@
-"""The gallery: the same part of an image in every format, at the measured setting closest to the target score."""
+"""The gallery: the same part of an image in every format, at the same score and at the recommended settings."""
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from numpy.typing import NDArray
 from codecstudy.report import text
 from codecstudy.report.chart_data import again, significant
 from codecstudy.report.context import Context
+from codecstudy.report.encodes import Encodes, Finder, Point, matches
+from codecstudy.report.matching import tolerance
 from codecstudy.report.options import Inspector
 from codecstudy.report.pictures import (
     WHOLE_FILE_LIMIT,
@@ -24,17 +29,25 @@ from codecstudy.report.pictures import (
 )
 from codecstudy.report.regions import worst_region
 from codecstudy.report.sections import SectionValues
-from codecstudy.report.selection import candidates, distance, in_order
-from codecstudy.results import QualityRecord
-from codecstudy.types import Box, Pixels
+from codecstudy.report.selection import (
+    Group,
+    Look,
+    Tile,
+    groups,
+    images,
+    in_order,
+    is_below,
+    looks,
+)
+from codecstudy.results import BITS_PER_PIXEL, QualityRecord
+from codecstudy.types import Box, Pixels, Setting
 
-_LOWER = 2
-"""The first images are also shown at a lower score, at which differences are visible. It is lower by the difference
-between the metric's usual target and the target this many steps below it (20 for SSIMULACRA2)."""
 _FEATURED = 3
-"""Number of images that are shown at the lower score, too."""
-_MEGAPIXELS = 150.0
-"""Limit on the megapixels of distance maps, after which no image is added: about 15 s on one core."""
+"""Number of images that are shown at the further looks, too."""
+_LOOKS = 12
+"""Most looks of one image and group."""
+_MEGAPIXELS = 200.0
+"""Limit on the megapixels of distance maps, after which no image is added: about 20 s on one core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,12 @@ class Values(SectionValues):
     """The pictures are in :attr:`chart_data`."""
 
     note: Note | None
+    compared: str = ""
+    """What the tiles are, such as ``format``."""
+    within: str = ""
+    """How close to its score a picture is."""
+    encoded: str = ""
+    """How many pictures were encoded for the report, and which; empty if none were."""
 
     @property
     def shown(self) -> bool:
@@ -81,76 +100,353 @@ class _Album:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Stage:
+    """An original at one size, and the part of it that is scored."""
+
+    pixels: Pixels
+    scored: Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Shot:
     """One encoded file of one image."""
 
-    record: QualityRecord
+    tile: Tile
+    point: Point
+    remark: str
+    stage: _Stage
     data: bytes
     pixels: Pixels
     distances: NDArray[np.float32]
+    """Distances in the part that is scored."""
 
 
 def build(context: Context) -> Values:
     """The pictures, and a note that names the images that could not be opened."""
-    pictures, note = _gallery(context, context.root, context.inspector)
-    return Values(note=note, chart_data={"gallery": pictures})
+    if context.inspector is None:
+        return Values(note=Note("This report was made without pictures."), chart_data={"gallery": None})
+    return _Gallery(context, context.inspector).build()
 
 
-def _gallery(
-    context: Context, root: Path, inspector: Inspector | None
-) -> tuple[dict[str, Any] | None, Note | None]:
-    """The content of the gallery, and a note on what is missing."""
-    saved = [r for r in context.results.measurements if r.encoded_path is not None and r.status == "measured"]
-    if not saved:
-        return None, Note(
+class _Gallery:
+    """Collects the pictures of all images."""
+
+    def __init__(self, context: Context, inspector: Inspector) -> None:
+        self._context, self._inspector = context, inspector
+        self._album = _Album(context.options.gallery_bytes)
+        self._encodes = Encodes(context, inspector)
+        self._groups, self._compared, group_problems = groups(context)
+        self._looks, self._further, look_problems = looks(context)
+        self._problems = [*group_problems, *look_problems]
+        self._shown: dict[tuple[str, Setting], Point] = {}
+        """Everything that is shown, by image and setting."""
+        self._off = 0
+        """Pictures in comparisons at a score that they do not have."""
+        self._dropped = 0
+        """Looks that were left out."""
+
+    def build(self) -> Values:
+        """Everything that the section shows."""
+        context = self._context
+        records = self._by_image()
+        everything, problems = images(context, records)
+        self._problems += problems
+        wanted = [name for name in everything if is_below(name) and self._path(name).is_file()]
+        if not wanted:
+            return Values(note=self._nothing(records), chart_data={"gallery": None})
+        entries: list[dict[str, Any]] = []
+        broken: list[str] = []
+        without = 0
+        for name, why in in_order(context, wanted):
+            full = self._album.used >= 0.9 * self._album.limit or sum(map(_mapped, entries)) >= _MEGAPIXELS
+            if len(entries) >= context.options.gallery_images or full:
+                break
+            chosen = [*self._looks, *(self._further if len(entries) < _FEATURED else ())]
+            try:
+                entry = self._entry(name, records[name], why, chosen)
+            except Exception as error:
+                # A decoder may raise any exception for a damaged file: name the file in the report and continue.
+                broken.append(f"{name}: {str(error) or type(error).__name__}")
+                continue
+            if entry is None:
+                without += 1
+            else:
+                entries.append(entry)
+        if not entries and not broken and without:
+            return Values(note=self._nothing(records), chart_data={"gallery": None})
+        return Values(
+            note=self._note(len(entries), len(wanted), broken, without),
+            compared=self._compared,
+            within=f"{tolerance(context.scale, context.target):g}",
+            encoded=self._encoded(),
+            chart_data={"gallery": {"pictures": self._album.uris, "entries": entries} if entries else None},
+        )
+
+    def _path(self, image: str) -> Path:
+        return self._context.root / self._context.results.dataset.path / image
+
+    def _by_image(self) -> dict[str, dict[str, list[QualityRecord]]]:
+        """The measured records of the tiles whose encoders are installed, by image and variant."""
+        context = self._context
+        keys = {tile.variant.key for group in self._groups for tile in group.tiles if self._decodes(tile)}
+        found: dict[str, dict[str, list[QualityRecord]]] = {}
+        for record in context.results.measurements:
+            if record.status == "measured":
+                key = context.encoders.split(record.setting)[0].key
+                if key in keys:
+                    found.setdefault(record.source_image, {}).setdefault(key, []).append(record)
+        return found
+
+    def _decodes(self, tile: Tile) -> bool:
+        return self._inspector.decodes(tile.variant.encoder)
+
+    # One image --------------------------------------------------------------------------------------------------
+
+    def _entry(
+        self, image: str, records: dict[str, list[QualityRecord]], why: str, wanted: Sequence[Look]
+    ) -> dict[str, Any] | None:
+        """One image with all its looks; None if there is no file to show."""
+        first = next(iter(records.values()))[0]
+        path = self._path(image)
+        stages: dict[tuple[int | None, int | None], _Stage] = {}
+        shots: dict[Setting, _Shot] = {}
+        rows: dict[tuple[Group, Look], list[_Shot]] = {}
+        # One tile after the other, because the inspector keeps what it prepared for one size of the original.
+        for group in self._groups:
+            for tile in group.tiles:
+                mine = records.get(tile.variant.key)
+                if mine is None:
+                    continue
+                finder = Finder(self._context, self._encodes, path, tile, mine)
+                for look in wanted[:_LOOKS]:
+                    found = finder.find(look)
+                    if found is not None:
+                        shot = self._shot(tile, *found, path, stages, shots)
+                        rows.setdefault((group, look), []).append(shot)
+        self._dropped += len(wanted[_LOOKS:])
+        ordered = {
+            (group, look): row
+            for group in self._groups
+            for look in wanted
+            # Recommended settings of other tiles are not known: alone, one of them shows nothing.
+            if (row := rows.get((group, look))) and (look.column or len(row) > 1 or len(group.tiles) == 1)
+        }
+        if not ordered:
+            return None
+        base = max(stages.values(), key=lambda stage: stage.scored.width * stage.scored.height)
+        maps = [
+            shot.distances
+            for shot in max(ordered.values(), key=len)
+            if shot.distances.shape == (base.scored.height, base.scored.width)
+        ]
+        region = worst_region(maps or [np.zeros((base.scored.height, base.scored.width), np.float32)])
+        height, width = base.pixels.shape[:2]
+        original = lossless_crop(base.pixels, _moved(region, base.scored))
+        entry: dict[str, Any] = {
+            "name": image,
+            "why": why,
+            "size": [width, height],
+            "region": [region.left, region.top, region.width, region.height],
+            "thumbnail": self._album.add(("thumbnail", image), thumbnail(base.pixels)),
+            "bytes": first.source_file_size,
+            "original": self._album.add(("original", image), original),
+            "looks": [],
+        }
+        for (group, look), row in ordered.items():
+            if entry["looks"] and self._album.used >= self._album.limit:
+                self._dropped += 1
+                continue
+            entry["looks"].append(self._look(group, look, row, region, base, image))
+        return entry
+
+    def _shot(
+        self,
+        tile: Tile,
+        point: Point,
+        remark: str,
+        path: Path,
+        stages: dict[tuple[int | None, int | None], _Stage],
+        known: dict[Setting, _Shot],
+    ) -> _Shot:
+        """The decoded file of a point; the same one for the same setting."""
+        setting = point.setting
+        size = setting.resolution, setting.crop
+        if size not in stages:
+            stages[size] = _Stage(*self._inspector.original(path, *size))
+        if setting not in known:
+            stage = stages[size]
+            data = point.data or (self._context.root / str(point.path)).read_bytes()
+            pixels = self._inspector.decode(setting.encoder, data)
+            original, distorted = (
+                np.ascontiguousarray(stage.scored.of(part)) for part in (stage.pixels, pixels)
+            )
+            distances = self._inspector.distance_map(original, distorted)
+            known[setting] = _Shot(tile, point, remark, stage, data, pixels, distances)
+        return dataclasses.replace(known[setting], tile=tile, remark=remark)
+
+    def _look(
+        self, group: Group, look: Look, row: list[_Shot], region: Box, base: _Stage, image: str
+    ) -> dict[str, Any]:
+        parts = [_scaled(region, base, shot.stage) for shot in row]
+        top = max(float(part.of(shot.distances).max()) for part, shot in zip(parts, row, strict=True))
+        return {
+            "label": f"{group.name}: {look.label}" if group.name else look.label,
+            "top": significant(top, 3),
+            "shots": [
+                self._picture(look, shot, part, region, base, top, image)
+                for shot, part in zip(row, parts, strict=True)
+            ],
+        }
+
+    def _picture(
+        self, look: Look, shot: _Shot, part: Box, region: Box, base: _Stage, top: float, image: str
+    ) -> dict[str, Any]:
+        """One picture with its caption; ``part`` is the region at the size of this shot."""
+        context, point = self._context, shot.point
+        facts = context.encoders.facts(point.setting.encoder)
+        whole = len(shot.data) <= WHOLE_FILE_LIMIT and facts.all_browsers and facts.mime is not None
+        inside = _moved(part, shot.stage.scored)
+        if whole:
+            # A smaller picture is enlarged by the browser, to the size of the largest one.
+            factor = base.scored.width / shot.stage.scored.width
+            height, width = (round(n * factor) for n in shot.pixels.shape[:2])
+            at = Box(round(inside.left * factor), round(inside.top * factor), region.width, region.height)
+            picture = as_is(shot.data, str(facts.mime), (width, height), at)
+            shown = f"the {facts.title} file itself"
+        else:
+            picture = dataclasses.replace(
+                lossless_crop(shot.pixels, inside), width=region.width, height=region.height
+            )
+            shown = f"this part of the decoded {facts.title} file, as lossless WebP"
+        self._shown[image, point.setting] = point
+        self._off += look.column is not None and not matches(context, look, point)
+        name, value = text.swept(point.setting, context.encoders)
+        details = [text.details(point.setting, context.encoders)]
+        if look.column == BITS_PER_PIXEL:
+            details.append(f"{point.values[BITS_PER_PIXEL]:.3f} bits per pixel")
+        key = point.path or (image, point.setting)
+        return {
+            "encoder": point.setting.encoder,
+            "style": context.styles[point.setting.encoder].name,
+            "title": shot.tile.title,
+            "setting": f"{name} {value}".strip(),
+            "details": ", ".join(filter(None, details)),
+            "bytes": point.size,
+            "scores": {m: significant(point.values[m], 4) for m in self._columns(look) if m in point.values},
+            "picture": self._album.add((key, whole), picture),
+            "heat": self._album.add(("heat", key, round(top, 3)), heat_map(shot.distances, part, top)),
+            "shown": "; ".join(filter(None, (shown, shot.remark))),
+            "measure": _measure(Path(context.results.dataset.path) / image, point),
+        }
+
+    def _columns(self, look: Look) -> list[str]:
+        """The columns to show in captions: the first one of each metric, to save space, and the compared one."""
+        first = {metric.columns[0].name for metric in self._context.results.metrics}
+        return [name for name in self._context.metrics if name in first or name == look.column]
+
+    # What is said about all of them -----------------------------------------------------------------------------
+
+    def _encoded(self) -> str:
+        encoders = self._context.encoders
+        made = [p.setting.encoder for p in self._shown.values() if p.data is not None]
+        if not made:
+            return ""
+        by_title = ", ".join(f"{encoders.facts(name).title} {n}" for name, n in Counter(made).items())
+        parts = [
+            f"{len(made):,} of {text.count(len(self._shown), 'picture')} "
+            f"{'was' if len(made) == 1 else 'were'} encoded for this report "
+            f"({by_title}), because no saved file was close enough. They are not in the results."
+        ]
+        if self._off:
+            parts.append(
+                f"{text.count(self._off, 'picture')} {'is' if self._off == 1 else 'are'} further from the wanted "
+                f"score or size; {'its caption says' if self._off == 1 else 'their captions say'} why."
+            )
+        for facts in map(encoders.facts, dict.fromkeys(made)):
+            if facts.version and (now := self._inspector.version(facts.id)) != facts.version:
+                parts.append(f"{facts.title} was measured with {facts.version}, and encoded here with {now}.")
+        return " ".join(parts)
+
+    def _not_installed(self) -> list[str]:
+        tiles = [tile for group in self._groups for tile in group.tiles if not self._decodes(tile)]
+        return list(dict.fromkeys(self._context.facts_of(t.variant).title for t in tiles))
+
+    def _note(self, shown: int, wanted: int, broken: list[str], without: int) -> Note | None:
+        parts = []
+        if shown < wanted - without:
+            parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
+        if without:
+            parts.append(f"{text.count(without, 'image')} without saved files cannot be shown.")
+        if self._dropped:
+            parts.append(f"{text.count(self._dropped, 'comparison')} left out, to keep this file small.")
+        if titles := self._not_installed():
+            whose = "its" if len(titles) == 1 else "their"
+            parts.append(f"{_are_not_installed(titles)} on this machine, so {whose} files are not shown.")
+        parts += self._problems
+        parts += self._not_encoded()
+        if broken:
+            parts.append(f"Could not be opened: {'; '.join(broken)}.")
+        return Note(" ".join(parts)) if parts else None
+
+    def _not_encoded(self) -> list[str]:
+        """Why pictures that are not at their score were not encoded."""
+        encodes, parts = self._encodes, []
+        if not encodes.allowed and self._off:
+            parts.append("Nothing was encoded for this report, so each picture is the nearest saved file.")
+        if encodes.problems:
+            listed = "; ".join(f"{image}: {why}" for image, why in encodes.problems.items())
+            parts.append(f"Only saved files are shown of these images: {listed}.")
+        if encodes.out_of_time:
+            limit = text.duration(self._context.options.encode_seconds)
+            parts.append(
+                f"Nothing more was encoded after an estimated {limit}; other pictures are the nearest saved files."
+            )
+        if encodes.failures:
+            parts.append(f"Could not be encoded: {'; '.join(encodes.failures)}.")
+        return parts
+
+    def _nothing(self, records: Iterable[str]) -> Note:
+        """Why there is no picture at all."""
+        context = self._context
+        saved = any(r.encoded_path for r in context.results.measurements if r.status == "measured")
+        if (titles := self._not_installed()) and not any(True for _ in records):
+            return Note(f"{_are_not_installed(titles)} on this machine, so there are no images to show.")
+        if self._problems:
+            return Note(" ".join(self._problems))
+        if saved:
+            return Note(
+                "The encoded files of this study, or their originals, are no longer where the results say they "
+                "are. Run the study again with --save-artifacts.",
+                _with_artifacts(context),
+            )
+        why = "".join(f" {part}" for part in self._not_encoded())
+        if not why and self._encodes.allowed:
+            why = " Its images are not where the results say they are, so nothing could be encoded for this report."
+        return Note(
             "The encoded files of this study were not saved, so there are no images to show. Run it again with "
-            "--save-artifacts, which repeats every measurement whose file is missing.",
+            f"--save-artifacts, which repeats every measurement whose file is missing.{why}",
             _with_artifacts(context),
         )
-    encoders = dict.fromkeys(r.encoder for r in saved)
-    unknown = [name for name in encoders if inspector is not None and not inspector.decodes(name)]
-    wanted = candidates(context, (r for r in saved if r.encoder not in unknown), root)
-    titles = [context.encoders.facts(name).title for name in unknown]
-    if titles and not wanted:
-        return None, Note(f"{_not_installed(titles)} on this machine, so there are no images to show.")
-    if inspector is None or not wanted:
-        return None, Note(
-            "The encoded files of this study, or their originals, are no longer where the results say they are. "
-            "Run the study again with --save-artifacts.",
-            _with_artifacts(context),
-        )
-    album = _Album(context.options.gallery_bytes)
-    entries: list[dict[str, Any]] = []
-    broken: list[str] = []
-    for name, why in in_order(context, wanted):
-        full = album.used >= 0.9 * album.limit or sum(map(_mapped, entries)) >= _MEGAPIXELS
-        if len(entries) >= context.options.gallery_images or full:
-            break
-        targets = [context.target]
-        if len(entries) < _FEATURED:
-            targets += _lower_target(context)
-        try:
-            entries.append(_entry(context, root, inspector, album, wanted[name], why, targets))
-        except Exception as error:
-            # A decoder may raise any exception for a damaged file: name the file in the report and continue.
-            broken.append(f"{name}: {str(error) or type(error).__name__}")
-    found = {"pictures": album.uris, "entries": entries} if entries else None
-    return found, _note(len(entries), len(wanted), broken, titles)
 
 
-def _lower_target(context: Context) -> list[float]:
-    """The lower score to show as well; empty for a metric with too few targets."""
-    scale = context.scale
-    usual = scale.targets.index(scale.usual_target) if scale.usual_target in scale.targets else 0
-    if usual < _LOWER:
-        return []
-    return [context.target - (scale.usual_target - scale.targets[usual - _LOWER])]
+def _moved(part: Box, scored: Box) -> Box:
+    """A part of the scored part of an image, in coordinates of the whole image."""
+    return Box(part.left + scored.left, part.top + scored.top, part.width, part.height)
 
 
-def _shown_columns(context: Context) -> list[str]:
-    """The columns to show in captions: the first one of each metric, to save space."""
-    first = {metric.columns[0].name for metric in context.results.metrics}
-    return [name for name in context.metrics if name in first]
+def _scaled(region: Box, base: _Stage, stage: _Stage) -> Box:
+    """``region`` of the scored part of ``base``, at the size of ``stage``."""
+    width, height = stage.scored.width, stage.scored.height
+    if (width, height) == (base.scored.width, base.scored.height):
+        return region
+    factor = width / base.scored.width
+    left, top = min(round(region.left * factor), width - 1), min(round(region.top * factor), height - 1)
+    return Box(
+        left,
+        top,
+        max(1, min(round(region.width * factor), width - left)),
+        max(1, min(round(region.height * factor), height - top)),
+    )
 
 
 def _mapped(entry: dict[str, Any]) -> float:
@@ -159,20 +455,8 @@ def _mapped(entry: dict[str, Any]) -> float:
     return float(width * height * 1e-6 * sum(len(look["shots"]) for look in entry["looks"]))
 
 
-def _not_installed(titles: list[str]) -> str:
+def _are_not_installed(titles: list[str]) -> str:
     return f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} not installed"
-
-
-def _note(shown: int, wanted: int, broken: list[str], unknown: list[str]) -> Note | None:
-    parts = []
-    if shown < wanted:
-        parts.append(f"{text.count(shown, 'image')} of {wanted} are shown, to keep this file small.")
-    if unknown:
-        whose = "its" if len(unknown) == 1 else "their"
-        parts.append(f"{_not_installed(unknown)} on this machine, so {whose} files are not shown.")
-    if broken:
-        parts.append(f"Could not be opened: {'; '.join(broken)}.")
-    return Note(" ".join(parts)) if parts else None
 
 
 def _with_artifacts(context: Context) -> str:
@@ -180,88 +464,8 @@ def _with_artifacts(context: Context) -> str:
     return command if "--save-artifacts" in command else f"{command} --save-artifacts"
 
 
-def _entry(
-    context: Context,
-    root: Path,
-    inspector: Inspector,
-    album: _Album,
-    sets: list[list[QualityRecord]],
-    why: str,
-    targets: list[float],
-) -> dict[str, Any]:
-    first = sets[0][0]
-    path = Path(context.results.dataset.path) / first.source_image
-    original = inspector.original(root / path, first.resolution, first.crop)
-    shots: dict[str, _Shot] = {}
-    by_target = []
-    for target in targets:
-        nearest = [min(records, key=lambda r: distance(context, r, target)) for records in sets]
-        for record in nearest:
-            if record.encoded_path not in shots:
-                shots[str(record.encoded_path)] = _shot(root, inspector, record, original)
-        by_target.append([shots[str(r.encoded_path)] for r in nearest])
-    region = worst_region([shot.distances for shot in by_target[0]])
-    height, width = original.shape[:2]
-    return {
-        "name": first.source_image,
-        "why": why,
-        "size": [width, height],
-        "region": [region.left, region.top, region.width, region.height],
-        "thumbnail": album.add(("thumbnail", first.source_image), thumbnail(original)),
-        "bytes": first.source_file_size,
-        "original": album.add(("original", first.source_image), lossless_crop(original, region)),
-        "looks": [
-            {
-                "target": f"{target:g}",
-                "top": significant(max(float(region.of(s.distances).max()) for s in row), 3),
-                "shots": [_picture(context, album, s, region, path, row) for s in row],
-            }
-            for target, row in zip(targets, by_target, strict=True)
-        ],
-    }
-
-
-def _shot(root: Path, inspector: Inspector, record: QualityRecord, original: Pixels) -> _Shot:
-    data = (root / str(record.encoded_path)).read_bytes()
-    pixels = inspector.decode(record.encoder, data)
-    return _Shot(record, data, pixels, inspector.distance_map(original, pixels))
-
-
-def _picture(
-    context: Context, album: _Album, shot: _Shot, region: Box, source: Path, row: list[_Shot]
-) -> dict[str, Any]:
-    record = shot.record
-    facts = context.encoders.facts(record.encoder)
-    height, width = shot.pixels.shape[:2]
-    top = max(float(region.of(s.distances).max()) for s in row)
-    if facts.all_browsers and facts.mime is not None and len(shot.data) <= WHOLE_FILE_LIMIT:
-        picture = as_is(shot.data, facts.mime, (width, height), region)
-        shown = f"the {facts.title} file itself"
-    else:
-        picture = lossless_crop(shot.pixels, region)
-        shown = f"this part of the decoded {facts.title} file, as lossless WebP"
-    name, value = text.swept(record.setting, context.encoders)
-    return {
-        "encoder": record.encoder,
-        "style": context.styles[record.encoder].name,
-        "title": facts.title,
-        "setting": f"{name} {value}".strip(),
-        "details": text.details(record.setting, context.encoders),
-        "bytes": record.file_size,
-        "scores": {
-            m: significant(record.score(m), 4) for m in _shown_columns(context) if record.score(m) is not None
-        },
-        "picture": album.add(record.encoded_path, picture),
-        "heat": album.add(
-            ("heat", record.encoded_path, round(top, 3)), heat_map(shot.distances, region, top)
-        ),
-        "shown": shown,
-        "measure": _measure(source, record),
-    }
-
-
-def _measure(source: Path, record: QualityRecord) -> str | None:
-    """The command that scores this file again; None if it was resized, since its original is not in a file."""
-    if record.resolution is not None or record.crop is not None:
+def _measure(source: Path, point: Point) -> str | None:
+    """The command that scores a saved file again; None if its original is not in a file."""
+    if point.path is None or point.setting.resolution is not None or point.setting.crop is not None:
         return None
-    return shlex.join(["codecstudy", "measure", source.as_posix(), str(record.encoded_path)])
+    return shlex.join(["codecstudy", "measure", source.as_posix(), point.path])

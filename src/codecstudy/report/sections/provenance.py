@@ -70,7 +70,7 @@ def _facts(context: Context) -> tuple[Fact, ...]:
     found = [
         Fact("Study", f"{results.study_name or results.study_id} ({results.study_id})"),
         Fact("Study file", run.study_file or "not recorded", code=run.study_file is not None),
-        Fact("Dataset", f"{results.dataset.id}, {text.count(results.dataset.image_count, 'image')}"),
+        Fact("Dataset", _dataset(context)),
         Fact("Folder", results.dataset.path, code=True),
         Fact("Sample", _sample(context)),
         Fact("Time budget", "none" if run.time_budget is None else text.duration(run.time_budget)),
@@ -86,6 +86,14 @@ def _facts(context: Context) -> tuple[Fact, ...]:
     if context.options.results_path:
         found.append(Fact("Results", context.options.results_path, code=True))
     return tuple(found)
+
+
+def _dataset(context: Context) -> str:
+    """The images that were measured, and those that the study names if they are others."""
+    dataset, named = context.results.dataset, context.results.study.get("dataset")
+    found = f"{dataset.id}, {text.count(dataset.image_count, 'image')}"
+    id_ = named.get("id") if isinstance(named, dict) else None
+    return found if id_ in (None, dataset.id) else f"{found}, instead of the study's own dataset, {id_}"
 
 
 def _sample(context: Context) -> str:

@@ -10,6 +10,9 @@ const QUANTITIES = {
   decode: "Decode CPU seconds per megapixel",
 };
 
+/** What distinguishes scopes: a plot over one of these shows all of them. */
+const SIZES = ["resolution", "crop"];
+
 /** @typedef {string | number | boolean} Parameter */
 /** @typedef {{ x: Parameter, group: Parameter, value: number, v: number, k: number, style: string, title: string }} Mean */
 /** @typedef {Dot & { raw: Parameter, settings: number, v: number, k: number }} GroupDot */
@@ -32,12 +35,12 @@ function axesMeans(metric, xKey, groupKey) {
   return data.variants.flatMap((variant, v) => {
     const mean = data.mean[metric][v];
     if (!mean || hiddenLike(variant)) return [];
-    if (xKey !== "resolution" && groupKey !== "resolution" && variant.scope !== state.scope) return [];
+    if (!SIZES.includes(xKey) && !SIZES.includes(groupKey) && variant.scope !== state.scope) return [];
     return mean.level.flatMap((level, k) => {
       const given = { ...variant.parameters, [variant.axis || "-"]: level };
       const [value] = mean[axesView.y][k];
       // The original size is not a number: it gets its own position after all others.
-      const x = given[xKey] ?? (xKey === "resolution" || xKey === "crop" ? "original" : null);
+      const x = given[xKey] ?? (SIZES.includes(xKey) ? "original" : null);
       if (x === null || value === null) return [];
       return [{ x, group: given[groupKey] ?? "default", value, v, k, style: variant.style, title: variant.title }];
     });

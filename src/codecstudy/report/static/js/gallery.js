@@ -118,7 +118,7 @@ class Gallery {
         all("button", HTMLElement, this.levels).forEach((b, at) => b.setAttribute("aria-pressed", String(at === n)));
         this.refresh();
       },
-    }, `${data.metrics[data.metric].title} ${look.target}`)));
+    }, look.label)));
     this.view.set(1, 0.5, 0.5);
     this.refresh();
   }

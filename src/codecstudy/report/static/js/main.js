@@ -29,6 +29,7 @@ bindCopies();
 bindNavigation();
 chart("plot-ratio", "Size at the same quality", ["metric", "target"], ratioSpec);
 bindCurves();
+chart("plot-cost", "What one more point costs", ["metric", "target"], costSpec);
 bindTime();
 chart("plot-numbers", "What the quality numbers mean", ["metric", "target"], numbersSpec);
 chart("plot-images", "Image by image", ["target"], imagesSpec, true);

@@ -60,6 +60,14 @@ interface MeanCurve {
   lossless: number[];
 }
 
+/** Bits per pixel for one more point of score, between neighbouring levels; `at` is the score in the middle. */
+interface Cost {
+  at: number[];
+  bits: number[];
+  from: number[];
+  to: number[];
+}
+
 /** Sizes relative to the baseline, at each of the scores `at`. */
 interface Ratios {
   at: number[];
@@ -125,7 +133,7 @@ interface GalleryEntry {
   thumbnail: Picture;
   bytes: number;
   original: Picture;
-  looks: { target: string; top: number; shots: Shot[] }[];
+  looks: { label: string; top: number; shots: Shot[] }[];
 }
 
 type Region = [left: number, top: number, width: number, height: number];
@@ -143,6 +151,8 @@ interface ChartData {
   markers: Record<string, string>;
   variants: Variant[];
   mean: Record<string, (MeanCurve | null)[]>;
+  /** By metric, then for each variant. */
+  cost: Record<string, (Cost | null)[]>;
   ratio: Record<string, Ratios>;
   /** By target, then for each scope. */
   pareto: Record<string, Front[] | undefined>;
