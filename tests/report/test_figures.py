@@ -66,7 +66,7 @@ def test_there_is_a_plot_of_each_kind_for_each_metric(four: dict[str, Plot]) -> 
     [
         ("rate-distortion-butteraugli", ("Bits per pixel", "Butteraugli"), 5, 4),
         ("size-ssimulacra2", ("SSIMULACRA2", "Size compared with JPEG (%)"), 5, 3),
-        ("quality-psnr", ("Encoder's quality", "PSNR (dB), median and p5 to p95"), 5, 4),
+        ("quality-psnr", ("Encoder's quality", "PSNR (dB), median and lowest to highest"), 5, 4),
         ("cost-ssimulacra2", ("SSIMULACRA2", "Bits per pixel for +1 SSIMULACRA2"), 5, 0),
         ("encode-time", ("Encode CPU seconds per megapixel", "Bits per pixel at SSIMULACRA2 80"), 0, 0),
     ],

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from importlib import resources
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codecstudy import codecs
-from codecstudy.report.styles import FREE_COLOURS, styles
+from codecstudy.report.styles import BACKGROUNDS, CONTRAST, FREE_COLOURS, contrast, styles
 from codecstudy.types import MARKERS, EncoderFacts
 
-PAPERS = {"light": "#fdfdfb", "dark": "#131518"}
 COMMON = ("jpeg", "webp", "avif", "jxl")
 COLOURS = {
     **{name: codecs.get(name).facts.colour for name in COMMON},
@@ -34,10 +36,6 @@ def linear(colour: str) -> np.ndarray:
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
 
 
-def luminance(colour: str) -> float:
-    return float(linear(colour) @ [0.2126, 0.7152, 0.0722])
-
-
 def oklab(rgb: np.ndarray) -> np.ndarray:
     """B. Ottosson, "A perceptual color space for image processing", 2020."""
     cones = [
@@ -56,9 +54,8 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("style", COLOURS)
 def test_names_in_these_colours_can_be_read(theme: str, style: str) -> None:
-    a, b = sorted((luminance(COLOURS[style][THEMES.index(theme)]), luminance(PAPERS[theme])))
-    # WCAG 2.1: 3 for large or bold text and for graphics; these are 650 or bolder, and never rely on colour alone.
-    assert (b + 0.05) / (a + 0.05) >= 3.5
+    here = THEMES.index(theme)
+    assert contrast(COLOURS[style][here], BACKGROUNDS[here]) >= CONTRAST
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -78,6 +75,26 @@ def own(name: str, **facts: object) -> EncoderFacts:
 def test_an_encoder_has_the_colour_and_the_marker_of_its_facts() -> None:
     style = styles([own("mine", colour=("#123456", "#abcdef"), marker="star")])["mine"]
     assert (style.name, style.light, style.dark, style.marker) == ("mine", "#123456", "#abcdef", "star")
+
+
+@given(st.text("0123456789abcdef", min_size=12, max_size=12))
+def test_names_in_any_encoders_colours_can_be_read(digits: str) -> None:
+    given_colours = (f"#{digits[:6]}", f"#{digits[6:]}")
+    style = styles([own("mine", colour=given_colours)])["mine"]
+    for before, after, paper in zip(given_colours, (style.light, style.dark), BACKGROUNDS, strict=True):
+        assert contrast(after, paper) >= CONTRAST
+        assert after == before or contrast(before, paper) < CONTRAST
+
+
+def test_contrast_is_that_of_wcag() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
+
+
+def test_the_backgrounds_are_those_of_the_style_sheet() -> None:
+    css = resources.files("codecstudy.report").joinpath("static/css/base.css").read_text(encoding="utf-8")
+    assert f"--sunk: {BACKGROUNDS[0]}" in css
+    assert css.count(f"--raised: {BACKGROUNDS[1]}") == 2
 
 
 def test_encoders_without_a_colour_get_free_ones_in_turn() -> None:

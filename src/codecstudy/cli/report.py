@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
@@ -15,6 +16,9 @@ from codecstudy.cli.display import Kernels
 from codecstudy.errors import CodecstudyError
 from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
+
+if TYPE_CHECKING:
+    from codecstudy.analysis.sample import Clustering
 
 
 def find_root(results: Path) -> Path:
@@ -66,6 +70,30 @@ def report(
     coverage: Annotated[
         float, typer.Option("--coverage", help="Share of images that must reach the target.")
     ] = 0.95,
+    assurance: Annotated[
+        str,
+        typer.Option(
+            "--assurance",
+            help="expected: other images can be expected to reach the target with that share; 95%: they do with "
+            "95 % certainty.",
+        ),
+    ] = "expected",
+    cluster: Annotated[
+        str,
+        typer.Option(
+            "--cluster",
+            help="What counts as one image for intervals: near-duplicates (images that look alike), or folder (all "
+            "images of a folder, if other images would come from other folders).",
+        ),
+    ] = "near-duplicates",
+    bd_range: Annotated[
+        str | None,
+        typer.Option(
+            "--bd-range",
+            metavar="LOW:HIGH",
+            help="Two scores between which BD-rates are computed, e.g. 50:90, the default for SSIMULACRA2.",
+        ),
+    ] = None,
     max_encode_time: Annotated[
         str | None, typer.Option("--max-encode-time", help="Maximum CPU time per megapixel, e.g. 0.5s/MP.")
     ] = None,
@@ -86,6 +114,9 @@ def report(
         metric=metric,
         target=target,
         coverage=coverage,
+        assurance=assurance,
+        cluster=_clustering(cluster),
+        bd_range=None if bd_range is None else parse_range(bd_range),
         max_encode_time=None if max_encode_time is None else parse_rate(max_encode_time),
         baseline=baseline,
         encode=encode,
@@ -95,6 +126,30 @@ def report(
     workspace = find_root(results) if root is None else root
     for path in write(loaded, workspace, output, plots, options, plots_format or [PlotFormat.SVG]):
         print_line(out, str(path))
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """``50:90`` as (50.0, 90.0).
+
+    Raises:
+        CodecstudyError: It is not two different finite numbers.
+    """
+    try:
+        low, high = (float(part) for part in text.split(":"))
+    except ValueError:
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high)) or low == high:
+        raise CodecstudyError(f"--bd-range {text!r} is not two different scores, such as 50:90")
+    return low, high
+
+
+def _clustering(text: str) -> Clustering:
+    from codecstudy.analysis.sample import Clustering
+
+    for known in get_args(Clustering):
+        if text == known:
+            return cast("Clustering", known)
+    raise CodecstudyError(f"--cluster {text!r} is not one of: {', '.join(get_args(Clustering))}")
 
 
 def write(

@@ -211,7 +211,7 @@ ENCODER = Encoder(
         all_browsers=False,
         # All but Edge and Samsung Internet: caniuse-lite 1.0.30001827, data/features/jpegxl.js
         browsers_checked="2026-11-24",
-        colour=("#c2255c", "#ec5b93"),
+        colour=("#c2255c", "#ef659a"),
         marker="diamond",
     ),
     version=_version,

@@ -115,7 +115,7 @@ ENCODER = Encoder(
         all_browsers=True,
         # caniuse-lite 1.0.30001827, data/features/webp.js
         browsers_checked="2026-11-24",
-        colour=("#b86e00", "#f0b95c"),
+        colour=("#864400", "#f0b95c"),
         marker="square",
     ),
     version=_version,

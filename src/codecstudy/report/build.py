@@ -45,21 +45,21 @@ class Section:
 
     id: str
     """Id of the element in the page, for links."""
-    link: str | None
-    """Text in the navigation; None for a section without a link."""
+    link: str
+    """Text in the navigation."""
     module: SectionModule
 
 
 SECTIONS = (
     Section("answer", "Answer", answer),
-    Section("look", "Look at it", gallery),
+    Section("look", "Pictures", gallery),
     Section("size", "Size", size),
     Section("curves", "Curves", curves),
-    Section("cost", None, cost),
+    Section("cost", "Cost", cost),
     Section("time", "Time", encode_time),
     Section("numbers", "Numbers", quality_numbers),
     Section("images", "Images", single_images),
-    Section("axes", None, study_axes),
+    Section("axes", "Axes", study_axes),
     Section("bdrate", "BD-rate", bd_rate),
     Section("source", "Sources", provenance),
 )
@@ -71,7 +71,7 @@ class BuiltSection:
     """A section of the page, with what it shows."""
 
     id: str
-    link: str | None
+    link: str
     template: str
     values: Any
     """The section module's own :class:`codecstudy.report.sections.SectionValues`."""
@@ -106,7 +106,6 @@ class Page:
     metrics: tuple[Choice, ...]
     targets: tuple[Choice, ...]
     coverage: str
-    resamples: int
     images: int
     sections: tuple[BuiltSection, ...]
     chart_data: dict[str, Any]
@@ -148,7 +147,6 @@ def build(results: QualityResults, root: Path, options: Options, inspector: Insp
             for t in context.offered
         ),
         coverage=text.percent(options.coverage),
-        resamples=options.resamples,
         images=len(context.points.images),
         sections=sections,
         chart_data=charts,

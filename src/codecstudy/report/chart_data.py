@@ -181,6 +181,7 @@ def _mean(context: Context, metric: str) -> list[dict[str, Any] | None]:
         found.append(
             {
                 "images": curve.images,
+                "spreadNames": text.spread_range(curve.images),
                 "line": [
                     column(part.tolist(), 5)
                     for part in (curve.score, curve.bits_per_pixel, curve.low, curve.high)

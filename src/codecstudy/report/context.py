@@ -64,7 +64,7 @@ class Context:
         Raises:
             ResultsError: If nothing was measured, or if an option is out of range.
         """
-        points = collect(results)
+        points = collect(results, options.cluster)
         scale = points.require(options.metric)
         target = float(scale.usual_target if options.target is None else options.target)
         if not np.isfinite(target):

@@ -148,7 +148,7 @@ def _sizes(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Pl
     if not series:
         return None
     scale = document["metrics"][metric]
-    note = "Compared image by image at equal score, then averaged."
+    note = "Compared image by image at the same score, then averaged."
     if any(one.band for one in series):
         note += " Bands: 95 % interval, for the recommended settings."
     return Plot(
@@ -171,10 +171,12 @@ def _quality_numbers(document: dict[str, Any], metric: str, scope: int, suffix: 
         return None
     axis = "quality" if "quality" in axes else axes[0]
     series = []
+    names = set()
     for v, variant in variants:
         mean = document["mean"][metric][v]
         if mean is None or variant["axis"] != axis:
             continue
+        names.add(mean["spreadNames"])
         known = [
             (level, *ends)
             for level, ends in zip(mean["level"], mean["spread"], strict=True)
@@ -188,12 +190,13 @@ def _quality_numbers(document: dict[str, Any], metric: str, scope: int, suffix: 
         return None
     scale = document["metrics"][metric]
     note = "Median over the images."
+    spread = names.pop() if len(names) == 1 else "range"
     if any(one.band for one in series):
-        note += " Bands: 5th to 95th percentile of the images, for the recommended settings."
+        note += f" Bands: {spread} of the images, for the recommended settings."
     return Plot(
         f"quality-{metric}{suffix}",
         Axis(f"Encoder's {axis}"),
-        Axis(f"{scale['title']}, median and p5 to p95", reversed=not scale["up"]),
+        Axis(f"{scale['title']}, median and {spread}", reversed=not scale["up"]),
         series,
         note,
     )

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from codecstudy.analysis.sample import Clustering
 from codecstudy.types import Box, Pixels, Setting
 
 
@@ -72,6 +73,8 @@ class Options:
     bd_range: tuple[float, float] | None = None
     """Two scores between which BD-rates are computed; None for the ends of the usual targets (50 and 90 for
     SSIMULACRA2)."""
+    cluster: Clustering = "near-duplicates"
+    """Which images count as one for intervals: those that look alike, or those of one folder."""
     max_encode_time: float | None = None
     """Limit on the encode time of a variant, in CPU seconds per megapixel."""
     baseline: str | None = None

@@ -22,7 +22,8 @@ _SCRIPTS = (
     "cost.js", "axes.js", "stage.js", "gallery.js", "main.js",
 )  # fmt: skip
 _EARLY = "early.js"
-"""Runs in the head, before anything is drawn, and restores the theme that the reader last chose."""
+"""Runs in the head, before anything is drawn: shows what needs scripts, and restores the theme that the reader last
+chose."""
 
 
 def render(page: Page) -> str:
@@ -99,14 +100,14 @@ def _script() -> str:
 
 
 def _colours(styles: Iterable[Style]) -> str:
-    """The encoders' colours as CSS variables, for light and dark themes."""
+    """The encoders' colours as CSS variables, for light and dark themes; print is always light."""
     light = "".join(f"--f-{s.name}:{s.light};" for s in styles)
     dark = "".join(f"--f-{s.name}:{s.dark};" for s in styles)
     classes = "".join(f".f-{s.name}{{--c:var(--f-{s.name})}}" for s in styles)
     return (
         f":root{{{light}}}\n"
-        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"
-        f":root[data-theme=dark]{{{dark}}}\n{classes}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"
+        f"@media screen{{:root[data-theme=dark]{{{dark}}}}}\n{classes}\n"
     )
 
 

@@ -6,7 +6,7 @@ import math
 
 from codecstudy.analysis import wording
 from codecstudy.analysis.encoders import Encoders
-from codecstudy.analysis.estimates import Estimate
+from codecstudy.analysis.estimates import Estimate, spread_names
 from codecstudy.types import MetricColumn, Setting, plain
 
 MINUS = "\N{MINUS SIGN}"
@@ -67,6 +67,11 @@ def ends(estimate: Estimate, digits: int = 3) -> str | None:
     if estimate.low is None or estimate.high is None:
         return None
     return f"{number(estimate.low, digits)} to {number(estimate.high, digits)}"
+
+
+def spread_range(images: int) -> str:
+    """The ends of a range over single images: ``p5 to p95``, or of few images ``lowest to highest``."""
+    return " to ".join(spread_names(images))
 
 
 def seconds(value: float) -> str:

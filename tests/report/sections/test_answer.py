@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
+from codecstudy.analysis.answer import Kind
 from codecstudy.report.sections import answer
 from codecstudy.report.sections.answer import Shown, Values
 from codecstudy.report.text import NARROW
@@ -25,7 +27,13 @@ def shown(values: Values) -> Shown:
 
 
 def lines(found: Shown) -> dict[str, str]:
-    return {line.kind: plain(line.text) for line in (*found.lead, *found.certainty)}
+    groups = (
+        found.lead,
+        found.warnings,
+        found.browsers,
+        *(part.lines for part in (*found.cards, *found.certainty)),
+    )
+    return {line.kind: plain(line.text) for group in groups for line in group}
 
 
 def test_the_answer_names_format_number_both_savings_and_their_certainty() -> None:
@@ -37,7 +45,12 @@ def test_the_answer_names_format_number_both_savings_and_their_certainty() -> No
     assert plain(found.best.one_number) == "40 % smaller"
     assert (found.best.medians, found.best.reached) == ("80.0", "5 of 5")
     assert plain(found.best.expected).startswith("83 % of other images can be expected to, 55 %")
-    assert [line.kind for line in found.lead] == ["same-score", "one-number"]
+    cards = [(plain(card.figure), card.verdict) for card in found.cards]
+    assert cards == [
+        ("40 % smaller than JPEG", "smaller"),
+        ("40 % smaller than JPEG", ""),
+        ("5 of 5 images", ""),
+    ]
     assert (
         "At the same SSIMULACRA2 80 on each image, AVIF is 40 % smaller than JPEG"
         in lines(found)["same-score"]
@@ -46,6 +59,34 @@ def test_the_answer_names_format_number_both_savings_and_their_certainty() -> No
     assert found.rows[-1].baseline
     assert (found.rows[-1].same_score, found.rows[-1].one_number) == ("the baseline", "the baseline")
     assert any(tool.name == "avifenc" and "-q 80" in (tool.text or "") for tool in found.best.tools)
+
+
+def test_every_kind_of_sentence_has_one_place() -> None:
+    placed = [kind for _, kinds in (*answer._CARDS, *answer._CERTAINTY) for kind in kinds]
+    placed += [*answer._WARNINGS, *answer._LEAD, *answer._BROWSERS]
+    assert sorted(placed) == sorted(get_args(Kind))
+
+
+def test_an_interval_that_includes_both_is_inconclusive() -> None:
+    uneven = dataclasses.replace(
+        BASE, format="avif", size=lambda s, i: BASE.size(s, i) * (0.7 + 0.4 * (i % 2))
+    )
+    found = shown(values_of(study([BASE, uneven], 6)))
+    row = next(row for row in found.rows if row.title == "AVIF")
+    assert (row.verdict, found.rows[0].title) == ("inconclusive", "AVIF")
+    assert found.cards[0].verdict == "inconclusive"
+    assert "undecided" in lines(found)
+
+
+def test_what_to_offer_to_browsers_has_the_savings() -> None:
+    results = four_formats(images=3)
+    kept = [r for r in results.measurements if r.format != "avif"]
+    chain = shown(values_of(dataclasses.replace(results, measurements=kept))).chain
+    assert [(link.title, plain(link.saving)) for link in chain] == [
+        ("JPEG XL quality 80", "29 % smaller"),
+        ("WebP quality 80", "16 % smaller"),
+        ("JPEG quality 80", ""),
+    ]
 
 
 def test_the_order_under_other_metrics_stands_beside() -> None:

@@ -40,4 +40,54 @@ def test_provenance_lists_study_sample_and_machine() -> None:
     assert "not a random sample" in facts["Sample"]
     assert facts["Date"] == "2025-01-02 03:04:05 UTC"
     assert facts["Measurements"] == "50 (25 settings): 50 measured, 0 failed, 0 skipped"
-    assert "seed 0" in facts["Statistics"]
+    assert "jackknife" in facts["Statistics"]
+    assert "bootstrap (60 resamples for the latter, seed 0)" in facts["Statistics"]
+
+
+def sample_of(results: QualityResults, **options: object) -> str:
+    return next(fact.text for fact in values_of(results, **options).facts if fact.name == "Sample")
+
+
+def partial(order: str = "hashed", passed_over: tuple[str, ...] = (), planned: int = 9) -> QualityResults:
+    results = four_formats(images=4)
+    run = dataclasses.replace(
+        results.run,
+        order=order,
+        passed_over=passed_over,
+        images_planned=planned,
+        strata={},
+        images_measured=4,
+    )
+    dataset = dataclasses.replace(results.dataset, image_count=20)
+    return dataclasses.replace(results, run=run, dataset=dataset)
+
+
+def test_a_sample_is_called_random_only_if_it_is() -> None:
+    assert "a random sample of the dataset" in sample_of(partial())
+    by_name = sample_of(partial("name"))
+    assert by_name.startswith("4 of 9 planned images, the first in the order of their names")
+    assert "not a random sample" in by_name
+    incomplete = sample_of(partial(passed_over=("large.png",)))
+    assert "1 image that did not fit into the time budget" in incomplete
+    assert "not a random sample" in incomplete
+    census = dataclasses.replace(partial("name", planned=4), dataset=four_formats(images=4).dataset)
+    census = dataclasses.replace(census, dataset=dataclasses.replace(census.dataset, image_count=4))
+    assert sample_of(census) == "4 of 4 planned images: all images of the dataset"
+
+
+def test_copies_and_clusters_are_said() -> None:
+    results = partial()
+    twins = [
+        dataclasses.replace(r, source_sha256="0" * 64)
+        if r.source_image in ("class0/img000.png", "class0/img003.png")
+        else r
+        for r in results.measurements
+    ]
+    found = sample_of(dataclasses.replace(results, measurements=twins))
+    assert "1 file is a copy of other images, which count with the number of their files" in found
+    assert "3 folders, each of which counts as one for intervals" in sample_of(results, cluster="folder")
+
+
+def test_ranges_of_few_images_are_not_called_percentiles() -> None:
+    assert values_of(four_formats(images=19)).percentiles is False
+    assert values_of(four_formats(images=20)).percentiles is True

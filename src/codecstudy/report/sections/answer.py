@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codecstudy.analysis.answer import Answer
+from codecstudy.analysis.answer import Answer, Kind, full_name
 from codecstudy.analysis.estimates import FEW_IMAGES, Estimate
 from codecstudy.analysis.recommend import Recommendation, Recommendations
+from codecstudy.analysis.wording import compared
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
@@ -49,6 +50,8 @@ class AnswerRow:
     """For example ``30 % smaller``: at the same score on each image."""
     interval: str | None
     """For example ``26 to 32 % smaller``."""
+    verdict: str
+    """What the interval says: ``smaller``, ``larger`` or ``inconclusive``; empty if there is no interval."""
     bar: Bar | None
     """The size at the same score."""
     one_number: str
@@ -82,6 +85,38 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Card:
+    """One number of the answer, named for what it is."""
+
+    title: str
+    figure: str
+    """For example ``30 % smaller``, or ``no estimate``."""
+    verdict: str
+    """What the interval says, see :func:`_verdict`; empty if there is no interval."""
+    lines: tuple[Line, ...]
+    """The sentences that say exactly what the number is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry of what to offer to browsers."""
+
+    style: str
+    title: str
+    saving: str
+    """Size at the same score, compared with the baseline; empty if it was not compared."""
+    browsers: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sentences about one question."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OtherMetric:
     """The order of formats under another metric."""
 
@@ -105,9 +140,16 @@ class Shown:
     shown: bool
     best: AnswerRow | None
     lead: tuple[Line, ...]
-    """The sentences below the headline: the savings, and what disputes them."""
-    certainty: tuple[Line, ...]
-    """What the savings and the share of images are based on."""
+    """The sentences below the headline, if there is no saving to state."""
+    cards: tuple[Card, ...]
+    """The two savings, and the share of images."""
+    warnings: tuple[Line, ...]
+    """What disputes or limits the savings."""
+    browsers: tuple[Line, ...]
+    chain: tuple[Link, ...]
+    """What to offer to browsers, in this order; empty if it is one format."""
+    certainty: tuple[Group, ...]
+    """What the numbers are based on."""
     rows: tuple[AnswerRow, ...]
     formats: tuple[str, ...]
     """Titles of the columns of :attr:`other_metrics`."""
@@ -124,17 +166,20 @@ class Values(SectionValues):
     """What limits these answers: few images, a run that was cut short, failures."""
 
 
-_LEAD = {
-    "same-score",
-    "undecided",
-    "one-number",
-    "baseline-misses",
-    "metrics-disagree",
-    "browsers",
-    "nothing",
-    "baseline-smallest",
-}
-"""Kinds of the sentences that stand below the headline; the others follow the table."""
+_LEAD: tuple[Kind, ...] = ("nothing", "baseline-smallest")
+_BROWSERS: tuple[Kind, ...] = ("browsers", "fallback")
+_WARNINGS: tuple[Kind, ...] = ("baseline-misses", "metrics-disagree")
+_CARDS: tuple[tuple[Kind, tuple[Kind, ...]], ...] = (
+    ("same-score", ("same-score", "total-bytes", "undecided")),
+    ("one-number", ("one-number", "one-number-interval")),
+    ("reached", ("reached", "too-few-images")),
+)
+_CERTAINTY: tuple[tuple[str, tuple[Kind, ...]], ...] = (
+    ("The size at the same score", ("this-folder", "interpolation", "left-out")),
+    ("The setting", ("out-of-sample", "not-measured")),
+    ("The images", ("copies",)),
+)
+"""Where each kind of sentence stands; ``tests/report/sections/test_answer.py`` checks that none is missing."""
 
 
 def build(context: Context) -> Values:
@@ -158,8 +203,8 @@ def _shown(context: Context, found: Recommendations, answer: Answer, scope: int)
     widest = _widest(items)
     rows = tuple(_row(context, item, base, item is answer.best, widest) for item in items)
     label, seen = text.appearance(found.target, context.scale)
-    lines = [Line(sentence.kind, text.narrow(sentence.text)) for sentence in answer.sentences]
     formats, others = _other_metrics(context, answer)
+    best = next((row for row in rows if row.best), None)
     return Shown(
         key=f"{found.target:g}",
         scope=scope,
@@ -167,13 +212,73 @@ def _shown(context: Context, found: Recommendations, answer: Answer, scope: int)
         label=label,
         seen=seen,
         shown=found.target == context.target and scope == 0,
-        best=next((row for row in rows if row.best), None),
-        lead=tuple(line for line in lines if line.kind in _LEAD),
-        certainty=tuple(line for line in lines if line.kind not in _LEAD),
+        best=best,
+        lead=_lines(answer, _LEAD),
+        cards=_cards(context, answer, best),
+        warnings=_lines(answer, _WARNINGS),
+        browsers=_lines(answer, _BROWSERS),
+        chain=_chain(context, answer),
+        certainty=tuple(
+            Group(title, lines) for title, kinds in _CERTAINTY if (lines := _lines(answer, kinds))
+        ),
         rows=rows,
         formats=formats,
         other_metrics=others,
     )
+
+
+def _lines(answer: Answer, kinds: tuple[Kind, ...]) -> tuple[Line, ...]:
+    """The sentences of these kinds, in the order in which the answer has them."""
+    return tuple(Line(s.kind, text.narrow(s.text)) for s in answer.sentences if s.kind in kinds)
+
+
+def _cards(context: Context, answer: Answer, best: AnswerRow | None) -> tuple[Card, ...]:
+    if answer.best is None or best is None:
+        return ()
+    one, reached = answer.best.one_number, answer.best.reached.attainment
+    ratio, interval = _same_score(answer.best), None if one is None else one.interval
+    base = context.baseline_title()
+
+    def figure(ratio: float | None) -> str:
+        return "no estimate" if ratio is None else text.narrow(compared(ratio, base))
+
+    figures = {
+        "same-score": ("At the same score", figure(None if ratio is None else ratio.value), best.verdict),
+        "one-number": (
+            "With one number for all images",
+            figure(None if one is None else one.ratio),
+            "" if interval is None else _verdict(*interval),
+        ),
+        "reached": (
+            "Images that reach the target",
+            f"{reached.reached} of {text.count(reached.images, 'image')}",
+            "",
+        ),
+    }
+    return tuple(Card(*figures[name], lines) for name, kinds in _CARDS if (lines := _lines(answer, kinds)))
+
+
+def _chain(context: Context, answer: Answer) -> tuple[Link, ...]:
+    if len(answer.chain) < 2:
+        return ()
+    found = []
+    for item in answer.chain:
+        assert item.setting is not None
+        facts, ratio = context.encoders.facts(item.encoder), _same_score(item)
+        found.append(
+            Link(
+                context.styles[item.encoder].name,
+                full_name(item.setting, context.encoders),
+                "" if ratio is None else text.change(ratio.value),
+                facts.browsers,
+            )
+        )
+    return tuple(found)
+
+
+def _verdict(low: float, high: float) -> str:
+    """What an interval of a size ratio says: ``smaller``, ``larger``, or neither: ``inconclusive``."""
+    return "smaller" if high < 1 else "larger" if low > 1 else "inconclusive"
 
 
 def _other_metrics(context: Context, answer: Answer) -> tuple[tuple[str, ...], tuple[OtherMetric, ...]]:
@@ -209,9 +314,9 @@ def _row(
     if item.setting is None:
         return AnswerRow(
             style=style, title=facts.title, number_name="", number="", details="", baseline=False,
-            best=False, same_score="", interval=None, bar=None, one_number="", medians="", size="", encode="",
-            decode="", reached=reached, expected="", browsers=facts.browsers, everywhere=facts.all_browsers,
-            why_not="", note=None, tools=(), reason=item.reason,
+            best=False, same_score="", interval=None, verdict="", bar=None, one_number="", medians="", size="",
+            encode="", decode="", reached=reached, expected="", browsers=facts.browsers,
+            everywhere=facts.all_browsers, why_not="", note=None, tools=(), reason=item.reason,
         )  # fmt: skip
     name, value = text.swept(item.setting, context.encoders)
     ratio, one = _same_score(item), item.one_number
@@ -235,6 +340,9 @@ def _row(
         best=best,
         same_score="the baseline" if is_base else "" if ratio is None else text.change(ratio.value),
         interval=None if ratio is None else text.change_range(ratio),
+        verdict=""
+        if ratio is None or ratio.low is None or ratio.high is None
+        else _verdict(ratio.low, ratio.high),
         bar=bar,
         one_number="the baseline" if is_base else "" if one is None else text.change(one.ratio),
         medians="" if item.reached.median is None else text.score(item.reached.median, context.scale),
@@ -283,6 +391,6 @@ def _notes(context: Context) -> tuple[str, ...]:
         )
     if all(len(b.levels) < 2 for b in context.points.blocks):
         found.append(
-            "No format was measured at several quality levels, so there are no curves to compare at equal quality."
+            "No format was measured at several quality levels, so there are no curves to compare at the same score."
         )
     return tuple(found)

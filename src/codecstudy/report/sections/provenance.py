@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from codecstudy.analysis.estimates import MIN_PERCENTILES
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
@@ -48,6 +49,8 @@ class Values(SectionValues):
     versions: tuple[Fact, ...]
     failures: Failures
     irregular: tuple[str, ...]
+    percentiles: bool
+    """Whether ranges over images are from the 5th to the 95th percentile."""
     explanations: tuple[Fact, ...]
     """An explanation of each metric."""
 
@@ -60,6 +63,7 @@ def build(context: Context) -> Values:
         versions=_versions(context),
         failures=_failures(context),
         irregular=_irregular(context),
+        percentiles=len(context.points.images) >= MIN_PERCENTILES,
         explanations=_explanations(context),
     )
 
@@ -97,13 +101,34 @@ def _dataset(context: Context) -> str:
 
 
 def _sample(context: Context) -> str:
-    run = context.results.run
-    order = (
-        f"in a pseudorandom order with seed {run.seed}, so they are a random sample"
-        if run.order == "hashed"
-        else "in the order of their names, so they are not a random sample"
-    )
-    return f"{run.images_measured:,} of {text.count(run.images_planned, 'planned image')}, {order}"
+    """How the measured images were chosen; a random sample only if they are one."""
+    run, sample = context.results.run, context.points.sample
+    measured = f"{run.images_measured:,} of {text.count(run.images_planned, 'planned image')}"
+    if sample.is_census:
+        found = f"{measured}: all images of the dataset"
+    elif run.order != "hashed":
+        found = f"{measured}, the first in the order of their names, so they are not a random sample"
+    elif run.passed_over and run.images_measured < run.images_planned:
+        found = (
+            f"{measured}, in a pseudorandom order with seed {run.seed}, but "
+            f"{text.count(len(run.passed_over), 'image')} that did not fit into the time budget were passed over, "
+            "so they are not a random sample: large images may be missing"
+        )
+    else:
+        found = f"{measured}, in a pseudorandom order with seed {run.seed}: a random sample of the dataset"
+    copies = sum(len(names) for names in sample.duplicates.values())
+    if copies:
+        are = text.count(copies, "file is a copy", "files are copies")
+        found += f"; {are} of other images, which count with the number of their files"
+    if context.options.cluster == "folder":
+        found += f"; {text.count(sample.clusters_count, 'folder')}, each of which counts as one for intervals"
+    elif sample.near_duplicates:
+        near = sum(len(names) for names in sample.near_duplicates)
+        groups = text.count(len(sample.near_duplicates), "group")
+        found += (
+            f"; {near} images are nearly equal to others: {groups}, each of which counts as one for intervals"
+        )
+    return found
 
 
 def _counts(context: Context) -> str:
@@ -118,8 +143,10 @@ def _counts(context: Context) -> str:
 def _statistics(context: Context) -> str:
     o = context.options
     return (
-        f"paired bootstrap over images, {o.resamples:,} resamples, seed {o.seed}; 95 % intervals, expanded for "
-        "few images"
+        "95 % intervals: of means and totals by the jackknife over images, with Student's t and a correction for "
+        "skewness; of medians between two order statistics; those of sizes at a score include the largest error of "
+        f"interpolation. Only the savings with one number for all images and the share of the Pareto front use a "
+        f"bootstrap ({o.resamples:,} resamples for the latter, seed {o.seed})"
     )
 
 

@@ -16,6 +16,8 @@ class Values(SectionValues):
     """Equivalent quality numbers."""
 
     tables: tuple[TableData, ...]
+    spread: str
+    """What the range over the images extends from and to."""
 
 
 def build(context: Context) -> Values:
@@ -42,7 +44,7 @@ def build(context: Context) -> Values:
             else f"{context.facts_of(base).title} {text.details(base.setting, context.encoders)}".strip()
         )
         tables.append(TableData(index, context.metric, index == 0, columns, tuple(rows), name))
-    return Values(tables=tuple(tables))
+    return Values(tables=tuple(tables), spread=text.spread_range(len(context.points.images)))
 
 
 def _score_of(entry: Equivalent, context: Context) -> str:
@@ -55,7 +57,8 @@ def _cell(entry: Equivalent) -> Cell:
         return empty_cell(entry.reason)
     decimals = 2 if entry.variant.axis.step < 1 else 0
     median, low, high = (f"{value:.{decimals}f}" for value in (level.value, entry.lowest, entry.highest))
-    title = f"median over {text.count(entry.images, 'image')}; single images {low} to {high} (p5 to p95)"
+    title = f"median over {text.count(entry.images, 'image')}; single images {low} to {high} "
+    title += f"({text.spread_range(entry.images)})"
     if entry.size_ratio is not None:
         title += f"; files {text.change(entry.size_ratio.value)}"
     if entry.left_out:

@@ -1,4 +1,4 @@
-"""Size at the same quality: every variant compared with the baseline, image by image."""
+"""Size at the same score: every variant compared with the baseline, image by image."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def _cell(entry: SizeRatio) -> Cell:
     left_out = entry.only_variant + entry.only_baseline
     title = f"{text.change(entry.ratio.value)} over {images}"
     title += f"; 95 % interval {interval}" if interval else ""
-    title += f"; single images {text.signed(entry.lowest)} to {text.signed(entry.highest)} (p5 to p95)"
+    low, high = (text.signed(end) for end in (entry.lowest, entry.highest))
+    title += f"; single images {low} to {high} ({text.spread_range(entry.images)})"
     title += (
         f"; {text.count(left_out, 'image')} left out: only one side reaches the score" if left_out else ""
     )

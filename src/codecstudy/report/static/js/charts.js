@@ -83,14 +83,14 @@ function openLevel(inspector, v, k, metric) {
   const variant = data.variants[v];
   const mean = data.mean[metric][v];
   if (!mean) return;
-  const [p5, , p95] = mean.spread[k];
+  const [low, , high] = mean.spread[k];
   const [bpp] = mean.bpp[k];
   inspector.open({
     style: variant.style,
     title: `${variant.title} ${levelText(variant, mean.level[k])}${variant.details && variant.axis ? ", " + variant.details : ""}`,
     rows: [
       [data.metrics[metric].title, `${score(mean.score[k][0], metric)} (95 % interval ${range(mean.score[k], (x) => score(x, metric)) || "none"})`],
-      ["Single images", `${score(p5, metric)} to ${score(p95, metric)} (p5 to p95)`],
+      ["Single images", `${score(low, metric)} to ${score(high, metric)} (${mean.spreadNames})`],
       ["Bits per pixel", `${number(bpp)} (${range(mean.bpp[k], number) || "no interval"})`],
       bpp !== null && ["Size per megapixel", megapixel(bpp)],
       mean.encode[k][0] !== null && ["Encoding", `${seconds(mean.encode[k][0])} per megapixel, one core`],
@@ -222,7 +222,7 @@ function bindCurves() {
   chart("plot-curves", "Quality against size: mean curves of all codecs", ["metric", "target"], curvesSpec);
 }
 
-// Size at the same quality ----------------------------------------------------------------------------------------
+// Size at the same score ----------------------------------------------------------------------------------------
 /** @typedef {Dot & { ends: Estimate, images: number, level: number | null, bpp: number | null }} RatioDot */
 
 /**
@@ -261,7 +261,7 @@ function ratioSpec(inspector) {
   /** @param {RatioDot} dot @param {Variant} variant */
   const heading = (dot, variant) => `${variant.name} at ${title} ${score(dot.x, metric)}`;
   return {
-    x: { title, hint: "better quality \u2192", domain: xDomain, format: fine },
+    x: { title, hint: "better score \u2192", domain: xDomain, format: fine },
     y: { title: `Size compared with ${data.baseline}`, hint: "lower is smaller", domain: extent([...dots.map((d) => d.y), 1], 0.08), format: signed },
     marks: targetMark("x", data.labels[state.target] || state.target),
     series,
@@ -338,7 +338,7 @@ function timeSpec(inspector) {
     empty: front.reason || "Nothing to draw for this choice.",
     tip: (dot, { v }) => ({
       title: data.variants[v].name,
-      rows: [["Encoding", seconds(dot.x) + " per megapixel"], ["Bits per pixel", number(dot.y)], ["Size per megapixel", megapixel(dot.y)], ["On the Pareto front", dot.p.share === null ? (dot.p.front ? "yes" : "no") : `in ${percent(dot.p.share)} of resamples`]],
+      rows: [["Encoding", seconds(dot.x) + " per megapixel"], ["Bits per pixel", number(dot.y)], ["Size per megapixel", megapixel(dot.y)], ["On the Pareto front", dot.p.share === null ? (dot.p.front ? "yes" : "no") : `in ${percent(dot.p.share)} of bootstrap resamples`]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => {
@@ -371,7 +371,7 @@ function bindTime() {
 }
 
 // What the quality numbers mean ---------------------------------------------------------------------------------------
-/** @typedef {Dot & { k: number, low: number | null, high: number | null, images: number }} SpreadDot */
+/** @typedef {Dot & { k: number, low: number | null, high: number | null, images: number, names: string }} SpreadDot */
 
 /**
  * @param {MeanCurve | null} mean
@@ -380,7 +380,7 @@ function bindTime() {
 function spreadDots(mean) {
   return (mean?.level ?? []).flatMap((x, k) => {
     const [low, y, high] = mean?.spread[k] ?? [null, null, null];
-    return mean && x !== null && y !== null ? [{ x, y, k, low, high, images: mean.images }] : [];
+    return mean && x !== null && y !== null ? [{ x, y, k, low, high, images: mean.images, names: mean.spreadNames }] : [];
   });
 }
 
@@ -399,16 +399,17 @@ function numbersSpec(inspector) {
     return { v, style: variant.style, dash: variant.dash, strong: variant.pick, dots, line: lineThrough(dots), band: outline(dots, (d) => [d.x, d.low, d.high]) };
   });
   const dots = series.flatMap((e) => e.dots);
+  const names = new Set(dots.map((d) => d.names));
   const yDomain = extent(dots.flatMap((d) => [d.y, d.low, d.high]), 0.04);
   if (!up) yDomain.reverse();
   return {
     x: { title: `The encoder's ${axis ?? "setting"}`, domain: extent(dots.map((d) => d.x), 0.02), format: fine },
-    y: { title, hint: "median and p5 to p95 of the images", domain: yDomain, format: fine },
+    y: { title, hint: names.size === 1 ? `median and ${[...names][0]} of the images` : "median and range of the images", domain: yDomain, format: fine },
     marks: targetMark("y", data.labels[state.target] || state.target),
     series,
     tip: (dot, { v }) => ({
       title: `${data.variants[v].name}, ${axis} ${plain(dot.x)}`,
-      rows: [["Median " + title, score(dot.y, metric)], ["p5 to p95", `${score(dot.low, metric)} to ${score(dot.high, metric)}`], ["Images", String(dot.images)]],
+      rows: [["Median " + title, score(dot.y, metric)], [capital(dot.names), `${score(dot.low, metric)} to ${score(dot.high, metric)}`], ["Images", String(dot.images)]],
       hint: TIP_HINT,
     }),
     open: (dot, { v }) => openLevel(inspector, v, dot.k, metric),

@@ -58,6 +58,9 @@ function byId(id, kind) {
 const MINUS = "\u2212";
 const NARROW = "\u202f";
 
+/** @param {string} text */
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** @param {number | null | undefined} value */
 function number(value, digits = 3) {
   if (value === null || value === undefined) return "\u2013";

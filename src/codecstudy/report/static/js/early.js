@@ -1,3 +1,4 @@
+document.documentElement.classList.remove("unscripted");
 try {
   const theme = localStorage.getItem("codecstudy-theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;

@@ -21,13 +21,27 @@ function bindNavigation() {
   }
 }
 
-document.documentElement.classList.add("scripted");
+// Details that are closed on the screen are opened for print.
+function bindPrint() {
+  /** @type {HTMLDetailsElement[]} */
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = all("details:not([open])", HTMLDetailsElement);
+    for (const details of opened) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
+    opened = [];
+  });
+}
+
 bindTheme();
+bindPrint();
 bindControls();
 bindChoices();
 bindCopies();
 bindNavigation();
-chart("plot-ratio", "Size at the same quality", ["metric", "target"], ratioSpec);
+chart("plot-ratio", "Size at the same score", ["metric", "target"], ratioSpec);
 bindCurves();
 chart("plot-cost", "What one more point costs", ["metric", "target"], costSpec);
 bindTime();

@@ -100,7 +100,9 @@ class Plot {
     this.width = this.frame.clientWidth || 640;
     const wide = this.width >= 640;
     const height = spec.height ?? Math.round(Math.max(290, Math.min(470, this.width * 0.54)));
-    const [top, bottom] = [30, height - 48];
+    // On narrow screens, the hint has a line of its own.
+    const hintBelow = Boolean(spec.y.hint) && 20 + 7.5 * spec.y.title.length + 6.6 * (spec.y.hint ?? "").length > this.width;
+    const [top, bottom] = [hintBelow ? 47 : 30, height - 48];
     const y = anyAxis(spec.y, bottom, top, Math.max(3, Math.floor(height / 60)));
     const left = Math.min(this.width * 0.36, 14 + 7.2 * Math.max(...y.ticks.map(({ text }) => text.length), 2));
     const labelled = wide && spec.series.some((one) => one.label);
@@ -111,7 +113,7 @@ class Plot {
     this.x = x.scale;
     this.y = y.scale;
     const root = s("svg", { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true" });
-    root.append(this.#axes(spec, x.ticks, y.ticks, height), this.#marks(spec.marks ?? []));
+    root.append(this.#axes(spec, x.ticks, y.ticks, height, hintBelow), this.#marks(spec.marks ?? []));
     const clip = `clip-${Plot.count += 1}`;
     root.append(s("clipPath", { id: clip }, s("rect", { x: box.left - 7, y: box.top - 7, width: box.right - box.left + 14, height: box.bottom - box.top + 14 })));
     const body = s("g", { "clip-path": `url(#${clip})` });
@@ -134,8 +136,9 @@ class Plot {
    * @param {{ at: number, text: string }[]} xTicks
    * @param {{ at: number, text: string, css: string }[]} yTicks
    * @param {number} height
+   * @param {boolean} hintBelow
    */
-  #axes(spec, xTicks, yTicks, height) {
+  #axes(spec, xTicks, yTicks, height, hintBelow) {
     const { box } = this;
     const g = s("g", { class: "axes" });
     for (const { at, text, css } of yTicks) {
@@ -150,7 +153,7 @@ class Plot {
     }
     g.append(s("line", { class: "base", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
     const yTitle = "labels" in spec.y ? box.left : Math.min(box.left - 8, 8);
-    g.append(s("text", { class: "title", x: yTitle, y: 13 }, spec.y.title, spec.y.hint ? s("tspan", { class: "hint", dx: 7 }, spec.y.hint) : null));
+    g.append(s("text", { class: "title", x: yTitle, y: 13 }, spec.y.title, spec.y.hint ? s("tspan", hintBelow ? { class: "hint", x: yTitle, dy: 16 } : { class: "hint", dx: 7 }, spec.y.hint) : null));
     g.append(s("text", { class: "title", x: box.right, y: height - 7, "text-anchor": "end" }, spec.x.hint && this.width > 480 ? s("tspan", { class: "hint" }, spec.x.hint + "   ") : null, spec.x.title));
     return g;
   }
@@ -192,20 +195,22 @@ class Plot {
   }
 
   /**
-   * The name of a point, at the first of four positions next to it that is free.
+   * The name of a point, at the first position next to it that is free: on its right or left, then further up or down.
    * @param {string} text
    * @param {number} x
    * @param {number} y
    */
   #dotText(text, x, y) {
-    const width = 7 * text.length;
-    /** @type {[Point, Point, Point, Point]} */
-    const places = [[x + 10, y - 9], [x + 10, y + 17], [x - 10 - width, y - 9], [x - 10 - width, y + 17]];
+    const width = 7.2 * text.length;
+    const places = [-9, 17, -26, 34, -43, 51, -60, 68]
+      .flatMap((down) => /** @type {Point[]} */ ([[x + 10, y + down], [x - 10 - width, y + down]]));
     /** @param {Point} place */
-    const free = ([left, base]) => left >= this.box.left && left + width <= this.width - 2
-      && this.taken.every(([a, b, c, d]) => left + width < a || left > c || base < b || base - 13 > d);
-    const [left, base] = places.find(free) ?? places.find(([at]) => at + width <= this.width - 2) ?? places[3];
-    this.taken.push([left, base - 13, left + width, base]);
+    const inside = ([left, base]) => left >= this.box.left && left + width <= this.width - 2
+      && base - 12 >= this.box.top && base + 4 <= this.box.bottom;
+    /** @param {Point} place */
+    const free = ([left, base]) => this.taken.every(([a, b, c, d]) => left + width < a || left > c || base + 4 < b || base - 12 > d);
+    const [left, base] = places.find((place) => inside(place) && free(place)) ?? places.find(inside) ?? places[0];
+    this.taken.push([left, base - 12, left + width, base + 4]);
     return s("text", { class: "dot-text", x: left, y: base }, text);
   }
 

@@ -52,8 +52,10 @@ interface MeanCurve {
   line: [score: number[], bpp: number[], low: (number | null)[], high: (number | null)[]];
   level: (number | null)[];
   score: Estimate[];
-  /** 5th percentile, median, 95th percentile. */
-  spread: [p5: number | null, median: number | null, p95: number | null][];
+  /** 5th percentile, median and 95th percentile, or of few images the lowest, the median and the highest score. */
+  spread: [low: number | null, median: number | null, high: number | null][];
+  /** What the ends of `spread` are: "p5 to p95" or "lowest to highest". */
+  spreadNames: string;
   bpp: Estimate[];
   encode: Estimate[];
   decode: Estimate[];
