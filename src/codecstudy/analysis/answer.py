@@ -63,6 +63,8 @@ class Answer:
     scope: Scope
     headline: str
     """``Use AVIF quality 72.``; ``AVIF quality 72, by SSIMULACRA2.`` if other metrics put it in another order."""
+    disputed: bool
+    """Whether another metric puts :attr:`best` and another format in the opposite order of sizes."""
     best: Recommendation | None
     """The smallest setting of a format that all current browsers show; if there is none, the smallest of all. None
     if no format reaches the target on enough images."""
@@ -110,7 +112,9 @@ class _Scope:
         everywhere = [item for item in self.usable if self._everywhere(item)]
         best = next(iter(everywhere), None) or next(iter(self.usable), None)
         if best is None:
-            return Answer(self.scope, "No setting is good enough.", None, (), None, tuple(self._nothing()))
+            return Answer(
+                self.scope, "No setting is good enough.", False, None, (), None, tuple(self._nothing())
+            )
         compared_under = self._agreement()
         sentences = [
             *self._metrics_disagree(compared_under, best),
@@ -120,15 +124,12 @@ class _Scope:
             *self._browsers(best),
             *self._copies(),
         ]
-        headline = self._headline(best, compared_under)
-        return Answer(self.scope, headline, best, self._chain(best), compared_under, tuple(sentences))
-
-    def _headline(self, best: Recommendation, found: Agreement | None) -> str:
         assert best.setting is not None
         name, label = full_name(best.setting, self.encoders), self.encoders.split(best.setting)[0].label
-        if found is not None and any(label in pair for pair in found.disputed):
-            return f"{name}, by {self.scale.title}."
-        return f"Use {name}."
+        disputed = compared_under is not None and any(label in pair for pair in compared_under.disputed)
+        headline = f"{name}, by {self.scale.title}." if disputed else f"Use {name}."
+        chain = self._chain(best)
+        return Answer(self.scope, headline, disputed, best, chain, compared_under, tuple(sentences))
 
     def _everywhere(self, item: Recommendation) -> bool:
         return self.encoders.facts(item.encoder).all_browsers

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import get_args
 
 from codecstudy.analysis.answer import Kind
+from codecstudy.report.build import build
+from codecstudy.report.options import Options
+from codecstudy.report.render import render
 from codecstudy.report.sections import answer
 from codecstudy.report.sections.answer import Shown, Values
 from codecstudy.report.text import NARROW
@@ -175,3 +179,14 @@ def test_a_difference_too_small_to_show_is_the_same_size() -> None:
     assert found.best.title == "JPEG"
     jxl = found.rows[0]
     assert (jxl.title, jxl.same_score, jxl.one_number) == ("JPEG XL", "the same size", "the same size")
+
+
+def test_the_page_claims_no_victory_where_metrics_disagree() -> None:
+    # By Butteraugli, WebP is smaller than AVIF at the same score.
+    webp = dataclasses.replace(BASE.scaled(0.8), format="webp", butteraugli=lambda s, i: (100 - s) / 20)
+    disputed = study([BASE, dataclasses.replace(BASE.scaled(0.7), format="avif"), webp], 6)
+    text = render(build(disputed, Path(), Options(resamples=50)))
+    assert shown(values_of(disputed)).disputed
+    assert ", by SSIMULACRA2." in text
+    assert "<h1>Use" not in text.split('data-target="80"')[1].split("</h1>")[0]
+    assert not shown(values_of(four_formats(images=5))).disputed

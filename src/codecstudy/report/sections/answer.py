@@ -138,6 +138,8 @@ class Shown:
     seen: str
     """What an average observer sees."""
     shown: bool
+    disputed: bool
+    """Whether other metrics put the format of the headline in another order."""
     best: AnswerRow | None
     lead: tuple[Line, ...]
     """The sentences below the headline, if there is no saving to state."""
@@ -212,6 +214,7 @@ def _shown(context: Context, found: Recommendations, answer: Answer, scope: int)
         label=label,
         seen=seen,
         shown=found.target == context.target and scope == 0,
+        disputed=answer.disputed,
         best=best,
         lead=_lines(answer, _LEAD),
         cards=_cards(context, answer, best),
