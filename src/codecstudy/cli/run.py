@@ -278,6 +278,8 @@ def execute(
                     f"first image of each worker is always measured",
                     highlight=False,
                 )
+            if verify is not None:
+                out.print("  plus the settings to verify, which depend on the results", highlight=False)
         return None
 
     if not quiet:
