@@ -116,9 +116,9 @@ def run_verified(
         config, None if budget is None else STUDY_SHARE * budget, save_artifacts, num_workers, options=options
     )
     results, study, rounds, reason = first, config, 0, INTERRUPTED if signals else None
-    images = frozenset(first.to_frame()["source_image"].unique())
+    images = frozenset(first.select("source_image")["source_image"].unique())
     again = dataclasses.replace(options, only_images=images, fresh=False)
-    if not any(record.status == "measured" for record in first.measurements):
+    if not first.statuses()["measured"]:
         return first, Verification(
             None, target, coverage, (), (), (), 0, "nothing was measured", bool(signals)
         )

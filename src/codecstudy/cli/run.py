@@ -302,6 +302,8 @@ def execute(
                     highlight=False,
                 )
             print_line(out, f"  {disk_needed(started)}")
+            if verify is not None:
+                out.print("  plus the settings to verify, which depend on the results", highlight=False)
         return None
 
     if not quiet:
