@@ -8,7 +8,18 @@ from typer.models import CommandInfo
 from codecstudy.cli import answers, catalog, doctor, measure, recover, report, run
 from codecstudy.cli.app import app, main
 
-_ORDER = ("run", "recommend", "report", "diff", "export", "measure", "demo", "schema", "doctor", "recover")
+_ORDER = (
+    "run",
+    "recommend",
+    "report",
+    "diff",
+    "export",
+    "measure",
+    "demo",
+    "schema",
+    "doctor",
+    "recover",
+)
 """Order of the commands in the help; commands that are not listed here come last."""
 
 
