@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import pytest
 from PIL import Image
 
 from codecstudy import results
+from codecstudy.errors import StoreError
 from codecstudy.pipeline import events, runner
 from codecstudy.pipeline.runner import PipelineRunner
 from codecstudy.results import QualityResults
 from conftest import picture
-from support.pipeline_runs import many_photos, study, timeless
+from support.pipeline_runs import FOUR, many_photos, study, timeless
 
 ENCODERS = (
     {"format": "jpeg", "quality": [50, 90], "resolution": [None, 64]},
@@ -138,3 +140,13 @@ def test_a_run_of_many_records_writes_them_in_chunks(
     assert many.statuses() == {"measured": 9, "failed": 3}
     assert list(many.measurements) == few.measurements
     assert QualityResults.load(PipelineRunner(root).results_path("test")) == many
+
+
+def test_a_preview_names_the_damaged_store_and_not_the_copy_that_it_reads(root: Path, photos: Path) -> None:
+    path = root / "data" / "store.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"nothing" * 1000)
+    with pytest.raises(StoreError, match=rf"^{re.escape(str(path))}: .*") as raised:
+        PipelineRunner(root).preview(study(FOUR[0]), images=photos)
+    assert "codecstudy-" not in str(raised.value)
+    assert path.read_bytes() == b"nothing" * 1000
