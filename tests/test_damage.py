@@ -105,9 +105,9 @@ def test_a_flipped_byte_never_loads_as_another_value(
 def answers(results: QualityResults, folder: Path) -> list[Callable[[], object]]:
     """What the four commands do with results."""
     return [
-        lambda: recommend(results, resamples=20),
-        lambda: diff(WHOLE, results, resamples=20),
-        lambda: diff(results, WHOLE, resamples=20),
+        lambda: recommend(results),
+        lambda: diff(WHOLE, results),
+        lambda: diff(results, WHOLE),
         lambda: write_report(results, folder, folder / "report.html", Options(resamples=20), None),
         *(lambda format=format: export(results, format, folder / "exported" / format) for format in FORMATS),  # type: ignore[misc]
     ]

@@ -73,8 +73,8 @@ def test_many_records_are_in_a_parquet_file_that_the_results_name(many: Path) ->
 
 def test_answers_from_parquet_are_those_from_json(many: Path, tmp_path: Path) -> None:
     ours, theirs = load_results(many), few()
-    assert recommend(ours, resamples=50) == recommend(theirs, resamples=50)
-    assert diff(ours, theirs, resamples=50) == diff(theirs, theirs, resamples=50)
+    assert recommend(ours) == recommend(theirs)
+    assert diff(ours, theirs) == diff(theirs, theirs)
     assert derive(ours).equals(derive(theirs))
     assert summary_json(ours, "x") == summary_json(theirs, "x")
     pages = []

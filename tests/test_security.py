@@ -44,7 +44,7 @@ READ = textwrap.dedent(
             sys.addaudithook(hook)
         theirs = load_results(path if again else os.path.join(folder, "mine.json"))
         recommend(theirs)
-        diff(mine, theirs)
+        diff(theirs, theirs)
         export(theirs, "csv", os.path.join(folder, "out.csv"))
         export(theirs, "parquet", os.path.join(folder, "out.parquet"))
         export(theirs, "codec-compare", os.path.join(folder, "viewer"))

@@ -425,12 +425,14 @@ def test_answers_on_the_command_line(tmp_path: Path, photos: Path) -> None:
     same = codecstudy("diff", base, head, "--target", 60, "--json", cwd=tmp_path)
     assert same.returncode == 0, same.stdout + same.stderr
     assert {row["verdict"] for row in json.loads(same.stdout)["comparisons"]} == {"equivalent"}
-    report = codecstudy("report", base, "-o", "report.html", "--plots", "plots", cwd=tmp_path)
+    report = codecstudy(
+        "report", base, "-o", "report.html", "--plots", "plots", "--images", photos, cwd=tmp_path
+    )
     assert report.returncode == 0, report.stderr
     page = (tmp_path / "report.html").read_text()
     assert "pictures were encoded for this report" in page
     assert list((tmp_path / "plots").glob("*.svg"))
-    without = codecstudy("report", base, "-o", "report.html", "--no-encode", cwd=tmp_path)
+    without = codecstudy("report", base, "-o", "report.html", "--no-encode", "--images", photos, cwd=tmp_path)
     assert without.returncode == 0, without.stderr
     page = (tmp_path / "report.html").read_text()
     assert "encoded for this report" not in page

@@ -320,13 +320,15 @@ LEGEND = (
 def _print_text(found: Diff, metric: str) -> None:
     _line(_question(found, metric))
     for section in _sections(found, metric):
-        _line(f"\n{section.title}: {section.counts}", style="bold")
+        out.print()
+        _line(f"{section.title}: {section.counts}", style="bold")
         if section.rows:
             out.print(_table(section))
         if section.more:
             _line(section.more)
     if any(section.rows for section in _sections(found, metric)):
-        _line(f"\n{LEGEND}")
+        out.print()
+        _line(LEGEND)
     for line in _details(found):
         _line(line)
     for line in _undecided(found):
@@ -348,7 +350,7 @@ def _table(section: _Section) -> Table:
 
 
 def _line(text: str, style: str | None = None) -> None:
-    out.print(visible(text, keep="\n"), style=style, markup=False, highlight=False, soft_wrap=True)
+    print_line(out, text, style=style)
 
 
 def _details(found: Diff) -> Iterator[str]:
