@@ -35,6 +35,66 @@ const dashes = (index) => DASHES[index % DASHES.length] || null;
 /** @param {Point[]} points */
 const path = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
+// Sizes and weights of the texts, as in plots.css.
+const FONTS = /** @type {const} */ ({ tick: "12.5px", name: "600 12.5px", title: "600 13px", hint: "13px", mark: "12px", nothing: "14px" });
+/** @typedef {keyof typeof FONTS} Font */
+const measuring = document.createElement("canvas").getContext("2d");
+
+/**
+ * Width in pixels, known before a text is drawn, so that it can be given a free place.
+ * @param {string} text
+ * @param {Font} font
+ */
+function textWidth(text, font) {
+  if (!measuring) return 8 * text.length;
+  measuring.font = `${FONTS[font]} ${getComputedStyle(document.body).fontFamily}`;
+  return measuring.measureText(text).width;
+}
+
+/**
+ * The text, or as much of its beginning as fits.
+ * @param {string} text
+ * @param {number} width
+ * @param {Font} font
+ */
+function shortened(text, width, font) {
+  if (textWidth(text, font) <= width) return text;
+  let count = text.length - 1;
+  while (count > 1 && textWidth(text.slice(0, count) + "\u2026", font) > width) count--;
+  return text.slice(0, count) + "\u2026";
+}
+
+/**
+ * The text in lines that are no wider than `width`.
+ * @param {string} text
+ * @param {number} width
+ * @param {Font} font
+ */
+function wrapped(text, width, font) {
+  /** @type {string[]} */
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
+    if (lines.length && textWidth(longer, font) <= width) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.map((line) => shortened(line, width, font));
+}
+
+/**
+ * A text of several lines around a height.
+ * @param {string[]} lines
+ * @param {number} x
+ * @param {number} middle
+ * @param {Attributes} attributes
+ */
+const block = (lines, x, middle, attributes) => s("text", { ...attributes, x, y: middle + 4 - 7 * (lines.length - 1) },
+  lines.length === 1 ? lines[0] : lines.map((line, k) => s("tspan", { x, dy: k ? 14 : 0 }, line)));
+
+// Width of a plot on paper, whatever the width of the window.
+const PAPER_WIDTH = 690;
+const LABEL_HEIGHT = 15;
+
 /**
  * The scale and the ticks of a numeric axis.
  * @param {Axis} axis
@@ -86,44 +146,51 @@ class Plot {
     this.spec = null;
     /** Boxes that names must not overlap. @type {[left: number, top: number, right: number, bottom: number][]} */
     this.taken = [];
-    host.append(this.frame);
+    /** Says that points have no names, for lack of room. */
+    this.unnamed = h("p", { class: "note", hidden: true });
+    host.append(this.frame, this.unnamed);
     /** @type {Pointer<D>} */
     this.pointer = new Pointer(this);
     new ResizeObserver(() => {
       if (Math.abs(this.frame.clientWidth - this.width) > 1 && this.spec) this.draw(this.spec);
     }).observe(this.frame);
+    addEventListener("beforeprint", () => { if (this.spec) this.draw(this.spec, PAPER_WIDTH); });
+    addEventListener("afterprint", () => { if (this.spec) this.draw(this.spec); });
   }
 
   /** @param {ChartSpec<D>} spec */
-  draw(spec) {
+  draw(spec, width = this.frame.clientWidth || 640) {
     this.spec = spec;
-    this.width = this.frame.clientWidth || 640;
+    this.width = width;
     const wide = this.width >= 640;
-    const height = spec.height ?? Math.round(Math.max(290, Math.min(470, this.width * 0.54)));
+    let height = spec.height ?? Math.round(Math.max(290, Math.min(470, this.width * 0.54)));
     // On narrow screens, the hint has a line of its own.
-    const hintBelow = Boolean(spec.y.hint) && 20 + 7.5 * spec.y.title.length + 6.6 * (spec.y.hint ?? "").length > this.width;
+    const hintBelow = Boolean(spec.y.hint) && textWidth(spec.y.title, "title") + 20 + textWidth(spec.y.hint ?? "", "hint") > this.width;
     const [top, bottom] = [hintBelow ? 47 : 30, height - 48];
     const y = anyAxis(spec.y, bottom, top, Math.max(3, Math.floor(height / 60)));
-    const left = Math.min(this.width * 0.36, 14 + 7.2 * Math.max(...y.ticks.map(({ text }) => text.length), 2));
+    const left = Math.min(this.width * 0.36, 16 + Math.max(...y.ticks.map(({ text, css }) => textWidth(text, css ? "name" : "tick")), 14));
     const labelled = wide && spec.series.some((one) => one.label);
-    const right = labelled ? 20 + 7.2 * Math.max(...spec.series.map((one) => (one.label ?? "").length)) : 14;
+    const right = labelled ? 14 + Math.max(...spec.series.map((one) => textWidth(one.label ?? "", "name"))) : 14;
     const box = { left, right: this.width - Math.min(right, this.width * 0.3), top, bottom };
     const x = numberAxis(spec.x, box.left, box.right, Math.max(4, Math.floor(this.width / 80)));
     this.box = box;
     this.x = x.scale;
     this.y = y.scale;
+    const xTicks = this.#places(x.ticks, Boolean(spec.x.ticks));
+    if (xTicks.some((tick) => tick.row > 0)) height += LABEL_HEIGHT;
+    this.taken = spec.series.flatMap((one) => (one.dots ?? []).filter((dot) => dot.text))
+      .map((dot) => [this.x.at(dot.x) - 6, this.y.at(dot.y) - 6, this.x.at(dot.x) + 6, this.y.at(dot.y) + 6]);
     const root = s("svg", { width: this.width, height, viewBox: `0 0 ${this.width} ${height}`, "aria-hidden": "true" });
-    root.append(this.#axes(spec, x.ticks, y.ticks, height, hintBelow), this.#marks(spec.marks ?? []));
+    root.append(this.#axes(spec, xTicks, y.ticks, height, hintBelow), this.#marks(spec.marks ?? []));
     const clip = `clip-${Plot.count += 1}`;
     root.append(s("clipPath", { id: clip }, s("rect", { x: box.left - 7, y: box.top - 7, width: box.right - box.left + 14, height: box.bottom - box.top + 14 })));
     const body = s("g", { "clip-path": `url(#${clip})` });
-    this.taken = spec.series.flatMap((one) => (one.dots ?? []).filter((dot) => dot.text))
-      .map((dot) => [this.x.at(dot.x) - 6, this.y.at(dot.y) - 6, this.x.at(dot.x) + 6, this.y.at(dot.y) + 6]);
     for (const one of spec.series) body.append(this.#series(one));
-    root.append(body);
+    root.append(body, this.#names(spec.series));
     if (labelled) root.append(this.#labels(spec.series));
     if (!spec.series.some((one) => one.line?.length || one.dots?.length || one.faint?.length)) {
-      root.append(s("text", { class: "nothing", x: this.width / 2, y: height / 2, "text-anchor": "middle" }, spec.empty ?? "Nothing to draw for this choice."));
+      const lines = wrapped(spec.empty ?? "Nothing to draw for this choice.", box.right - box.left, "nothing");
+      root.append(block(lines, (box.left + box.right) / 2, (top + bottom) / 2, { class: "nothing", "text-anchor": "middle" }));
     }
     this.focusMark = s("path", { class: "focus-mark", d: "" });
     root.append(this.focusMark);
@@ -132,8 +199,26 @@ class Plot {
   }
 
   /**
+   * Places of the ticks' texts: a number that has no room has none; names may take a second row.
+   * @param {{ at: number, text: string }[]} ticks
+   * @param {boolean} names
+   */
+  #places(ticks, names) {
+    const ends = names ? [-Infinity, -Infinity] : [-Infinity];
+    return ticks.map(({ at, text }) => ({ tick: this.x.at(at), text: shortened(text, this.width / 2, "tick") }))
+      .sort((a, b) => a.tick - b.tick)
+      .map(({ tick, text }) => {
+        const half = textWidth(text, "tick") / 2;
+        const x = Math.max(half, Math.min(this.width - half - 1, tick));
+        const row = ends.findIndex((end) => x - half > end + 6);
+        if (row >= 0) ends[row] = x + half;
+        return { tick, text, x, row };
+      });
+  }
+
+  /**
    * @param {ChartSpec<D>} spec
-   * @param {{ at: number, text: string }[]} xTicks
+   * @param {{ tick: number, text: string, x: number, row: number }[]} xTicks
    * @param {{ at: number, text: string, css: string }[]} yTicks
    * @param {number} height
    * @param {boolean} hintBelow
@@ -144,17 +229,22 @@ class Plot {
     for (const { at, text, css } of yTicks) {
       const y = this.y.at(at);
       g.append(s("line", { class: "grid", x1: box.left, x2: box.right, y1: y, y2: y }));
-      g.append(s("text", { x: box.left - 8, y: y + 4, "text-anchor": "end", class: css || null }, text));
+      g.append(block(css ? wrapped(text, box.left - 10, "name") : [text], box.left - 8, y, { "text-anchor": "end", class: css || null }));
     }
-    for (const { at, text } of xTicks) {
-      const x = this.x.at(at);
-      g.append(s("line", { class: "tick", x1: x, x2: x, y1: box.bottom, y2: box.bottom + 5 }));
-      g.append(s("text", { x, y: box.bottom + 18, "text-anchor": "middle" }, text));
+    for (const { tick, text, x, row } of xTicks) {
+      g.append(s("line", { class: "tick", x1: tick, x2: tick, y1: box.bottom, y2: box.bottom + 5 }));
+      if (row >= 0) g.append(s("text", { x, y: box.bottom + 18 + LABEL_HEIGHT * row, "text-anchor": "middle" }, text));
     }
     g.append(s("line", { class: "base", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
-    const yTitle = "labels" in spec.y ? box.left : Math.min(box.left - 8, 8);
-    g.append(s("text", { class: "title", x: yTitle, y: 13 }, spec.y.title, spec.y.hint ? s("tspan", hintBelow ? { class: "hint", x: yTitle, dy: 16 } : { class: "hint", dx: 7 }, spec.y.hint) : null));
-    g.append(s("text", { class: "title", x: box.right, y: height - 7, "text-anchor": "end" }, spec.x.hint && this.width > 480 ? s("tspan", { class: "hint" }, spec.x.hint + "   ") : null, spec.x.title));
+    const yTitle = shortened(spec.y.title, this.width - 4, "title");
+    const yHint = spec.y.hint && shortened(spec.y.hint, this.width - 4, "hint");
+    const room = this.width - textWidth(yTitle, "title") - 4;
+    const start = Math.max(1, "labels" in spec.y ? Math.min(box.left, room) : Math.min(box.left - 8, 8, room));
+    g.append(s("text", { class: "title", x: start, y: 13 }, yTitle, yHint ? s("tspan", hintBelow ? { class: "hint", x: start, dy: 16 } : { class: "hint", dx: 7 }, yHint) : null));
+    const xTitle = shortened(spec.x.title, box.right - 2, "title");
+    // The hint is left out where it has no room.
+    const xHint = spec.x.hint && textWidth(xTitle, "title") + 12 + textWidth(spec.x.hint, "hint") <= box.right - 2 ? spec.x.hint : null;
+    g.append(s("text", { class: "title", x: box.right, y: height - 7, "text-anchor": "end" }, xHint ? s("tspan", { class: "hint" }, xHint + "   ") : null, xTitle));
     return g;
   }
 
@@ -169,9 +259,12 @@ class Plot {
       g.append(across
         ? s("line", { x1: at, x2: at, y1: box.top, y2: box.bottom })
         : s("line", { x1: box.left, x2: box.right, y1: at, y2: at }));
-      g.append(across
-        ? s("text", at + 8 + 6.5 * mark.text.length < this.width ? { x: at + 5, y: box.top + 9 } : { x: at - 5, y: box.top + 9, "text-anchor": "end" }, mark.text)
-        : s("text", { x: box.left + 4, y: at - 5 }, mark.text));
+      const text = shortened(mark.text, box.right - box.left - 8, "mark");
+      const width = textWidth(text, "mark");
+      const left = !across ? box.left + 4 : at + 5 + width <= box.right ? at + 5 : Math.max(2, at - 5 - width);
+      const base = across ? box.top + 9 : at - 18 < box.top ? at + 15 : at - 5;
+      g.append(s("text", { x: left, y: base }, text));
+      this.taken.push([left, base - 12, left + width, base + 3]);
     }
     return g;
   }
@@ -189,48 +282,64 @@ class Plot {
       if (typeof dot.x1 === "number" && typeof dot.x2 === "number") g.append(s("line", { class: "error", x1: this.x.at(dot.x1), x2: this.x.at(dot.x2), y1: y, y2: y }));
       if (typeof dot.y1 === "number" && typeof dot.y2 === "number") g.append(s("line", { class: "error", x1: x, x2: x, y1: this.y.at(dot.y1), y2: this.y.at(dot.y2) }));
       if (!dot.bare) g.append(s("path", { class: dot.hollow ? "dot hollow" : "dot", d: marker(one.style, dot.r ?? 4), transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }));
-      if (dot.text) g.append(this.#dotText(dot.text, x, y));
     }
     return g;
   }
 
   /**
-   * The name of a point, at the first position next to it that is free: on its right or left, then further up or down.
-   * @param {string} text
-   * @param {number} x
-   * @param {number} y
+   * The names of points, each at the first free place next to its point, filled points first. A point without a free
+   * place gets no name, and a note below the plot says how to see it.
+   * @param {Series<D>[]} series
    */
-  #dotText(text, x, y) {
-    const width = 7.2 * text.length;
-    const places = [-9, 17, -26, 34, -43, 51, -60, 68]
-      .flatMap((down) => /** @type {Point[]} */ ([[x + 10, y + down], [x - 10 - width, y + down]]));
-    /** @param {Point} place */
-    const inside = ([left, base]) => left >= this.box.left && left + width <= this.width - 2
-      && base - 12 >= this.box.top && base + 4 <= this.box.bottom;
-    /** @param {Point} place */
-    const free = ([left, base]) => this.taken.every(([a, b, c, d]) => left + width < a || left > c || base + 4 < b || base - 12 > d);
-    const [left, base] = places.find((place) => inside(place) && free(place)) ?? places.find(inside) ?? places[0];
-    this.taken.push([left, base - 12, left + width, base + 4]);
-    return s("text", { class: "dot-text", x: left, y: base }, text);
+  #names(series) {
+    const named = series.flatMap(({ style, dots }) => (dots ?? []).filter((dot) => dot.text).map((dot) => ({ style, dot })));
+    named.sort((a, b) => Number(a.dot.hollow ?? false) - Number(b.dot.hollow ?? false));
+    const { box } = this;
+    const g = s("g", { class: "names" });
+    let unnamed = 0;
+    for (const { style, dot } of named) {
+      const text = dot.text ?? "";
+      const [x, y] = [this.x.at(dot.x), this.y.at(dot.y)];
+      const width = textWidth(text, "name");
+      const places = [[10, -9], [10, 17], [-10 - width, -9], [-10 - width, 17], [10, 4], [-10 - width, 4], [-width / 2, -12], [-width / 2, 22]];
+      const place = places.map(([dx, dy]) => [x + dx, y + dy]).find(([left, base]) =>
+        left >= box.left && left + width <= this.width - 2 && base - 13 >= box.top - 8 && base <= box.bottom
+        && this.taken.every(([a, b, c, d]) => left + width < a - 2 || left > c + 2 || base + 4 < b || base - 13 > d));
+      if (place) {
+        const [left, base] = place;
+        this.taken.push([left, base - 13, left + width, base + 4]);
+        g.append(s("text", { class: `dot-text f-${style}`, x: left, y: base }, text));
+      } else unnamed++;
+    }
+    this.unnamed.hidden = unnamed === 0;
+    this.unnamed.textContent = `${unnamed === 1 ? "One point has" : `${unnamed} points have`} no name here, for lack of room: point at it, or use the arrow keys, to see what it is.`;
+    return g;
   }
 
   /**
-   * Names at the ends of the lines, moved apart if they would overlap.
+   * Names at the ends of the lines, moved apart if they would overlap. If there is no room for all, the recommended
+   * ones are named; the legend has all.
    * @param {Series<D>[]} series
    */
   #labels(series) {
-    const ends = series.flatMap(({ label, style, line, dots }) => {
+    const { box } = this;
+    const [top, bottom] = [box.top, box.bottom - 6];
+    const room = Math.max(1, Math.floor((bottom - top) / LABEL_HEIGHT));
+    const ends = series.flatMap(({ label, style, strong, line, dots }) => {
       const last = line?.at(-1)?.[1] ?? dots?.at(-1)?.y;
       if (!label || last === undefined) return [];
-      return [{ label, style, y: Math.max(this.box.top, Math.min(this.box.bottom, this.y.at(last))) }];
-    }).sort((a, b) => a.y - b.y);
+      return [{ label, style, strong: strong ?? false, y: Math.max(top, Math.min(bottom, this.y.at(last))) }];
+    }).sort((a, b) => Number(b.strong) - Number(a.strong)).slice(0, room).sort((a, b) => a.y - b.y);
     for (let round = 0; round < 20; round++) {
       for (let k = 1; k < ends.length; k++) {
-        const lack = 15 - (ends[k].y - ends[k - 1].y);
+        const lack = LABEL_HEIGHT - (ends[k].y - ends[k - 1].y);
         if (lack > 0) { ends[k].y += lack / 2; ends[k - 1].y -= lack / 2; }
       }
     }
+    // What is still too close, or outside, is moved down and then up.
+    for (let k = 0; k < ends.length; k++) ends[k].y = Math.max(ends[k].y, k ? ends[k - 1].y + LABEL_HEIGHT : top);
+    for (let k = ends.length - 1; k >= 0; k--) ends[k].y = Math.min(ends[k].y, k + 1 < ends.length ? ends[k + 1].y - LABEL_HEIGHT : bottom);
     return s("g", { class: "labels" }, ends.map(({ label, style, y }) =>
-      s("text", { class: `f-${style}`, x: this.box.right + 10, y: y + 4 }, label)));
+      s("text", { class: `f-${style}`, x: box.right + 10, y: y + 4 }, shortened(label, this.width - box.right - 12, "name"))));
   }
 }

@@ -18,7 +18,8 @@ class View {
   }
 }
 
-// Shows the region of a picture, filling the pane at the view's zoom.
+// Shows the region of a picture, filling the pane at the view's zoom. All lengths are relative to the pane, so that
+// it has the right size on paper, too.
 class Pane {
   /**
    * @param {View} view
@@ -60,26 +61,24 @@ class Pane {
   }
 
   layout() {
-    const width = this.element.clientWidth;
-    if (!width || !this.picture) return;
+    if (!this.picture) return;
     const [, , regionWidth, regionHeight] = this.region();
-    const scale = (width / regionWidth) * this.view.zoom;
-    const height = width * (regionHeight / regionWidth);
-    const left = width / 2 - this.view.x * regionWidth * scale;
-    const top = height / 2 - this.view.y * regionHeight * scale;
+    const { zoom, x, y } = this.view;
     /**
      * @param {HTMLImageElement} image
      * @param {[number, number]} size
      * @param {[number, number]} at
      */
     const fit = (image, size, at) => {
-      image.style.width = `${size[0] * scale}px`;
-      image.style.height = `${size[1] * scale}px`;
-      image.style.transform = `translate(${left - at[0] * scale}px, ${top - at[1] * scale}px)`;
+      image.style.width = `${(100 * zoom * size[0]) / regionWidth}%`;
+      image.style.height = `${(100 * zoom * size[1]) / regionHeight}%`;
+      image.style.left = `${50 - 100 * zoom * (x + at[0] / regionWidth)}%`;
+      image.style.top = `${50 - 100 * zoom * (y + at[1] / regionHeight)}%`;
     };
-    this.element.style.height = `${height}px`;
+    this.element.style.aspectRatio = `${regionWidth} / ${regionHeight}`;
     fit(this.image, this.picture.size, this.picture.at);
     if (this.heatPicture) fit(this.heat, [regionWidth, regionHeight], [0, 0]);
+    const scale = (this.element.clientWidth / regionWidth) * zoom;
     this.image.classList.toggle("pixels", scale * (devicePixelRatio || 1) >= 3);
   }
 }
