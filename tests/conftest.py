@@ -10,9 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+# Ignored in a script's background job, and under nohup; the tests that send these signals would wait in vain.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # As under nohup, or in a script's background job; the tests that interrupt would wait in vain.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -105,7 +105,8 @@ def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: 
             continue
         images = max(images, mean["images"])
         scores, bits, low, high = mean["line"]
-        banded = variant["pick"] and low[0] is not None
+        # An interval of few, very different images may have no finite end.
+        ends = zip(scores, low, high, strict=True) if variant["pick"] else ()
         dots = [
             (b[0], s[0]) for b, s in zip(mean["bpp"], mean["score"], strict=True) if None not in (b[0], s[0])
         ]
@@ -113,7 +114,7 @@ def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: 
             _series(
                 variant,
                 line=list(zip(bits, scores, strict=True)),
-                band=list(zip(scores, low, high, strict=True)) if banded else (),
+                band=[(at, a, b) for at, a, b in ends if a is not None and b is not None],
                 dots=dots,
             )
         )
