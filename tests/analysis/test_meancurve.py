@@ -68,3 +68,14 @@ def test_lossless_levels_are_excluded_and_a_single_level_has_no_curve() -> None:
     points = collect(results_of(records))
     curve = mean_curves(points, "psnr")[0]
     assert curve.score.size == 0
+
+
+def test_an_interval_wider_than_a_factor_of_100_is_not_given() -> None:
+    # The scores of the images differ by far more than those of the levels, so the curve is nearly vertical.
+    steep = Formula(
+        "jpeg", score=lambda q, i: 60 + q / 100 + 20 * (-1) ** i, size=lambda s, i: 1e6 * (s % 1 + 1)
+    )
+    curve = curve_of(steep, images=4)
+    assert len(curve.score) > 2
+    assert np.isnan(curve.low).all()
+    assert np.isnan(curve.high).all()

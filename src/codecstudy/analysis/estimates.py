@@ -40,6 +40,10 @@ probability of only 1 - 2 / 2^5 = 94 %."""
 MIN_PERCENTILES = 20
 """With fewer images, there is no image below the 5th percentile: the lowest and the highest value are given."""
 
+MAX_SKEW = 2.0
+"""Hall's transformation moves an end of an interval to at most this multiple of Student's t. Without a limit, the
+skewness of three images, which says next to nothing, could triple an interval."""
+
 _BLOCK = 512
 """Statistics computed at once; limits memory to clusters x 512 numbers per array."""
 
@@ -202,8 +206,9 @@ class Spread:
     def ends(self, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
         """Ends of the two-sided interval for other images like these."""
         t = student_t(self.degrees, confidence)
-        low = self.value - self.standard_error * np.maximum(t, self._untransformed(t))
-        high = self.value - self.standard_error * np.minimum(-t, self._untransformed(-t))
+        most = MAX_SKEW * t
+        low = self.value - self.standard_error * np.clip(self._untransformed(t), t, most)
+        high = self.value - self.standard_error * np.clip(self._untransformed(-t), -most, -t)
         return low, high
 
     def _untransformed(self, t: Floats) -> Floats:

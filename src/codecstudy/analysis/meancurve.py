@@ -22,6 +22,9 @@ from codecstudy.analysis.sample import Sample
 from codecstudy.analysis.variants import Variant
 from codecstudy.types import Floats, MetricColumn
 
+WIDEST = 100.0
+"""Largest ratio of an end of an interval to the curve."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeanCurve:
@@ -37,7 +40,8 @@ class MeanCurve:
     score: Floats
     bits_per_pixel: Floats
     low: Floats
-    """Ends of the 95 % interval of bits per pixel; NaN for a single image."""
+    """Ends of the 95 % interval of bits per pixel. NaN for a single image, and where an end is further from the
+    curve than a factor of :data:`WIDEST`: few images with different scores say nothing there."""
     high: Floats
 
 
@@ -88,6 +92,8 @@ def _mean_curve(block: VariantPoints, scale: MetricColumn, sample: Sample, sampl
     middle = curve(grid)
     # Interpolate the half-widths, not the ends, so that the band always contains its curve.
     below, above = (np.interp(grid, x, np.abs(end - curve(x))) for end in ends.T)
+    unknown = ~(np.maximum(below, above) <= np.log(WIDEST))
+    below[unknown] = above[unknown] = np.nan
     return MeanCurve(
         block.variant,
         scale.name,
