@@ -82,8 +82,7 @@ def report(
         str,
         typer.Option(
             "--cluster",
-            help="What counts as one image for intervals: near-duplicates (images that look alike), or folder (all "
-            "images of a folder, if other images would come from other folders).",
+            help="Images that count as one for intervals and shares: near-duplicates, or folder (all of a folder).",
         ),
     ] = "near-duplicates",
     bd_range: Annotated[

@@ -230,8 +230,8 @@ FACTS = MetricFacts(
         ),
     ),
     citation="Alakuijala et al.: Guetzli: Perceptually guided JPEG encoder, 2017; libjxl, lib/jxl/butteraugli",
-    explanation="a distance: 0 is the original, below 1 differences are hardly visible. Its maximum describes "
-    "the worst spot, its 3-norm the whole image.",
+    explanation="a distance: 0 is the original, below 1 it predicts that differences are hardly visible. Its "
+    "maximum describes the worst spot, its 3-norm the whole image.",
 )
 
 METRIC = Metric(

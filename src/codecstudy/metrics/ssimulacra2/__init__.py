@@ -231,8 +231,8 @@ FACTS = MetricFacts(
     ),
     citation="Sneyers: SSIMULACRA2, Structural similarity unveiling local and compression-related artifacts, 2022 "
     "(github.com/cloudinary/ssimulacra2)",
-    explanation="predicts how people judge an image next to its original: 100 is the original; at 90 it is "
-    "indistinguishable from the original even in a flicker test, at 80 side by side; 70 is good, 50 fair, 30 poor.",
+    explanation="predicts how people judge an image next to its original: 100 is the original; 90 stands for "
+    "indistinguishable from it even in a flicker test, 80 side by side; 70 for good, 50 for fair, 30 for poor.",
 )
 
 METRIC = Metric(
