@@ -1,6 +1,6 @@
 """How far PCHIP curves deviate between measured levels, as a share of the distance of the two log sizes.
 
-    python benchmarks/interpolation.py /work/photos
+    python benchmarks/interpolation.py ~/photos
 
 Encodes every image of a folder at every second quality number, which gives nearly the true curve of each image.
 Then it keeps every 5th or 10th of these, and interpolates the log size at the scores of the others. The answer

@@ -43,7 +43,7 @@ class LevelCurves:
         if not self._swept:
             return np.repeat(self.goodness, len(levels), axis=1)
         goodness = _along_all(self.block.levels, self.goodness, levels)
-        # An encode that failed has no score, whatever its neighbours have.
+        # A failed encode has no score, even if its neighbours do.
         for k, level in enumerate(self.block.levels):
             goodness[np.ix_(self.block.failed[:, k], levels == level)] = np.nan
         return goodness

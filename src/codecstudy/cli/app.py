@@ -59,7 +59,7 @@ class _Console(Console):
 
 
 class _Stream:
-    """Standard output or standard error, whatever object that is at present."""
+    """The current standard output or standard error, even after it has been replaced."""
 
     def __init__(self, name: str) -> None:
         self._name = name
