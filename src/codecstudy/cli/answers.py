@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 from rich.table import Table
@@ -22,8 +22,33 @@ if TYPE_CHECKING:
     from codecstudy.analysis.estimates import Estimate
     from codecstudy.analysis.points import Points
     from codecstudy.analysis.recommend import Recommendation, Recommendations
+    from codecstudy.analysis.sample import Clustering
 
 ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A quality.json, or its folder.")]
+AssuranceOption = Annotated[
+    str,
+    typer.Option(
+        "--assurance",
+        help="expected: other images can be expected to reach the target with that share; 95%: they do with "
+        "95 % certainty.",
+    ),
+]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        help="Images that count as one for intervals and shares: near-duplicates, or folder (all of a folder).",
+    ),
+]
+CoverageOption = Annotated[
+    float, typer.Option("--coverage", help="Share of images that must reach the target.")
+]
+BaselineOption = Annotated[
+    str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
+]
+MaxEncodeTimeOption = Annotated[
+    str | None, typer.Option("--max-encode-time", help="Maximum CPU time per megapixel, e.g. 0.5s/MP.")
+]
 
 
 def parse_rate(value: str) -> float:
@@ -33,6 +58,16 @@ def parse_rate(value: str) -> float:
     if not seconds:
         raise ResultsError(f"{value!r} is not a valid encode time; use a format such as 0.5s/MP or 500ms/MP")
     return seconds
+
+
+def parse_cluster(text: str) -> Clustering:
+    """How images are clustered, by name."""
+    from codecstudy.analysis.sample import Clustering
+
+    for known in get_args(Clustering):
+        if text == known:
+            return cast("Clustering", known)
+    raise ResultsError(f"--cluster {text!r} is not one of: {', '.join(get_args(Clustering))}")
 
 
 def percent(ratio: float) -> str:
@@ -81,30 +116,11 @@ def recommend(
             "--target", help="Score to reach; default: the metric's usual target, 80 for SSIMULACRA2."
         ),
     ] = None,
-    max_encode_time: Annotated[
-        str | None, typer.Option("--max-encode-time", help="Maximum CPU time per megapixel, e.g. 0.5s/MP.")
-    ] = None,
-    coverage: Annotated[
-        float, typer.Option("--coverage", help="Share of images that must reach the target.")
-    ] = 0.95,
-    assurance: Annotated[
-        str,
-        typer.Option(
-            "--assurance",
-            help="expected: other images can be expected to reach the target with that share; 95%: they do with "
-            "95 % certainty.",
-        ),
-    ] = "expected",
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
-    ] = None,
-    cluster: Annotated[
-        str,
-        typer.Option(
-            "--cluster",
-            help="Images that count as one for intervals and shares: near-duplicates, or folder (all of a folder).",
-        ),
-    ] = "near-duplicates",
+    max_encode_time: MaxEncodeTimeOption = None,
+    coverage: CoverageOption = 0.95,
+    assurance: AssuranceOption = "expected",
+    baseline: BaselineOption = None,
+    cluster: ClusterOption = "near-duplicates",
     by_folder: Annotated[
         bool, typer.Option("--by-folder", help="Also give the answer for each subfolder of the dataset.")
     ] = False,
@@ -116,7 +132,7 @@ def recommend(
     from codecstudy.api import load_results
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
-    points = collect(load_results(results), cluster)  # type: ignore[arg-type]  # it refuses unknown values
+    points = collect(load_results(results), parse_cluster(cluster))
     found = find(points, metric, target, limit, coverage, baseline, assurance)
     folders = {
         name: (part, find(part, found.metric, found.target, limit, coverage, baseline, assurance))

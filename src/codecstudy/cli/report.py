@@ -6,19 +6,25 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import Annotated
 
 import typer
 
-from codecstudy.cli.answers import ResultsArgument, parse_rate
+from codecstudy.cli.answers import (
+    AssuranceOption,
+    BaselineOption,
+    ClusterOption,
+    CoverageOption,
+    MaxEncodeTimeOption,
+    ResultsArgument,
+    parse_cluster,
+    parse_rate,
+)
 from codecstudy.cli.app import app, err, out, print_line, user_errors
 from codecstudy.cli.display import Kernels
 from codecstudy.errors import CodecstudyError
 from codecstudy.report import PlotFormat
 from codecstudy.results import QualityResults
-
-if TYPE_CHECKING:
-    from codecstudy.analysis.sample import Clustering
 
 
 def find_root(results: Path) -> Path:
@@ -67,24 +73,9 @@ def report(
         str | None, typer.Option("--metric", help="Metric that the answer is based on.")
     ] = None,
     target: Annotated[float | None, typer.Option("--target", help="Score that is good enough.")] = None,
-    coverage: Annotated[
-        float, typer.Option("--coverage", help="Share of images that must reach the target.")
-    ] = 0.95,
-    assurance: Annotated[
-        str,
-        typer.Option(
-            "--assurance",
-            help="expected: other images can be expected to reach the target with that share; 95%: they do with "
-            "95 % certainty.",
-        ),
-    ] = "expected",
-    cluster: Annotated[
-        str,
-        typer.Option(
-            "--cluster",
-            help="Images that count as one for intervals and shares: near-duplicates, or folder (all of a folder).",
-        ),
-    ] = "near-duplicates",
+    coverage: CoverageOption = 0.95,
+    assurance: AssuranceOption = "expected",
+    cluster: ClusterOption = "near-duplicates",
     bd_range: Annotated[
         str | None,
         typer.Option(
@@ -93,12 +84,8 @@ def report(
             help="Two scores between which BD-rates are computed, e.g. 50:90, the default for SSIMULACRA2.",
         ),
     ] = None,
-    max_encode_time: Annotated[
-        str | None, typer.Option("--max-encode-time", help="Maximum CPU time per megapixel, e.g. 0.5s/MP.")
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="Encoder, format or variant that sizes are relative to.")
-    ] = None,
+    max_encode_time: MaxEncodeTimeOption = None,
+    baseline: BaselineOption = None,
 ) -> None:
     """Write a self-contained HTML report: the answer, plots, and pictures at the same score."""
     from codecstudy.api import load_results
@@ -114,7 +101,7 @@ def report(
         target=target,
         coverage=coverage,
         assurance=assurance,
-        cluster=_clustering(cluster),
+        cluster=parse_cluster(cluster),
         bd_range=None if bd_range is None else parse_range(bd_range),
         max_encode_time=None if max_encode_time is None else parse_rate(max_encode_time),
         baseline=baseline,
@@ -140,15 +127,6 @@ def parse_range(text: str) -> tuple[float, float]:
     if not (math.isfinite(low) and math.isfinite(high)) or low == high:
         raise CodecstudyError(f"--bd-range {text!r} is not two different scores, such as 50:90")
     return low, high
-
-
-def _clustering(text: str) -> Clustering:
-    from codecstudy.analysis.sample import Clustering
-
-    for known in get_args(Clustering):
-        if text == known:
-            return cast("Clustering", known)
-    raise CodecstudyError(f"--cluster {text!r} is not one of: {', '.join(get_args(Clustering))}")
 
 
 def write(
