@@ -15,10 +15,9 @@ from codecstudy.analysis.estimates import (
     jackknife,
     mean_estimates,
     median_estimate,
-    spread,
-    spread_names,
     total_ratio_estimates,
 )
+from codecstudy.analysis.percentiles import spread, spread_names
 from codecstudy.analysis.sample import Sample
 
 

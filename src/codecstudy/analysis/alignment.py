@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from codecstudy.analysis.points import Points, VariantPoints, collect
 from codecstudy.analysis.sample import Sample
 from codecstudy.analysis.variants import Variant
+from codecstudy.analysis.wording import listed
 from codecstudy.errors import ResultsError
 from codecstudy.results import QualityRecord, QualityResults
 from codecstudy.types import MetricColumn
@@ -106,7 +107,7 @@ def shared_variants(base: Side, head: Side) -> list[VariantPair]:
     """
     pairs = [VariantPair(v, v) for v in base.records if v in head.records]
     if not pairs:
-        ours, theirs = (_some([v.label for v in side.records]) for side in (base, head))
+        ours, theirs = (listed(tuple(v.label for v in side.records), MAX_NAMES) for side in (base, head))
         raise ResultsError(
             f"BASE and HEAD have no variant in common (BASE has {ours}; HEAD has {theirs}). To compare different "
             "variants, name one of each."
@@ -183,15 +184,11 @@ def _nothing_in_common(base: list[str], head: list[str], changed: set[str]) -> s
     both = sorted(changed & set(base) & set(head))
     if both:
         return (
-            f"BASE and HEAD have no image in common: {_some(both)} have other contents in HEAD. Results are "
-            "compared image by image, so measure the same files."
+            f"BASE and HEAD have no image in common: {listed(tuple(both), MAX_NAMES)} have other contents in HEAD. "
+            "Results are compared image by image, so measure the same files."
         )
+    ours, theirs = (listed(tuple(names), MAX_NAMES) for names in (base, head))
     return (
-        f"BASE and HEAD have no image in common (BASE has {_some(base)}; HEAD has {_some(head)}). Results are "
+        f"BASE and HEAD have no image in common (BASE has {ours}; HEAD has {theirs}). Results are "
         "compared image by image, by path within the dataset, so measure the same files."
     )
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more

@@ -19,7 +19,7 @@ from codecstudy.analysis.matched import SizeRatio
 from codecstudy.analysis.points import Points
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.analysis.variants import Scope
-from codecstudy.analysis.wording import change_between, change_range, compared, count, listed, percent
+from codecstudy.analysis.wording import change, change_between, change_range, compared, count, listed, percent
 from codecstudy.types import MetricColumn, Setting
 
 Kind = Literal[
@@ -115,20 +115,19 @@ class _Scope:
             return Answer(
                 self.scope, "No setting is good enough.", False, None, (), None, tuple(self._nothing())
             )
-        compared_under = self._agreement()
+        compared_under, chain = self._agreement(), self._chain(best)
         sentences = [
-            *self._metrics_disagree(compared_under, best),
+            *self._metrics_disagree(compared_under),
             *self._same_score(best),
             *self._one_number(best),
             *self._reached(best),
-            *self._browsers(best),
+            *self._browsers(best, chain),
             *self._copies(),
         ]
         assert best.setting is not None
         name, label = full_name(best.setting, self.encoders), self.encoders.split(best.setting)[0].label
         disputed = compared_under is not None and any(label in pair for pair in compared_under.disputed)
         headline = f"{name}, by {self.scale.title}." if disputed else f"Use {name}."
-        chain = self._chain(best)
         return Answer(self.scope, headline, disputed, best, chain, compared_under, tuple(sentences))
 
     def _everywhere(self, item: Recommendation) -> bool:
@@ -281,7 +280,7 @@ class _Scope:
         yield Sentence(
             "one-number",
             f"With one number for all images{where}, {mine} is {compared(one.ratio, theirs)} (all files together: "
-            f"{change_between(one.total_ratio, one.total_ratio)}); their median scores are {medians}.",
+            f"{change(one.total_ratio)}); their median scores are {medians}.",
         )
         if one.interval is not None:
             yield Sentence(
@@ -354,10 +353,9 @@ class _Scope:
             return None
         return agreement(self.points, self.found.metric, self.found.target, others, base, self.curves)
 
-    def _metrics_disagree(self, found: Agreement | None, best: Recommendation) -> Iterable[Sentence]:
+    def _metrics_disagree(self, found: Agreement | None) -> Iterable[Sentence]:
         if found is None or not found.disputed:
             return
-        assert best.setting is not None
         titles = [opinion.title for opinion in found.opinions]
         pairs = [f"{one} and {other}" for one, other in found.disputed]
         yield Sentence(
@@ -366,16 +364,14 @@ class _Scope:
             "different orders of size.",
         )
 
-    def _browsers(self, best: Recommendation) -> Iterable[Sentence]:
-        limited = [item for item in self.usable if not self._everywhere(item) and item is not best]
+    def _browsers(self, best: Recommendation, chain: tuple[Recommendation, ...]) -> Iterable[Sentence]:
         if not self._everywhere(best):
             facts = self.encoders.facts(best.encoder)
             yield Sentence(
                 "browsers",
                 f"No format that all current browsers show reaches the target. {facts.title}: {facts.browsers}.",
             )
-        smaller = [item for item in limited if self.usable.index(item) < self.usable.index(best)]
-        for item in smaller:
+        for item in chain[: chain.index(best)]:
             assert item.setting is not None
             same = item.same_score
             saving = (
@@ -388,13 +384,11 @@ class _Scope:
                 f"{full_name(item.setting, self.encoders)}{saving} has smaller files still, for browsers that show "
                 f"it: {self.encoders.facts(item.encoder).browsers}.",
             )
-        chain = [
-            full_name(item.setting, self.encoders) for item in self._chain(best) if item.setting is not None
-        ]
-        if len(chain) > 1:
+        names = [full_name(item.setting, self.encoders) for item in chain if item.setting is not None]
+        if len(names) > 1:
             yield Sentence(
                 "fallback",
-                f"Offer them in this order, the first that a browser shows is used: {', '.join(chain)}.",
+                f"Offer them in this order, the first that a browser shows is used: {', '.join(names)}.",
             )
 
     def _chain(self, best: Recommendation) -> tuple[Recommendation, ...]:

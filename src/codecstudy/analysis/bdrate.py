@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy.analysis.curves import Curve, CurveSet
-from codecstudy.analysis.estimates import Estimate, mean_estimates, median_estimate, spread
+from codecstudy.analysis.estimates import Estimate, mean_estimates, median_estimate
 from codecstudy.analysis.matched import MIN_REACHED
+from codecstudy.analysis.percentiles import spread
 from codecstudy.analysis.variants import Scope, Variant
 from codecstudy.errors import ResultsError
 from codecstudy.types import Floats, MetricColumn

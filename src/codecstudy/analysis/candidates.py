@@ -53,15 +53,9 @@ class Ladder:
             by_cluster(reached, counted, points.sample),
         )
 
-    def coarsest(self, required: int, clusters: NDArray[np.intp] | None = None) -> int | None:
-        """Index of the coarsest level at which ``required`` clusters reach the target; None if there is none.
-
-        Args:
-            required: Number of clusters.
-            clusters: Consider only these, as indices into :attr:`clusters`.
-        """
-        reached = self.clusters if clusters is None else self.clusters[clusters]
-        enough = np.flatnonzero(reached.sum(axis=0) >= required)
+    def coarsest(self, required: int) -> int | None:
+        """Index of the coarsest level at which ``required`` clusters reach the target; None if there is none."""
+        enough = np.flatnonzero(self.clusters.sum(axis=0) >= required)
         return int(enough[0]) if enough.size else None
 
     def nearest(self) -> int:

@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 
 from codecstudy.analysis.alignment import SharedImages
 from codecstudy.analysis.changes import TIMES, Change, Quantity
-from codecstudy.analysis.estimates import (
-    Estimate,
-    Spread,
-    mean_estimates,
-    spread,
-    total_ratio_estimates,
-)
+from codecstudy.analysis.estimates import Estimate, Spread, mean_estimates, total_ratio_estimates
+from codecstudy.analysis.percentiles import spread
 from codecstudy.analysis.variants import Variant
 from codecstudy.analysis.verdicts import (
     MIN_IMAGES,

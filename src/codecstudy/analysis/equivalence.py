@@ -15,8 +15,9 @@ import numpy as np
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.curves import CurveSet
-from codecstudy.analysis.estimates import Estimate, mean_estimates, median_estimate, spread
+from codecstudy.analysis.estimates import Estimate, mean_estimates, median_estimate
 from codecstudy.analysis.levels import LevelCurves
+from codecstudy.analysis.percentiles import spread
 from codecstudy.analysis.variants import Variant
 from codecstudy.types import Floats
 

@@ -14,7 +14,7 @@ clusters, A / B, so both have the same interval:
   (P. Hall, "On the Removal of Skewness by Transformation", Journal of the Royal Statistical Society B 54:1, 1992).
 
 Each end of the interval is the outer one of the two. ``tests/analysis/test_coverage.py`` simulates its coverage,
-docs/decisions/0014-intervals.md compares it with bootstrap intervals.
+docs/decisions/0014-intervals-without-resampling.md compares it with bootstrap intervals.
 """
 
 from __future__ import annotations
@@ -37,9 +37,6 @@ FEW_IMAGES = 10
 MIN_MEDIAN = 6
 """A median has an interval from this number of clusters on: even the full range of five covers it with a
 probability of only 1 - 2 / 2^5 = 94 %."""
-MIN_PERCENTILES = 20
-"""With fewer images, there is no image below the 5th percentile: the lowest and the highest value are given."""
-
 MAX_SKEW = 2.0
 """Hall's transformation moves an end of an interval to at most this multiple of Student's t. Without a limit, the
 skewness of three images, which says next to nothing, could triple an interval."""
@@ -144,7 +141,7 @@ def median_estimate(values: Floats, sample: Sample) -> Estimate | None:
     """Median over clusters of ``values`` (one per image, NaN if an image has none) with its interval.
 
     A cluster counts once, with the mean of its images. The interval is that between two order statistics, and
-    covers the median with at least 95 % whatever the distribution (H. A. David and H. N. Nagaraja, "Order
+    covers the median with at least 95 %, for any distribution (H. A. David and H. N. Nagaraja, "Order
     Statistics", 3rd edition, 2003, section 7.1). None if no image has a value.
     """
     here = ~np.isnan(values)
@@ -162,26 +159,6 @@ def median_estimate(values: Floats, sample: Sample) -> Estimate | None:
     if stats.binom.cdf(k, ordered.size, 0.5) > (1 - CONFIDENCE) / 2:
         k -= 1
     return Estimate(value, float(ordered[k]), float(ordered[-k - 1]), images, folder)
-
-
-def spread(values: Floats) -> tuple[float, float, float]:
-    """5th percentile, median and 95th percentile over images, ignoring NaN. Needs at least one value.
-
-    With fewer than :data:`MIN_PERCENTILES` values, lowest value, median and highest value; see
-    :func:`spread_names`. Interpolates linearly. If any value is infinite (a lossless PSNR), it takes the next
-    lower value instead, since there is nothing between a finite and an infinite number.
-    """
-    present = values[~np.isnan(values)]
-    tails = (5, 50, 95) if present.size >= MIN_PERCENTILES else (0, 50, 100)
-    low, middle, high = np.percentile(
-        present, tails, method="lower" if np.isinf(present).any() else "linear"
-    ).tolist()
-    return low, middle, high
-
-
-def spread_names(images: int) -> tuple[str, str]:
-    """What the ends of :func:`spread` over ``images`` values are called."""
-    return ("p5", "p95") if images >= MIN_PERCENTILES else ("lowest", "highest")
 
 
 def student_t(degrees: Floats, confidence: float = CONFIDENCE) -> Floats:

@@ -10,13 +10,8 @@ import numpy as np
 
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.curves import CurveSet
-from codecstudy.analysis.estimates import (
-    Estimate,
-    mean_estimates,
-    median_estimate,
-    spread,
-    total_ratio_estimates,
-)
+from codecstudy.analysis.estimates import Estimate, mean_estimates, median_estimate, total_ratio_estimates
+from codecstudy.analysis.percentiles import spread
 from codecstudy.analysis.points import Points
 from codecstudy.analysis.variants import Variant
 from codecstudy.errors import ResultsError
@@ -101,7 +96,7 @@ class SizeRatio:
     at_least: float | None = None
     """Lower bound of the geometric mean over all images that one of the two reaches the score on: where a variant
     does not reach it, its file would have been larger than that of its finest level (or smaller than that of its
-    coarsest one). Without interpolation and sampling errors. None if there is no such bound."""
+    coarsest one). It does not include interpolation and sampling errors. None if there is no such bound."""
     at_most: float | None = None
     """Upper bound likewise."""
     levels_to_add: tuple[int | float, ...] = ()

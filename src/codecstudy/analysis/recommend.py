@@ -18,8 +18,9 @@ from codecstudy.analysis.attainment import (
 from codecstudy.analysis.baseline import baselines
 from codecstudy.analysis.candidates import Candidate, Ladder
 from codecstudy.analysis.curves import CurveSet, fit
-from codecstudy.analysis.estimates import Estimate, mean_estimates, spread
+from codecstudy.analysis.estimates import Estimate, mean_estimates
 from codecstudy.analysis.matched import SizeRatio, match, size_ratio
+from codecstudy.analysis.percentiles import spread
 from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.procedure import MIN_IMAGES, OutOfSample, cross_validate, interval
 from codecstudy.analysis.variants import Scope

@@ -63,7 +63,7 @@ class Sample:
     duplicates: dict[str, tuple[str, ...]]
     """Copies of each image that has some, by the image that is kept; both sorted by name."""
     near_duplicates: tuple[tuple[str, ...], ...]
-    """Groups of two or more images that look alike, whatever ``clusters`` are; sorted by name."""
+    """Groups of two or more images that look alike, also if ``clusters`` are folders; sorted by name."""
     passed_over: tuple[str, ...]
     """Images that were left out of the order of the sample; see :attr:`codecstudy.results.RunInfo.passed_over`."""
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codecstudy.analysis.estimates import Estimate, mean_estimates, spread
+from codecstudy.analysis.estimates import Estimate, mean_estimates
+from codecstudy.analysis.percentiles import spread
 from codecstudy.analysis.points import Points, VariantPoints
 from codecstudy.analysis.sample import Sample
 from codecstudy.analysis.variants import Variant

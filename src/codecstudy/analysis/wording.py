@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from codecstudy.analysis.estimates import Estimate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # The estimates import SciPy, which takes time that some commands can save.
+    from codecstudy.analysis.estimates import Estimate
 
 
 def percent(share: float) -> str:

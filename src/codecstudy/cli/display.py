@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from codecstudy.analysis.wording import count as count
 from codecstudy.cli.app import print_line
 from codecstudy.pipeline import events
 
@@ -35,11 +36,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun, e.g. ``1 image`` or ``1,204 tasks``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def size(number: float) -> str:

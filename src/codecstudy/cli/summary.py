@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.table import Table
 
+from codecstudy.analysis.percentiles import MIN_PERCENTILES, spread_names
 from codecstudy.cli.app import cell
 from codecstudy.results import QualityResults, setting_columns, setting_of
 from codecstudy.types import MetricColumn, score_to_json
 
 if TYPE_CHECKING:
     from codecstudy.verify import Verification
-
-MIN_PERCENTILES = 20
-"""As :data:`codecstudy.analysis.estimates.MIN_PERCENTILES`; that module would load SciPy with every run."""
-
-
-def spread_names(images: int) -> tuple[str, str]:
-    """What the ends of the range of scores over ``images`` are called."""
-    return ("p5", "p95") if images >= MIN_PERCENTILES else ("lowest", "highest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ import math
 
 from codecstudy.analysis import wording
 from codecstudy.analysis.encoders import Encoders
-from codecstudy.analysis.estimates import Estimate, spread_names
+from codecstudy.analysis.estimates import Estimate
+from codecstudy.analysis.percentiles import spread_names
+from codecstudy.analysis.wording import count as count
 from codecstudy.types import MetricColumn, Setting, plain
 
 MINUS = "\N{MINUS SIGN}"
@@ -97,11 +99,6 @@ def duration(value: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def count(n: int, singular: str, plural: str | None = None) -> str:
-    """A number with its noun, e.g. ``1 image`` or ``1,200 images``."""
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def swept(setting: Setting, encoders: Encoders) -> tuple[str, str]:

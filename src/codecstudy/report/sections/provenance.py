@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from codecstudy.analysis.estimates import MIN_PERCENTILES
+from codecstudy.analysis.percentiles import MIN_PERCENTILES
 from codecstudy.report import text
 from codecstudy.report.context import Context
 from codecstudy.report.sections import SectionValues
