@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 
 NOBODY = -1
 """Stands for the worker of a task that no worker has run."""
-QUEUE = 2
-"""Tasks that a worker has: the running one and the next one, so that it never waits for this process."""
 POLL_SECONDS = 0.1
 COMMIT_SECONDS = 0.5
 MAX_FAILED_STARTS = 3
