@@ -157,7 +157,9 @@ def test_another_schema_version_is_refused_with_what_to_do(tmp_path: Path) -> No
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
-    with pytest.raises(StoreError, match=r"schema version 4.*Use the codecstudy that wrote it"):
+    with pytest.raises(
+        StoreError, match=rf"schema version {SCHEMA_VERSION + 1}.*Use the codecstudy that wrote it"
+    ):
         Store(path)
 
 
@@ -356,6 +358,7 @@ def test_garbage_in_a_store_of_the_second_schema_is_unknown(tmp_path: Path) -> N
     db.execute("UPDATE skip SET notes = '{}'")
     for table in ("encode", "score", "skip", "conditions", "file"):
         db.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+    db.execute("ALTER TABLE encode DROP COLUMN figures")
     db.execute("PRAGMA user_version = 2")
     db.commit()
     db.close()
@@ -375,6 +378,7 @@ def test_a_store_of_the_second_schema_gets_checksums_and_a_copy_is_kept(tmp_path
     db = sqlite3.connect(path)
     for table in ("encode", "score", "skip", "conditions", "file"):
         db.execute(f"ALTER TABLE {table} DROP COLUMN checksum")
+    db.execute("ALTER TABLE encode DROP COLUMN figures")
     db.execute("PRAGMA user_version = 2")
     db.close()
     before = path.read_bytes()
@@ -386,6 +390,60 @@ def test_a_store_of_the_second_schema_gets_checksums_and_a_copy_is_kept(tmp_path
     with Store(path) as store:
         assert store.backup is None
         assert known(store, range(51)) == outcomes
+
+
+def third_schema(path: Path) -> dict[int, Measurement | Skip]:
+    """A store as version 3 of the schema had it; returns its content."""
+    outcomes: dict[int, Measurement | Skip] = {n: measurement(100 + n) for n in range(600)}
+    with Store(path) as store:
+        for number, outcome in outcomes.items():
+            add(store, number, outcome)
+    db = sqlite3.connect(path)
+    db.execute("UPDATE encode SET file_size = 7 WHERE file_size = 100")
+    db.execute("ALTER TABLE encode DROP COLUMN figures")
+    db.execute("PRAGMA user_version = 3")
+    db.commit()
+    db.close()
+    del outcomes[0]
+    return outcomes
+
+
+def test_rows_of_the_third_schema_keep_their_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    outcomes = third_schema(path)
+    with Store(path) as store:
+        assert known(store, range(600)) == outcomes
+        assert store.damaged == 1
+
+
+def test_a_damaged_store_of_the_third_schema_is_recovered(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    outcomes = third_schema(path)
+    content = bytearray(path.read_bytes())
+    page = len(content) // 2 // 4096 * 4096
+    content[page : page + 4096] = bytes(4096)
+    path.write_bytes(content)
+    assert recover(path).rows["encode"] > 400
+    with Store(path) as store:
+        found = known(store, range(600))
+        assert len(found) > 400
+        assert found.keys() <= outcomes.keys()
+
+
+def test_the_memory_of_a_program_is_known_where_it_was_measured(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    outcomes = {1: measurement(), 2: dataclasses.replace(measurement(), encoding_peak_memory=12345)}
+    with Store(path) as store:
+        for number, outcome in outcomes.items():
+            add(store, number, outcome)
+        assert known(store, (1, 2)) == outcomes
+    db = sqlite3.connect(path)
+    db.execute("UPDATE encode SET figures = replace(figures, '12345', '12346')")
+    db.commit()
+    db.close()
+    with Store(path) as store:
+        assert known(store, (1, 2)) == {1: measurement()}
+        assert store.damaged == 1
 
 
 @pytest.fixture(scope="module")

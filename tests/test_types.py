@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,10 +96,13 @@ def test_a_setting_is_what_is_left_of_it_with_its_rate(
         Setting.of("webp", extra_args={"lossless": True}),
         Setting.of("jxl", extra_args={"distance": True}),
         Setting.of("x", distance=1),
+        Setting.of("webp", quality=75, extra_args={"lossless": True}),
+        Setting.of("x", quality=75, lossless=True),
     ],
 )
 def test_a_setting_without_a_rate_is_left_whole(setting: Setting) -> None:
-    assert setting.split((QUALITY, DISTANCE)) == (setting, None, None)
+    unless_lossless = dataclasses.replace(QUALITY, unless=(("lossless", True),))
+    assert setting.split((unless_lossless, DISTANCE)) == (setting, None, None)
 
 
 @given(st.lists(st.integers(0, 100), min_size=1))
@@ -134,7 +139,7 @@ def test_facts_survive_json() -> None:
             Parameter("sampling", "chroma", choices=("444", "420"), default="420", show=(("420", "4:2:0"),)),
         ),
         extra_parameters=(Parameter("distance", "d", minimum=0, maximum=25, integer=False),),
-        rates=(QUALITY, DISTANCE),
+        rates=(dataclasses.replace(QUALITY, unless=(("lossless", True),)), DISTANCE),
         colour=("#111111", "#eeeeee"),
         marker="M0 0h1z",
         version="mozjpeg 4",

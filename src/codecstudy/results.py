@@ -125,6 +125,12 @@ class QualityRecord:
     """Declared parameters that have no column above. Files and data frames have a column for each."""
     scores: dict[str, float] = field(default_factory=dict)
     """Scores that have no column above, by column. Files and data frames have a column for each."""
+    encoder_options: dict[str, Scalar] | None = None
+    """All options in effect: those of the setting, the encoder's defaults, and what it cannot change. None in files
+    of older versions."""
+    encoding_peak_memory: int | None = None
+    """Most resident memory in bytes of the program that encoded, with its child processes; None for encoders that
+    run no program."""
 
     def __post_init__(self) -> None:
         if not self.encoder:
@@ -153,14 +159,15 @@ class QualityRecord:
         return value
 
 
-TIMING_COLUMNS = (
+COST_COLUMNS = (
     "encoding_time",
     "encoding_cpu_time",
     "decoding_time",
     "decoding_cpu_time",
     "metrics_cpu_time",
+    "encoding_peak_memory",
 )
-"""Columns that may differ between two runs of the same study; all others are identical."""
+"""Times and memory: the columns that may differ between two runs of the same study; all others are identical."""
 
 SCORE_COLUMNS = ("ssimulacra2", "psnr", "ssim", "butteraugli", "butteraugli_3norm")
 """Scores that have a column in every record, whether measured or not."""
@@ -170,6 +177,12 @@ USUAL_METRIC = "ssimulacra2"
 
 BITS_PER_PIXEL = "bits_per_pixel"
 """Column of encoded bits per pixel, which is derived from a record; a study may name it like a score."""
+
+_OBJECT_COLUMNS = ("extra_args", "encoder_options")
+"""Columns of options by name, which data frames contain as canonical JSON text."""
+
+_ADDED_COLUMNS = ("encoder_options", "encoding_peak_memory")
+"""Columns that Parquet files of older versions do not have."""
 
 RECORD_COLUMNS = tuple(
     f.name for f in dataclasses.fields(QualityRecord) if f.name not in ("parameters", "scores")
@@ -198,6 +211,10 @@ class Records(Sequence[QualityRecord]):
         self._path = path
         self._frame = pl.scan_parquet(io.BytesIO(content))
         with self._explained():
+            types, found = frame_types(), self._frame.collect_schema()
+            self._frame = self._frame.with_columns(
+                pl.lit(None, dtype=types[name]).alias(name) for name in _ADDED_COLUMNS if name not in found
+            )
             self.schema = self._frame.collect_schema()
             self._length = int(self._frame.select(pl.len()).collect().item())
         further = [name for name in self.schema.names() if name not in RECORD_COLUMNS]
@@ -289,7 +306,8 @@ class Records(Sequence[QualityRecord]):
     def _record(self, row: dict[str, Any]) -> QualityRecord:
         parameters = {name: value for name in self.parameters if (value := row.pop(name)) is not None}
         scores = {name: value for name in self.scores if (value := row.pop(name)) is not None}
-        row["extra_args"] = json.loads(row["extra_args"]) if row["extra_args"] else None
+        for name in _OBJECT_COLUMNS:
+            row[name] = json.loads(row[name]) if row[name] else None
         return QualityRecord(**row, parameters=parameters, scores=scores)
 
 
@@ -558,8 +576,8 @@ class QualityResults:
     def to_frame(self) -> pl.DataFrame:
         """All records as a polars data frame: one row per record, one column per field of QualityRecord.
 
-        ``scores`` are columns of their own, after all others. ``extra_args`` is canonical JSON text (null if there
-        are none), so that rows can be grouped by it.
+        ``scores`` are columns of their own, after all others. ``extra_args`` and ``encoder_options`` are canonical
+        JSON text (null if there are none), so that rows can be grouped by them.
         """
         return self.select()
 
@@ -721,8 +739,9 @@ def check_rows(rows: list[Any], scores: Iterable[str]) -> None:
     for name, smallest in _SMALLEST.items():
         kinds: set[type] = {int} if name == "source_file_size" else {int, _NONE}
         _check_column(rows, name, kinds, f"a whole number from {smallest}", smallest)
-    for name in TIMING_COLUMNS:
-        _check_column(rows, name, {int, float, _NONE}, "a time in seconds", 0)
+    for name in COST_COLUMNS:
+        wanted = "a number of bytes" if name == "encoding_peak_memory" else "a time in seconds"
+        _check_column(rows, name, {int, float, _NONE}, wanted, 0)
     for name in scores:
         _check_column(rows, name, {int, float, str, _NONE}, "a score", -LARGEST, among={"inf", "-inf"})
     for name in sorted(set().union(*rows).difference(RECORD_COLUMNS, scores)):
@@ -730,8 +749,9 @@ def check_rows(rows: list[Any], scores: Iterable[str]) -> None:
             raise ValueError(f"{name!r} cannot be the name of a parameter")
         _check_column(rows, name, {str, int, float, bool, _NONE}, "a value of a parameter", -LARGEST)
     for number, row in enumerate(rows):
-        if row.get("extra_args") is not None:
-            check_type(row["extra_args"], dict[str, Scalar], f"record {number + 1}: extra_args")
+        for name in _OBJECT_COLUMNS:
+            if row.get(name) is not None:
+                check_type(row[name], dict[str, Scalar], f"record {number + 1}: {name}")
         if row.get("status", "measured") == "measured" and not (
             row["file_size"] and row["width"] and row["height"] and row.get("failure") is None
         ):
@@ -845,7 +865,7 @@ def check_columns(records: Records) -> None:
         wrong[name] = wrong[name].fill_null(False) | (
             pl.col(name).is_null() & (pl.col("status") == "measured")
         )
-    for name in TIMING_COLUMNS:
+    for name in COST_COLUMNS:
         wrong[name] = ~pl.col(name).is_between(0, LARGEST)
     for name in (*SCORE_COLUMNS, *records.scores):
         if records.schema[name] != pl.Float64:
@@ -863,8 +883,9 @@ def check_columns(records: Records) -> None:
             raise ValueError(
                 f"{count} records have a value of {name} that is not valid, such as {value!r:.40}"
             )
-    for text in records.select(pl.col("extra_args").drop_nulls().unique())["extra_args"]:
-        check_type(json.loads(text), dict[str, Scalar], "extra_args")
+    for name in _OBJECT_COLUMNS:
+        for text in records.select(pl.col(name).drop_nulls().unique())[name]:
+            check_type(json.loads(text), dict[str, Scalar], name)
 
 
 def frame_types() -> dict[str, Any]:
@@ -876,7 +897,8 @@ def frame_types() -> dict[str, Any]:
         "file_size": pl.Int64,
         "source_file_size": pl.Int64,
         **dict.fromkeys(("width", "height", "speed", "effort", "method", "resolution", "crop"), pl.Int64),
-        **dict.fromkeys((*SCORE_COLUMNS, *TIMING_COLUMNS), pl.Float64),
+        **dict.fromkeys((*SCORE_COLUMNS, *COST_COLUMNS), pl.Float64),
+        "encoding_peak_memory": pl.Int64,
     }
     return {name: types.get(name, pl.String) for name in RECORD_COLUMNS}
 
@@ -903,10 +925,11 @@ def records_to_frame(
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in RECORD_COLUMNS}
     for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
         columns[name] = [_unicode(value) for value in columns[name]]
-    columns["extra_args"] = [
-        json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
-        for value in columns["extra_args"]
-    ]
+    for name in _OBJECT_COLUMNS:
+        columns[name] = [
+            json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
+            for value in columns[name]
+        ]
     frame = pl.DataFrame(columns, schema=frame_types())
     return frame.with_columns(
         *(

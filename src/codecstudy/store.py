@@ -44,13 +44,14 @@ from codecstudy.types import Failure, Measurement, Outcome, Scores, Skip
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 # History:
 # 1  (0.1) Table measurement: one row per task with all scores, under the hash of everything they depended on,
 #    including the versions of all metrics. Table file as today.
 # 2  Encodes, scores and skips are separate rows; conditions are shared by all sources; an encode has the
 #    SHA-256 of its bytes. Crops are JSON instead of Python's repr.
 # 3  Every row has a checksum.
+# 4  Encodes have a column of figures that only some encoders have.
 
 APPLICATION_ID = 0x43535459
 """``CSTY``: distinguishes our SQLite files from others."""
@@ -91,6 +92,7 @@ CREATE TABLE encode (
     notes TEXT NOT NULL,               -- JSON list
     measured_at TEXT NOT NULL,         -- ISO 8601, UTC
     checksum INTEGER NOT NULL DEFAULT 0,
+    figures TEXT,                      -- JSON object of fields of Measurement that are not always there; or NULL
     UNIQUE (source, conditions)
 );
 CREATE TABLE score (
@@ -145,6 +147,9 @@ _ENCODED = (
 )
 """Columns of table encode that are fields of Measurement."""
 
+_FIGURES = ("encoding_peak_memory",)
+"""Members of column ``figures`` of table encode: optional fields of Measurement."""
+
 _CHECKED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "conditions": (("id", "setting", "encoder", "images", "crops", "host"), ()),
     "encode": (("id", "source", "conditions", *_ENCODED[:3], "sha256", "notes", "measured_at"), _ENCODED[3:]),
@@ -152,7 +157,10 @@ _CHECKED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "skip": (("source", "conditions", "reason", "notes", "measured_at"), ()),
     "file": (("path", "size", "mtime_ns", "sha256"), ()),
 }
-"""All columns of each table but the checksum, which covers them: those of text and integers, and those of REAL."""
+"""The columns of each table that its checksum covers: those of text and integers, and those of REAL."""
+
+_OPTIONAL = {"encode": ("figures",)}
+"""Further columns, which a checksum covers where they are not NULL: rows from before they existed keep theirs."""
 
 
 def _checksum(table: str, form: str = "{table}.{name}") -> str:
@@ -164,6 +172,8 @@ def _checksum(table: str, form: str = "{table}.{name}") -> str:
     texts, numbers = _CHECKED[table]
     values = [form.format(table=table, name=name) for name in texts]
     text = " || '|' || ".join(f"ifnull({value}, '')" for value in values)
+    for name in _OPTIONAL.get(table, ()):
+        text += f" || ifnull('|' || {form.format(table=table, name=name)}, '')"
     checksum = f"crc32(CAST({text} AS BLOB))"
     if numbers:
         # The exact 8 bytes: as text, SQLite rounds to 15 digits.
@@ -181,9 +191,15 @@ def _register(db: sqlite3.Connection) -> None:
         db.create_function("doubles", count, struct.Struct(f"<{count}d").pack, deterministic=True)
 
 
+def _columns(table: str) -> list[str]:
+    """All columns of a table but the checksum."""
+    texts, numbers = _CHECKED[table]
+    return [*texts, *numbers, *_OPTIONAL.get(table, ())]
+
+
 def _insert(table: str, verb: str = "INSERT") -> str:
     """SQL that inserts a row with its checksum, from named parameters."""
-    names = [name for columns in _CHECKED[table] for name in columns]
+    names = _columns(table)
     values = ", ".join(f":{name}" for name in names)
     return (
         f"{verb} INTO {table} ({', '.join(names)}, checksum) VALUES ({values}, {_checksum(table, ':{name}')})"
@@ -211,7 +227,7 @@ _INSERT_SCORE = (
     f"OR cpu_time != excluded.cpu_time OR NOT {_IS_WHOLE['score']}"
 )
 _UPDATE_ENCODE = (
-    "UPDATE encode SET sha256 = :sha256, notes = :notes, measured_at = :measured_at, "
+    "UPDATE encode SET sha256 = :sha256, notes = :notes, measured_at = :measured_at, figures = :figures, "
     f"{', '.join(f'{name} = :{name}' for name in _ENCODED)}, "
     f"checksum = {_checksum('encode', ':{name}')} WHERE id = :id"
 )
@@ -312,7 +328,7 @@ class Store:
                 self._create(_TABLES + _FILES)
                 self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._db.execute("COMMIT")
-            case 1 | 2 as version:
+            case 1 | 2 | 3 as version:
                 self._db.execute("COMMIT")  # a copy cannot be made within a transaction; the lock stays
                 self.backup = _copy(self._db, self.path, version)
                 log.warning(
@@ -327,7 +343,9 @@ class Store:
                     _move_first_schema(self._db, self.path)
                     _add_checksums(self._db, ("file",))
                 else:
-                    _add_checksums(self._db, _CHECKED)
+                    self._db.execute("ALTER TABLE encode ADD COLUMN figures TEXT")
+                    if version == 2:
+                        _add_checksums(self._db, _CHECKED)
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 self._db.execute("COMMIT")
             case _:
@@ -425,7 +443,7 @@ class Store:
             wanted = json.dumps(list(dict.fromkeys(sources))), json.dumps(list(index_of))
             where = f"WHERE {_WANTED}"
             query = (
-                "SELECT source, conditions, metric, version, scores, cpu_time, notes, sha256, "
+                "SELECT source, conditions, metric, version, scores, cpu_time, notes, sha256, figures, "
                 f"{', '.join(_ENCODED)} FROM encode "
                 f"LEFT JOIN score ON score.encode = encode.id AND {_IS_WHOLE['score']} "
                 f"{where} AND {_IS_WHOLE['encode']} ORDER BY source, conditions"
@@ -557,6 +575,7 @@ class Store:
             "sha256": outcome.sha256,
             "notes": json.dumps(outcome.notes),
             "measured_at": now,
+            "figures": _figures_of(outcome),
         }
         where = "source = :source AND conditions = :conditions"
         query = f"SELECT id, measured_at, sha256, {', '.join(_ENCODED)} FROM encode WHERE {where}"
@@ -711,14 +730,32 @@ def _measurement(rows: Sequence[tuple[Any, ...]], metrics: Mapping[str, str]) ->
             ):
                 continue
             scores[metric] = Scores(columns, cpu_time)
-    text, sha256, *numbers = rows[0][6:]
-    notes = _notes(text)
+    text, sha256, figures, *numbers = rows[0][6:]
+    notes, further = _notes(text), _figures(figures)
     sizes, times = numbers[:3], numbers[3:]
-    if notes is None or not (sha256 is None or isinstance(sha256, str)):
+    if notes is None or further is None or not (sha256 is None or isinstance(sha256, str)):
         return None
     if not all(isinstance(size, int) and size > 0 for size in sizes) or not _are_times(*times):
         return None
-    return Measurement(**dict(zip(_ENCODED, numbers, strict=True)), sha256=sha256, scores=scores, notes=notes)
+    encoded = dict(zip(_ENCODED, numbers, strict=True))
+    return Measurement(**encoded, sha256=sha256, scores=scores, notes=notes, **further)
+
+
+def _figures_of(outcome: Measurement) -> str | None:
+    """The content of column ``figures``."""
+    given = {name: value for name in _FIGURES if (value := getattr(outcome, name)) is not None}
+    return json.dumps(given) if given else None
+
+
+@functools.lru_cache(maxsize=1000)
+def _figures(text: object) -> dict[str, Any] | None:
+    """The inverse of :func:`_figures_of`; None if the text is damaged."""
+    if text is None:
+        return {}
+    figures = _json(text)
+    if isinstance(figures, dict) and figures.keys() <= set(_FIGURES) and _are_numbers(figures.values()):
+        return figures
+    return None
 
 
 def _json(text: object) -> object:
@@ -784,13 +821,18 @@ def recover(path: Path) -> Recovered:
         except sqlite3.Error as error:
             if _kind(error) == sqlite3.SQLITE_BUSY:
                 raise StoreError(f"{path}: {error}. {_ADVICE[sqlite3.SQLITE_BUSY]}") from None
+        for table, names in _OPTIONAL.items():
+            # A file of an older schema gets these columns until it is closed, which takes the change back.
+            for name in names:
+                with contextlib.suppress(sqlite3.Error):
+                    old.execute(f"ALTER TABLE {table} ADD COLUMN {name} TEXT")
         with new._explained():
             new._db.execute("BEGIN")
             for table in _CHECKED:
                 insert = _insert(table, "INSERT OR IGNORE")
-                names = [name for columns in _CHECKED[table] for name in columns]
-                for found in _readable(old, table, names):
-                    new._db.executemany(insert, [dict(zip(names, row, strict=True)) for row in found])
+                columns = _columns(table)
+                for found in _readable(old, table, columns):
+                    new._db.executemany(insert, [dict(zip(columns, row, strict=True)) for row in found])
                 rows[table] = new._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
     if not any(rows.values()):
         fresh.unlink()

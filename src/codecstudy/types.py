@@ -109,6 +109,8 @@ class Setting:
             itself, None and None.
         """
         for rate in rates:
+            if any(self.get(name, self.extra(name)) == value for name, value in rate.unless):
+                continue
             value = self.extra(rate.name) if rate.extra else self.get(rate.name)
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return self.without(rate), rate, float(value)
@@ -219,6 +221,9 @@ class RateParameter:
     """Difference between adjacent values that a recommendation may name."""
     extra: bool = False
     """Whether it is an entry of ``extra_args``."""
+    unless: tuple[tuple[str, Scalar], ...] = ()
+    """Values of parameters, or of entries of ``extra_args``, with any of which it does not set the rate: the
+    ``quality`` of libwebp is its effort with ``(("lossless", True),)``."""
 
     def __post_init__(self) -> None:
         if not self.step > 0:
@@ -309,7 +314,7 @@ class EncoderFacts:
         given = _known(cls, document)
         for name in ("parameters", "extra_parameters"):
             given[name] = tuple(_parameter(p) for p in given.get(name, ()))
-        given["rates"] = tuple(RateParameter(**_known(RateParameter, r)) for r in given.get("rates", ()))
+        given["rates"] = tuple(_rate(r) for r in given.get("rates", ()))
         if given.get("colour") is not None:
             given["colour"] = tuple(given["colour"])
         return cls(**given)
@@ -321,6 +326,12 @@ def _parameter(document: Mapping[str, Any]) -> Parameter:
         given["choices"] = tuple(given["choices"])
     given["show"] = tuple((value, text) for value, text in given.get("show", ()))
     return Parameter(**given)
+
+
+def _rate(document: Mapping[str, Any]) -> RateParameter:
+    given = _known(RateParameter, document)
+    given["unless"] = tuple((name, value) for name, value in given.get("unless", ()))
+    return RateParameter(**given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,6 +530,8 @@ class Measurement:
     scores: dict[str, Scores]
     """Scores by metric."""
     notes: tuple[str, ...] = ()
+    encoding_peak_memory: int | None = None
+    """Most resident memory in bytes of a program that encoded; None for encoders that run no program."""
 
     def has_bytes(self, size: int, sha256: str | None) -> bool:
         """Whether an encoded file has these bytes, as far as known: without a hash, only the size is compared."""

@@ -14,6 +14,7 @@ from codecstudy import codecs, registry
 from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.types import Parameter, RateParameter
+from support import fake_codecs
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +138,41 @@ def test_importing_the_registry_imports_no_library() -> None:
         "assert 'PIL' in sys.modules and 'imagecodecs' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def alternatives(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """A format with a default encoder, and another one that also has ``extra_args`` named ``tune``."""
+    tune = Parameter("tune", "what to optimize", choices=("ssim", "psnr"))
+    for id_ in ("toy", "toy-tuned"):
+        encoder = fake_codecs.make(id_)
+        facts = dataclasses.replace(
+            encoder.facts,
+            format="toy",
+            extension=".toy",
+            extra_parameters=(tune,) if id_ == "toy-tuned" else (),
+        )
+        changed = dataclasses.replace(encoder, facts=facts, **changes if id_ == "toy-tuned" else {})
+        name = id_.replace("-", "_").upper()
+        monkeypatch.setattr(fake_codecs, name, changed, raising=False)
+        codecs.register(f"support.fake_codecs:{name}")
+    monkeypatch.setitem(codecs.ALTERNATIVES, "toy", ("toy-tuned",))
+
+
+def test_an_entry_goes_to_the_first_encoder_of_its_format_that_has_its_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alternatives(monkeypatch)
+    assert codecs.encoder_for("toy", {"quality"}, set()).facts.id == "toy"
+    assert codecs.encoder_for("toy", {"quality"}, {"tune"}).facts.id == "toy-tuned"
+    # What no encoder has is for the default one to refuse.
+    assert codecs.encoder_for("toy", {"qualty"}, {"tune"}).facts.id == "toy"
+
+
+def test_what_an_encoder_needs_and_this_machine_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    alternatives(monkeypatch, missing=lambda: "the program toy is not on PATH; install it")
+    with pytest.raises(
+        CodecError, match="encoder toy-tuned cannot be used here: the program toy is not on PATH"
+    ):
+        codecs.encoder_for("toy", set(), {"tune"})
+    with pytest.raises(CodecError, match="cannot be used here"):
+        codecs.usable("toy-tuned")

@@ -12,7 +12,7 @@ import psutil
 from PIL import Image
 
 from codecstudy import codecs
-from codecstudy.results import TIMING_COLUMNS, QualityRecord, QualityResults
+from codecstudy.results import COST_COLUMNS, QualityRecord, QualityResults
 from codecstudy.study import StudyConfig
 from conftest import picture
 
@@ -27,7 +27,7 @@ def fake(name: str) -> str:
 
 
 def timeless(records: list[QualityRecord]) -> list[QualityRecord]:
-    return [dataclasses.replace(r, **dict.fromkeys(TIMING_COLUMNS)) for r in records]
+    return [dataclasses.replace(r, **dict.fromkeys(COST_COLUMNS)) for r in records]
 
 
 FOUR = (

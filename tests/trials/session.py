@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from codecstudy.results import TIMING_COLUMNS, QualityRecord, QualityResults
+from codecstudy.results import COST_COLUMNS, QualityRecord, QualityResults
 from conftest import picture
 from trials import commands
 from trials.tally import Tally
@@ -117,7 +117,7 @@ def measure(folder: Path, images: int, edge: int = 64) -> Measured:
 def timeless(results: Path) -> list[QualityRecord]:
     """The records of a results file, without the columns that differ from run to run."""
     records = QualityResults.load(results).measurements
-    return [dataclasses.replace(r, **dict.fromkeys(TIMING_COLUMNS)) for r in records]
+    return [dataclasses.replace(r, **dict.fromkeys(COST_COLUMNS)) for r in records]
 
 
 def differences(found: list[QualityRecord], expected: list[QualityRecord]) -> int:

@@ -78,6 +78,47 @@ get, names = _registry.get, _registry.names
 register, registered = _registry.register, _registry.registered
 
 
+ALTERNATIVES: dict[str, tuple[str, ...]] = {}
+"""Encoders of a format that take over an entry of a study that names no encoder, if it gives options that the
+format's default encoder does not have and they do; by format."""
+
+
+def usable(name: str) -> Encoder:
+    """The encoder called ``name``.
+
+    Raises:
+        CodecError: There is none, or this machine lacks what it needs; the message says what.
+    """
+    encoder = get(name)
+    if (lacking := encoder.missing()) is not None:
+        raise CodecError(f"encoder {name} cannot be used here: {lacking}")
+    return encoder
+
+
+def encoder_for(format: str, parameters: set[str], extra_args: set[str]) -> Encoder:
+    """The encoder of an entry of a study that names none.
+
+    Args:
+        format: The format.
+        parameters: Names of the parameters that the entry gives.
+        extra_args: Names of the entries of ``extra_args`` that it gives.
+
+    Returns:
+        The format's default encoder, or the first alternative that has all of these options if the default one does
+        not.
+
+    Raises:
+        CodecError: There is no such format, or this machine lacks what the encoder needs.
+    """
+    for name in (format, *ALTERNATIVES.get(format, ())):
+        facts = get(name).facts
+        if parameters <= {p.name for p in facts.parameters} and (
+            facts.open_extra or extra_args <= {p.name for p in facts.extra_parameters}
+        ):
+            return usable(name)
+    return usable(format)
+
+
 def facts_of(settings: Iterable[Setting], versions: Mapping[str, str]) -> tuple[EncoderFacts, ...]:
     """Facts of the encoders of ``settings`` in the form in which results store them.
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from codecstudy.types import EncoderFacts, Pixels, Setting, ToolCommand
+from codecstudy.errors import CodecError
+from codecstudy.types import EncoderFacts, Pixels, Scalar, Setting, ToolCommand
 
 
 def _any(setting: Setting) -> str | None:
+    return None
+
+
+def _always() -> str | None:
     return None
 
 
@@ -18,6 +24,10 @@ def _hundred_per_pixel(setting: Setting, pixels: int) -> float:
 
 def _no_commands(setting: Setting) -> tuple[ToolCommand, ...]:
     return ()
+
+
+def _nothing_fixed(setting: Setting) -> Mapping[str, Scalar]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +40,43 @@ class SelfTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a step has taken, in seconds and bytes."""
+
+    wall_time: float
+    cpu_time: float
+    """CPU seconds of all threads, and of child processes that have ended."""
+    peak_memory: int | None = None
+    """Most resident memory of a program that was run; None if no program was run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An encoded file from an encoder that measures its own cost, without its preparations."""
+
+    data: bytes
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A decoded image from an encoder that measures its own cost."""
+
+    pixels: Pixels
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
 class Encoder:
-    """One encoder library for one image format, working in memory and on one thread."""
+    """One encoder for one image format: a library that works in memory and on one thread, or a program."""
 
     facts: EncoderFacts
     version: Callable[[], str]
     """Library and version, which identify a measurement: ``libaom 3.14.1 (libavif 1.4.2)``."""
-    encode: Callable[[Pixels, Setting], bytes]
-    """Raises :class:`codecstudy.errors.CodecError`, or any error of the library."""
-    decode: Callable[[bytes], Pixels]
+    encode: Callable[[Pixels, Setting], bytes | Encoded]
+    """Raises :class:`codecstudy.errors.CodecError`, or any error of the library. Call :meth:`encoded` instead."""
+    decode: Callable[[bytes], Pixels | Decoded]
+    """Call :meth:`decoded` instead."""
     seconds_per_megapixel: Callable[[Setting], float]
     """Rough encode CPU seconds per megapixel: a prior that observations of a run replace."""
     peak_bytes: Callable[[Setting, int], float] = _hundred_per_pixel
@@ -50,3 +88,64 @@ class Encoder:
     """Commands of common tools that correspond to a setting. If a tool lacks a parameter, there is a note instead
     of text: a command that does not do what was measured would be worse than none."""
     self_test: SelfTest | None = None
+    missing: Callable[[], str | None] = _always
+    """What this machine lacks to run the encoder, and how to install it; None if nothing. It is called before any
+    other function, which therefore may import what is optional."""
+    fixed: Callable[[Setting], Mapping[str, Scalar]] = _nothing_fixed
+    """Options that the encoder always uses, or that follow from the setting: ``{"threads": 1, "depth": 8}``.
+    Together with the parameters and their defaults they are the options of each record."""
+
+    def options(self, setting: Setting) -> dict[str, Scalar]:
+        """All options in effect: those of the setting, the declared defaults, and what is fixed."""
+        declared = (*self.facts.parameters, *self.facts.extra_parameters)
+        defaults = {p.name: p.default for p in declared if p.default is not None}
+        return {**defaults, **self.fixed(setting), **dict(setting.parameters), **dict(setting.extra_args)}
+
+    def encoded(self, pixels: Pixels, setting: Setting) -> Encoded:
+        """Encode an image, and measure the cost unless the encoder does.
+
+        Args:
+            pixels: uint8, height x width x 3, sRGB.
+            setting: A setting of this encoder.
+
+        Raises:
+            CodecError: The encoder returned something else than a file. It may raise any other error itself.
+        """
+        clock = _Clock()
+        made = self.encode(pixels, setting)
+        cost = clock.read()
+        data = made.data if isinstance(made, Encoded) else made
+        if not isinstance(data, bytes) or not data:
+            what = "no bytes" if isinstance(data, bytes) else type(data).__name__
+            raise CodecError(f"the encoder returned {what} instead of a file")
+        return made if isinstance(made, Encoded) else Encoded(data, cost)
+
+    def decoded(self, data: bytes) -> Decoded:
+        """Decode a file, and measure the cost unless the encoder does.
+
+        Returns:
+            The image as uint8, height x width x 3 (not checked), and the cost.
+        """
+        clock = _Clock()
+        made = self.decode(data)
+        return made if isinstance(made, Decoded) else Decoded(made, clock.read())
+
+
+class _Clock:
+    """Wall and CPU time since it was made, with that of child processes that have ended meanwhile."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), cpu_seconds()
+
+    def read(self) -> Cost:
+        return Cost(time.perf_counter() - self._wall, cpu_seconds() - self._cpu)
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process, of all its threads, and of its child processes that have ended."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return time.process_time()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime

@@ -111,8 +111,8 @@ class Inspector:
         pixels, scored = self.original(path, setting.resolution, setting.crop)
         assert self._stage is not None
         encoder, prepared = codecs.get(setting.encoder), self._stage.prepared
-        data = encoder.encode(pixels, setting)
-        distorted = np.ascontiguousarray(scored.of(encoder.decode(data)))
+        data = encoder.encoded(pixels, setting).data
+        distorted = np.ascontiguousarray(scored.of(encoder.decoded(data).pixels))
         found: dict[str, float] = {}
         for name in names:
             if name not in prepared:
@@ -134,7 +134,7 @@ class Inspector:
 
     def decode(self, encoder: str, data: bytes) -> Pixels:
         """Decode a file that was made by ``encoder``."""
-        return codecs.get(encoder).decode(data)
+        return codecs.get(encoder).decoded(data).pixels
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """Butteraugli distance at each pixel, float32 of shape (height, width)."""

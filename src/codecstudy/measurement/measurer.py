@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 
 from codecstudy import codecs, images, metrics
-from codecstudy.codecs.base import Encoder
+from codecstudy.codecs.base import Cost, Encoder, cpu_seconds
 from codecstudy.errors import CodecstudyError, ImageMemoryError, MetricError
 from codecstudy.images.phash import perceptual_hash
 from codecstudy.measurement import artifacts, selftest
@@ -165,9 +165,9 @@ class Measurer:
                 self.on_stage(MEASURING)
             if isinstance(stage, str):
                 return Report(Skip(stage, self._notes()), opening, phash=self._phash)
-            cpu = time.process_time()
+            cpu = cpu_seconds()
             outcome = self._measure(stage, setting, request, wanted)
-            return Report(outcome, opening, time.process_time() - cpu, self._phash)
+            return Report(outcome, opening, cpu_seconds() - cpu, self._phash)
         except _FailedError as failed:
             return Report(Failure(failed.kind, str(failed), self._notes()), opening, phash=self._phash)
 
@@ -227,54 +227,50 @@ class Measurer:
         if known is not None and encoded is not None:
             if not wanted:
                 return known
-            decoded, _, _ = self._decode(encoder, encoded, stage.pixels)
+            decoded, _ = self._decode(encoder, encoded, stage.pixels)
             return dataclasses.replace(known, scores=known.scores | self._scores(stage, decoded, wanted))
 
-        wall, cpu = time.perf_counter(), time.process_time()
-        encoded = _attempt("encode", encoder.encode, stage.pixels, setting)
-        encoding_time, encoding_cpu_time = time.perf_counter() - wall, time.process_time() - cpu
-        if not isinstance(encoded, bytes) or not encoded:
-            what = "no bytes" if isinstance(encoded, bytes) else type(encoded).__name__
-            raise _FailedError("encode", f"the encoder returned {what} instead of a file")
+        made = _attempt("encode", encoder.encoded, stage.pixels, setting)
+        encoded = made.data
         sha256 = hashlib.sha256(encoded).hexdigest()
         if known is not None and known.has_bytes(len(encoded), sha256):
             outcome = dataclasses.replace(known, sha256=sha256)
             if wanted:
-                decoded, _, _ = self._decode(encoder, encoded, stage.pixels)
+                decoded, _ = self._decode(encoder, encoded, stage.pixels)
                 outcome = dataclasses.replace(
                     outcome, scores=known.scores | self._scores(stage, decoded, wanted)
                 )
         else:
             # The known part belongs to other bytes, so it does not apply to these.
-            decoded, decoding_time, decoding_cpu_time = self._decode(encoder, encoded, stage.pixels)
+            decoded, decoding = self._decode(encoder, encoded, stage.pixels)
             outcome = Measurement(
                 file_size=len(encoded),
                 width=stage.pixels.shape[1],
                 height=stage.pixels.shape[0],
-                encoding_time=encoding_time,
-                encoding_cpu_time=encoding_cpu_time,
-                decoding_time=decoding_time,
-                decoding_cpu_time=decoding_cpu_time,
+                encoding_time=made.cost.wall_time,
+                encoding_cpu_time=made.cost.cpu_time,
+                decoding_time=decoding.wall_time,
+                decoding_cpu_time=decoding.cpu_time,
                 sha256=sha256,
                 scores=self._scores(stage, decoded, list(self._metrics)),
                 notes=self._notes(),
+                encoding_peak_memory=made.cost.peak_memory,
             )
         if request.artifact is not None:
             _attempt("artifact", artifacts.keep, Path(request.artifact), encoded)
         return outcome
 
-    def _decode(self, encoder: Encoder, encoded: bytes, pixels: Pixels) -> tuple[Pixels, float, float]:
-        """The decoded image, and the wall and CPU seconds that it took."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        decoded = _attempt("decode", encoder.decode, encoded)
-        seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
+    def _decode(self, encoder: Encoder, encoded: bytes, pixels: Pixels) -> tuple[Pixels, Cost]:
+        """The decoded image, and what decoding took."""
+        made = _attempt("decode", encoder.decoded, encoded)
+        decoded = made.pixels
         shape = getattr(decoded, "shape", None)
         if shape != pixels.shape or decoded.dtype != np.uint8:
             kind = getattr(decoded, "dtype", type(decoded).__name__)
             raise _FailedError(
                 "decode", f"decoded to {kind} of shape {shape}; the source is uint8 of shape {pixels.shape}"
             )
-        return decoded, seconds, cpu_seconds
+        return decoded, made.cost
 
     def _scores(self, stage: _Stage, decoded: Pixels, names: list[str]) -> dict[str, Scores]:
         """Scores of these metrics."""

@@ -92,7 +92,7 @@ def _encoder_fault(name: str) -> str | None:
     if encoder.self_test is None:
         return None
     try:
-        back = encoder.decode(encoder.encode(picture, encoder.self_test.setting))
+        back = encoder.decoded(encoder.encoded(picture, encoder.self_test.setting).data).pixels
     except Exception as error:
         return f"{name}: {type(error).__name__}: {error}"
     if back.shape != picture.shape or back.dtype != np.uint8:

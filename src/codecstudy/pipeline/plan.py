@@ -32,6 +32,7 @@ from codecstudy.types import (
     Measurement,
     MetricFacts,
     Outcome,
+    Scalar,
     Setting,
     Skip,
     folder_of,
@@ -126,6 +127,8 @@ class Plan:
     artifact_suffixes: tuple[str, ...]
     commands: tuple[CommandTemplate, ...]
     """Commands for other tools that correspond to the settings."""
+    options: tuple[dict[str, Scalar], ...]
+    """For each setting, the options that the encoder uses; see :meth:`codecstudy.codecs.base.Encoder.options`."""
 
     @property
     def metric_versions(self) -> dict[str, str]:
@@ -285,6 +288,8 @@ class Plan:
             encoder=setting.encoder,
             parameters={name: value for name, value in setting.parameters if name not in SHORT_NAMES},
             scores=scores,
+            encoder_options=self.options[t],
+            encoding_peak_memory=measured.encoding_peak_memory if measured else None,
         )
 
 
@@ -337,6 +342,7 @@ def make_plan(
         artifact_names=artifacts.stems(dataset.images),
         artifact_suffixes=tuple(artifacts.suffixes(settings)),
         commands=codecs.commands_of(settings),
+        options=tuple(codecs.get(s.encoder).options(s) for s in settings),
     )
 
 

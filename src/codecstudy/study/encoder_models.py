@@ -24,7 +24,7 @@ from codecstudy.codecs.base import Encoder
 from codecstudy.errors import CodecError
 from codecstudy.study.messages import Part, fail, is_text, kind, show, unknown_extra, unknown_parameter
 from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, with_message
-from codecstudy.types import EncoderFacts, Parameter, Scalar, Setting
+from codecstudy.types import SETTING_KEYS, EncoderFacts, Parameter, Scalar, Setting
 
 
 class EncoderConfig(Part):
@@ -117,9 +117,18 @@ def model_for(entry: object) -> type[EncoderConfig]:
     if not isinstance(name, str):
         raise fail(f"must be text, not {kind(name)}", key)
     try:
-        return model_of(codecs.get(name))
+        return model_of(codecs.usable(name) if key == "encoder" else _chosen(name, entry))
     except CodecError as error:
         raise fail(str(error), key) from None
+
+
+def _chosen(format: str, entry: Mapping[Any, Any]) -> Encoder:
+    """The encoder of an entry that names only a format."""
+    given = {key for key, value in entry.items() if value is not None} - SETTING_KEYS
+    extras = entry.get("extra_args")
+    objects = extras if isinstance(extras, list | tuple) else [extras]
+    further = {key for extra in objects if isinstance(extra, Mapping) for key in extra}
+    return codecs.encoder_for(format, given, further)
 
 
 _models: dict[str, type[EncoderConfig]] = {}
