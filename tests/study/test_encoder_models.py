@@ -222,7 +222,10 @@ def test_an_encoder_can_be_made_in_python() -> None:
     document = {"format": "avif", "quality": [50, 60], "extra_args": {"range": "full"}}
     assert encoder == EncoderConfig.model_validate(document)
     config = StudyConfig.model_validate({**GOOD, "encoders": [encoder]})
-    assert [s.label() for s in config.settings()] == ["avif q50 range=full", "avif q60 range=full"]
+    assert [s.label() for s in config.settings()] == [
+        "avif-pillow q50 range=full",
+        "avif-pillow q60 range=full",
+    ]
     with pytest.raises(ValueError, match="AVIF has no qualty"):
         EncoderConfig(format="avif", qualty=5)
     with pytest.raises(ValueError, match="did you mean avif"):
