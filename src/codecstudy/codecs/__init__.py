@@ -27,6 +27,9 @@ BUILT_IN = {
     "webp": "codecstudy.codecs.webp:ENCODER",
     "avif": "codecstudy.codecs.avif:ENCODER",
     "jxl": "codecstudy.codecs.jxl:ENCODER",
+    "mozjpeg": "codecstudy.codecs.mozjpeg:ENCODER",
+    "jpegli": "codecstudy.codecs.jpegli:ENCODER",
+    "webp-vips": "codecstudy.codecs.webp_vips:ENCODER",
 }
 """Id to reference, in the order of results. The id of a format's default encoder is the format's name."""
 
@@ -78,7 +81,7 @@ get, names = _registry.get, _registry.names
 register, registered = _registry.register, _registry.registered
 
 
-ALTERNATIVES: dict[str, tuple[str, ...]] = {}
+ALTERNATIVES: dict[str, tuple[str, ...]] = {"webp": ("webp-vips",)}
 """Encoders of a format that take over an entry of a study that names no encoder, if it gives options that the
 format's default encoder does not have and they do; by format."""
 
