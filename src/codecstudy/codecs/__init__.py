@@ -31,6 +31,9 @@ BUILT_IN = {
     "avif-plugin": "codecstudy.codecs.avif_plugin:AOM",
     "avif-svt": "codecstudy.codecs.avif_plugin:SVT",
     "avif-rav1e": "codecstudy.codecs.avif_plugin:RAV1E",
+    "mozjpeg": "codecstudy.codecs.mozjpeg:ENCODER",
+    "jpegli": "codecstudy.codecs.jpegli:ENCODER",
+    "webp-vips": "codecstudy.codecs.webp_vips:ENCODER",
 }
 """Id to reference, in the order of results. The id of a format's default encoder is the format's name."""
 
@@ -82,7 +85,7 @@ get, names = _registry.get, _registry.names
 register, registered = _registry.register, _registry.registered
 
 
-ALTERNATIVES: dict[str, tuple[str, ...]] = {"avif": ("avif-pillow",)}
+ALTERNATIVES: dict[str, tuple[str, ...]] = {"avif": ("avif-pillow",), "webp": ("webp-vips",)}
 """Encoders of a format that take over an entry of a study that names no encoder, if it gives options that the
 format's default encoder does not have and they do, or values that it refuses and they accept; by format."""
 
