@@ -226,6 +226,9 @@ def peak_bytes(setting: Setting, pixels: int) -> float:
     return (75.0 if slow else 54.0) * pixels
 
 
+SLOW_BUILD = "built for size: takes about 1.25 times the CPU time of encoder avif"
+"""Note on libaom in the wheels of Pillow and of pillow-avif-plugin; ``benchmarks/encoders.py`` measures it."""
+
 CQ_LEVEL = RateParameter("cq-level", finer_is_higher=False, extra=True)
 
 ENCODER = Build("avif-pillow", "aom", "AVIF", lambda: AvifImagePlugin, _version).encoder(
@@ -244,6 +247,7 @@ ENCODER = Build("avif-pillow", "aom", "AVIF", lambda: AvifImagePlugin, _version)
     ),
     seconds_per_megapixel=seconds_per_megapixel,
     peak_bytes=peak_bytes,
+    note=SLOW_BUILD,
     self_test=SelfTest(
         Setting.of("avif", encoder="avif-pillow", quality=100, chroma_subsampling="444", speed=8), tolerance=6
     ),

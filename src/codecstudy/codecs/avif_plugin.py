@@ -85,6 +85,7 @@ AOM = _build("avif-plugin", "aom").encoder(
     ),
     seconds_per_megapixel=avif_pillow.seconds_per_megapixel,
     peak_bytes=avif_pillow.peak_bytes,
+    note=avif_pillow.SLOW_BUILD,
     self_test=_self_test("avif-plugin", "444", 6),
     missing=_missing,
     fixed=lambda setting: avif_pillow.aom_fixed(_libavif(), _number("aom"), setting),
