@@ -159,6 +159,33 @@ def _settings(slow: bool) -> dict[str, Any]:
         "webp lossless 100 method 6": Setting.of(
             "webp", quality=100, method=6, extra_args={"lossless": True}
         ),
+        "mozjpeg 80": Setting.of("jpeg", encoder="mozjpeg", quality=80),
+        "mozjpeg 95 4:4:4": Setting.of("jpeg", encoder="mozjpeg", quality=95, chroma_subsampling="444"),
+        "mozjpeg 95 4:4:4 sequential": Setting.of(
+            "jpeg",
+            encoder="mozjpeg",
+            quality=95,
+            chroma_subsampling="444",
+            extra_args={"progressive": False, "trellis_quant": False},
+        ),
+        "jpegli 80": Setting.of("jpeg", encoder="jpegli", quality=80),
+        "jpegli 100": Setting.of("jpeg", encoder="jpegli", quality=100),
+        "webp-vips 80": Setting.of("webp", encoder="webp-vips", quality=80),
+        "webp-vips 95 sharp YUV method 6": Setting.of(
+            "webp", encoder="webp-vips", quality=95, method=6, extra_args={"sharp_yuv": True}
+        ),
+        "webp-vips 95 filter, passes": Setting.of(
+            "webp", encoder="webp-vips", quality=95, extra_args={"autofilter": True, "passes": 3}
+        ),
+        "webp-vips near-lossless method 0": Setting.of(
+            "webp", encoder="webp-vips", method=0, extra_args={"near_lossless": 60}
+        ),
+        "webp-vips near-lossless method 4": Setting.of(
+            "webp", encoder="webp-vips", method=4, extra_args={"near_lossless": 60}
+        ),
+        "webp-vips lossless 100 method 6": Setting.of(
+            "webp", encoder="webp-vips", quality=100, method=6, extra_args={"lossless": True}
+        ),
     }
     for speed in range(0 if slow else 3, 11):
         found[f"avif 80 speed {speed}"] = Setting.of("avif", quality=80, speed=speed)

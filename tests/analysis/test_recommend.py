@@ -241,6 +241,26 @@ def test_a_variant_without_a_quality_is_recommended_as_it_is() -> None:
         assert found.measured
 
 
+def test_the_quality_of_a_lossless_webp_is_its_effort_and_not_a_level() -> None:
+    sizes = {20: 9000, 75: 7000, 100: 7100}
+    records = [
+        measured(
+            Formula("webp"),
+            i,
+            effort,
+            extra_args={"lossless": True},
+            ssimulacra2=100.0,
+            file_size=sizes[effort],
+        )
+        for i in range(3)
+        for effort in sizes
+    ]
+    found = recommend(results_of(records), target=80).items
+    assert [(item.setting, item.measured) for item in found] == [
+        (Setting.of("webp", quality=75, extra_args={"lossless": True}), True)
+    ]
+
+
 def test_every_resolution_has_its_own_answers() -> None:
     small = {"resolution": 640}
     codecs = [JPEG, half("avif"), Formula("jpeg", setting=small), half("avif", 0.25, resolution=640)]

@@ -271,7 +271,16 @@ def test_schema_and_doctor(tmp_path: Path) -> None:
     assert "encoders" in schema["properties"]
     done = codecstudy("doctor", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    for fact in ("libjpeg-turbo", "libwebp", "libaom", "libjxl", "ssimulacra2", "kernel cache", "self-test"):
+    for fact in (
+        "libjpeg-turbo",
+        "libwebp",
+        "libaom",
+        "libjxl",
+        "ssimulacra2",
+        "kernel cache",
+        "self-test",
+        "built for size",
+    ):
         assert fact in done.stdout
     assert not list(tmp_path.iterdir()), "neither may write anything"
 
@@ -387,7 +396,7 @@ def test_the_table_keeps_its_numbers_on_a_narrow_terminal(tmp_path: Path, photos
     encoder = {"format": "avif", "quality": 60, "speed": 10, "chroma_subsampling": "420", "extra_args": extra}
     (tmp_path / "long.json").write_text(json.dumps({**STUDY, "encoders": [encoder]}))
     run = ("run", tmp_path / "long.json", "--images", photos, "--root", root)
-    label = "avif q60 420 s10 deltaq-mode=2 enable-chroma-deltaq=1 sharpness=3"
+    label = "avif-pillow q60 420 s10 deltaq-mode=2 enable-chroma-deltaq=1 sharpness=3"
     narrow = codecstudy(*run, COLUMNS="70")
     assert narrow.returncode == 0, narrow.stderr
     for heading in ("bits/px", "SSIMULACRA2", "images"):

@@ -1,15 +1,19 @@
-"""AVIF: what was asked for is in the boxes, and every option reaches libaom or is refused."""
+"""AVIF through imagecodecs: what was asked for is in the file, at every depth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import imagecodecs
 import numpy as np
 import pytest
-from PIL import AvifImagePlugin
 
 from codecstudy import codecs
-from codecstudy.types import Scalar, Setting
+from codecstudy.codecs import libavif
+from codecstudy.errors import CodecError
+from codecstudy.images.boxes import avif_facts
+from codecstudy.study import StudyConfig
+from codecstudy.types import Pixels, Setting
 
 rng = np.random.default_rng(11)
 PICTURE = np.clip(np.mgrid[0:64, 0:72][0][:, :, None] * 3 + rng.normal(0, 20, (64, 72, 3)), 0, 255).astype(
@@ -18,22 +22,19 @@ PICTURE = np.clip(np.mgrid[0:64, 0:72][0][:, :, None] * 3 + rng.normal(0, 20, (6
 
 
 def setting(
-    quality: int | None = 60, sampling: str | None = None, speed: int | None = 9, **extra: Scalar
+    quality: int = 60, sampling: str | None = None, speed: int | None = 9, depth: int | None = None
 ) -> Setting:
-    named = {name.replace("_AOM_", "-"): value for name, value in extra.items()}
-    return Setting.of(
-        "avif",
-        quality=quality,
-        chroma_subsampling=sampling,
-        speed=speed,
-        extra_args=tuple(sorted(named.items())),
-    )
+    return Setting.of("avif", quality=quality, chroma_subsampling=sampling, speed=speed, depth=depth)
 
 
-def encode(given: Setting) -> bytes:
+def encode(given: Setting, pixels: Pixels = PICTURE) -> bytes:
     codec = codecs.get("avif")
     assert codec.check(given) is None
-    return codec.encode(PICTURE, given)
+    return codec.encoded(pixels, given).data
+
+
+def decode(data: bytes) -> Pixels:
+    return codecs.get("avif").decoded(data).pixels
 
 
 def boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -69,7 +70,7 @@ def test_the_file_has_the_chroma_subsampling_that_was_asked_for(
 
 
 def test_400_decodes_to_three_equal_channels() -> None:
-    decoded = codecs.get("avif").decode(encode(setting(90, "400")))
+    decoded = decode(encode(setting(90, "400")))
     assert np.array_equal(decoded[:, :, 0], decoded[:, :, 1])
     assert np.array_equal(decoded[:, :, 0], decoded[:, :, 2])
 
@@ -78,77 +79,100 @@ def test_speed_reaches_the_encoder_and_six_is_the_default() -> None:
     assert encode(setting(speed=None)) == encode(setting(speed=6)) != encode(setting(speed=9))
 
 
+def test_the_default_speed_depth_and_tune_are_stated() -> None:
+    options = codecs.get("avif").options(Setting.of("avif", quality=50))
+    assert options == {
+        "quality": 50,
+        "chroma_subsampling": "420",
+        "speed": 6,
+        "depth": 8,
+        "tune": "iq",
+        "range": "full",
+        "tile_rows": 0,
+        "tile_cols": 0,
+        "threads": 1,
+    }
+
+
 @pytest.mark.parametrize(
-    "extra",
+    ("library", "libaom", "quality", "tune"),
     [
-        {"range": "limited"},
-        {"tune": "ssim"},
-        {"tune": "psnr"},
-        {"sharpness": 5},
-        {"end_AOM_usage": "cbr"},
-        {"denoise_AOM_noise_AOM_level": 40},
-        {"enable_AOM_palette": 0, "deltaq_AOM_mode": 0},
-        {"film_AOM_grain_AOM_test": 1},
+        ("1.4.2", "3.14.1", 99, "iq"),
+        ("1.4.0", "3.13.0", 0, "iq"),
+        ("1.4.0", "v3.12.1", 60, "ssim"),
+        ("1.3.0", "3.13.1", 60, "ssim"),
+        ("1.4.2", "", 60, "ssim"),
+        ("1.4.2", "3.14.1", 100, "psnr"),
     ],
-    ids=str,
 )
-def test_an_option_changes_the_file(extra: dict[str, Scalar]) -> None:
-    assert encode(setting(**extra)) != encode(setting())
+def test_the_default_tune_is_that_of_libavif(library: str, libaom: str, quality: int, tune: str) -> None:
+    assert libavif.default_tune(library, libaom, quality) == tune
 
 
-def test_tiles_are_what_was_asked_for() -> None:
-    wide = np.tile(PICTURE, (2, 8, 1))
+def test_the_tune_that_is_stated_is_the_one_that_was_used() -> None:
+    # Pillow's build can be given a tune, and has the same default.
+    pillow = codecs.get("avif-pillow")
+    plain = Setting.of("avif", encoder="avif-pillow", quality=60, speed=9)
+    stated = pillow.options(plain)["tune"]
+    assert stated == codecs.get("avif").options(setting())["tune"]
+    files = {
+        tune: pillow.encoded(
+            PICTURE, Setting.of("avif", encoder="avif-pillow", quality=60, speed=9, extra_args=extra)
+        )
+        for tune, extra in (("default", {}), ("iq", {"tune": "iq"}), ("ssim", {"tune": "ssim"}))
+    }
+    assert files["default"].data == files[str(stated)].data != files["ssim"].data
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12])
+def test_the_file_has_the_depth_that_was_asked_for(depth: int) -> None:
+    assert avif_facts(encode(setting(depth=depth))).bits == depth
+
+
+@pytest.mark.parametrize("depth", [10, 12])
+def test_samples_are_widened_and_rounded_back_exactly(depth: int) -> None:
+    values = np.arange(256, dtype=np.uint8).repeat(4).reshape(32, 32)
+    grey = np.dstack([values] * 3)
+    # Lossless in YCbCr, whose rounding is finer than a step of 8 bits.
+    assert np.array_equal(decode(encode(setting(100, "444", depth=depth), grey)), grey)
+
+
+def test_a_deeper_file_is_closer_to_the_source() -> None:
+    def error(depth: int) -> float:
+        return float(np.abs(decode(encode(setting(99, "444", depth=depth))).astype(int) - PICTURE).mean())
+
+    assert error(12) < error(10) < error(8)
+
+
+def test_quality_100_needs_full_chroma() -> None:
     codec = codecs.get("avif")
-    plain = codec.encode(wide, setting(tile_cols=0, tile_rows=0))
-    tiled = codec.encode(wide, setting(tile_cols=2))
-    assert plain != tiled
-    assert codec.encode(wide, setting(autotiling=False)) == plain
+    assert "with chroma_subsampling 444 only" in str(codec.check(setting(100)))
+    assert codec.check(setting(100, "444")) is None
+    with pytest.raises(CodecError, match="name the encoder avif-pillow"):
+        codec.encoded(PICTURE, setting(100, "420"))
 
 
-def test_cq_level_is_a_rate_control_of_its_own() -> None:
-    fine, coarse = (encode(setting(None, cq_AOM_level=level)) for level in (10, 60))
-    assert len(fine) > len(coarse)
-    assert encode(setting(None, cq_AOM_level=10, end_AOM_usage="q")) == fine
+def test_a_study_that_goes_up_to_100_with_reduced_chroma_goes_to_pillows_build() -> None:
+    def encoders(**keys: object) -> set[str]:
+        entry = {"format": "avif", **keys}
+        document = {"id": "s", "dataset": {"id": "d"}, "encoders": [entry]}
+        return {s.encoder for s in StudyConfig.model_validate(document).settings()}
+
+    assert encoders(quality=[50, 100]) == {"avif-pillow"}
+    assert encoders(quality=[50, 100], chroma_subsampling="444") == {"avif"}
+    assert encoders(quality=[50, 99]) == {"avif"}
+    assert encoders(quality=50, extra_args={"tune": "ssim"}) == {"avif-pillow"}
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        (setting(bogus=1), "bogus = 1: libaom"),
-        (setting(tune="bogus"), "tune = bogus: libaom"),
-        (setting(tune="ssim", bogus=1), "extra_args: bogus = 1: libaom"),
-        (setting(sharpness=99), "sharpness = 99"),
-        (setting(sharpness="2.5"), "sharpness = 2.5"),
-        (setting(sharpness=""), "sharpness = "),
-        (setting(end_AOM_usage="best"), "end-usage = best"),
-        (setting(tile_AOM_columns=1), "use tile_cols instead"),
-        (setting(cpu_AOM_used=3), "use the key speed instead"),
-        (setting(None), "needs quality, 0 to 100, or cq-level"),
-        (setting(60, cq_AOM_level=20), "quality would be ignored"),
-        (setting(60, lossless=1), "quality would be ignored"),
-        (setting(None, lossless=1, cq_AOM_level=20), "one of cq-level and lossless"),
-        (setting(None, cq_AOM_level=64), "cq-level = 64"),
-        (setting(None, cq_AOM_level=20, end_AOM_usage="vbr"), "cq-level needs end-usage"),
-        (setting(autotiling=True, tile_cols=1), "autotiling = true chooses the tiles itself"),
-        (Setting.of("avif", quality=60, extra_args=(("alpha:cq-level", 20),)), "without a prefix"),
-        (Setting.of("avif", quality=60, extra_args=(("a:bogus", 20),)), "without a prefix"),
-    ],
-    ids=lambda value: value.label() if isinstance(value, Setting) else "",
-)
-def test_what_would_be_ignored_or_is_unknown_is_refused(given: Setting, says: str) -> None:
-    assert says in str(codecs.get("avif").check(given))
+def test_the_version_says_which_build_it_is() -> None:
+    version = codecs.get("avif").version()
+    assert version.startswith("libaom 3.")
+    assert f"imagecodecs {imagecodecs.__version__}" in version
+    assert "Pillow" in codecs.get("avif-pillow").version()
 
 
-def test_flags_become_numbers_for_libaom() -> None:
-    assert encode(setting(enable_AOM_qm=True)) == encode(setting(enable_AOM_qm=1))
-
-
-def test_the_refusal_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    codecs.get("avif").check(setting(bogus=2))
-    assert capfd.readouterr() == ("", "")
-
-
-def test_decoding_leaves_pillows_thread_count_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(AvifImagePlugin, "DEFAULT_MAX_THREADS", 3)
-    codecs.get("avif").decode(encode(setting()))
-    assert AvifImagePlugin.DEFAULT_MAX_THREADS == 3
+def test_damaged_files_are_refused() -> None:
+    data = encode(setting(depth=10))
+    for damaged in (b"", data[:40], data[: len(data) // 2]):
+        with pytest.raises(CodecError, match="could not be decoded"):
+            decode(damaged)

@@ -36,6 +36,9 @@ def setting(format: str, quality: int | None = 70, **rest: Any) -> Setting:
     return Setting.of(format, quality=quality, extra_args=extra, **rest)
 
 
+PILLOW = "avif-pillow"
+"""The encoder of AVIF that has libaom's own options."""
+
 RUNNABLE = [
     setting("jpeg"),
     setting("jpeg", 55, chroma_subsampling="444", extra={"progressive": True}),
@@ -44,11 +47,24 @@ RUNNABLE = [
     setting("webp", 33, method=6),
     setting("webp", None, method=2, extra={"lossless": True}),
     setting("avif", 60, speed=9),
+    setting("avif", 90, speed=9, chroma_subsampling="444", depth=10),
+    setting("avif", 100, speed=9, chroma_subsampling="444", depth=12),
+    setting("avif", 60, encoder=PILLOW, speed=9),
     setting(
-        "avif", 40, speed=10, chroma_subsampling="444", extra={"tune": "ssim", "enable-chroma-deltaq": True}
+        *("avif", 40),
+        encoder=PILLOW,
+        speed=10,
+        chroma_subsampling="444",
+        extra={"tune": "ssim", "enable-chroma-deltaq": True},
     ),
-    setting("avif", 50, speed=9, chroma_subsampling="400", extra={"range": "limited", "tile_rows": 1}),
-    setting("avif", None, speed=9, extra={"cq-level": 30, "end-usage": "q"}),
+    setting(
+        *("avif", 50),
+        encoder=PILLOW,
+        speed=9,
+        chroma_subsampling="400",
+        extra={"range": "limited", "tile_rows": 1},
+    ),
+    setting("avif", None, encoder=PILLOW, speed=9, extra={"cq-level": 30, "end-usage": "q"}),
     setting("jxl", 85, effort=3),
     setting("jxl", 20, effort=1),
     setting("jxl", 100, effort=1),
@@ -60,7 +76,7 @@ RUNNABLE = [
 def test_python_code_gives_the_bytes_of_the_study(
     chosen: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tool = "imagecodecs" if chosen.format == "jxl" else "Pillow"
+    tool = "imagecodecs" if chosen.encoder in ("avif", "jxl") else "Pillow"
     text = of(chosen)[tool].text
     assert text is not None
     pixels = picture(64, 48)
@@ -70,7 +86,7 @@ def test_python_code_gives_the_bytes_of_the_study(
         {"image": Image.fromarray(pixels), "pixels": pixels, "imagecodecs": imagecodecs, "pathlib": pathlib},
     )
     written = next(tmp_path.glob("output.*"))
-    codec = codecs.get(chosen.format)
+    codec = codecs.get(chosen.encoder)
     assert written.suffix == codec.facts.extension
     assert written.read_bytes() == codec.encode(pixels, chosen)
 
@@ -95,16 +111,22 @@ def test_python_code_gives_the_bytes_of_the_study(
             "cwebp",
             "cwebp -lossless -m 4 input.png -o output.webp",
         ),
-        (setting("avif", 63), "avifenc", "avifenc -c aom -q 63 -s 6 -y 420 input.png output.avif"),
+        (
+            setting("avif", 63),
+            "avifenc",
+            "avifenc -c aom -j 1 -q 63 -s 6 -y 420 --tilerowslog2 0 --tilecolslog2 0 input.png output.avif",
+        ),
         (
             setting("avif", 63, speed=4, chroma_subsampling="444", extra={"tune": "iq", "range": "limited"}),
             "avifenc",
-            "avifenc -c aom -q 63 -s 4 -y 444 -r limited -a tune=iq input.png output.avif",
+            "avifenc -c aom -j 1 -q 63 -s 4 -y 444 -r limited --tilerowslog2 0 --tilecolslog2 0 -a tune=iq "
+            "input.png output.avif",
         ),
         (
             setting("avif", None, extra={"cq-level": 20, "tile_cols": 2}),
             "avifenc",
-            "avifenc -c aom -s 6 -y 420 --tilerowslog2 0 --tilecolslog2 2 -a cq-level=20 input.png output.avif",
+            "avifenc -c aom -j 1 -s 6 -y 420 --tilerowslog2 0 --tilecolslog2 2 -a cq-level=20 "
+            "input.png output.avif",
         ),
         (setting("jxl", 80), "cjxl", "cjxl input.png output.jxl -q 80 -e 7"),
         (
@@ -187,7 +209,7 @@ SWEPT = [
     [setting("jpeg", q, chroma_subsampling=c) for q in (0, 4, 100) for c in ("444", "422")],
     # Speed and quality are the same number at some levels.
     [setting("avif", q, speed=s) for q in (0, 10) for s in (4, 10)],
-    [setting("avif", None, extra={"cq-level": q, "tune": "ssim"}) for q in (0, 63)],
+    [setting("avif", None, encoder=PILLOW, extra={"cq-level": q, "tune": "ssim"}) for q in (0, 63)],
     [setting("jxl", q, effort=e) for q in (0, 100) for e in (1, 10)],
     [setting("jxl", None, extra={"distance": d}) for d in (0, 0.53, 25)],
     [setting("webp", q, resolution=r, method=4) for q in (0, 6) for r in (None, 100)],
@@ -208,15 +230,18 @@ def test_results_hold_the_commands_of_all_levels_between_the_measured_ones(setti
 
 def test_one_template_stands_for_all_levels() -> None:
     settings = [setting("avif", q, speed=6) for q in (1, 100)]
-    avifenc, pillow, sharp = codecs.commands_of(settings)
-    assert avifenc.text == "avifenc -c aom -q {level} -s 6 -y 420 input.png output.avif"
-    assert (
-        pillow.text == 'image.save("output.avif", quality={level}, subsampling="4:2:0", speed=6, codec="aom")'
+    imagecodecs, avifenc, pillow, sharp = codecs.commands_of(settings)
+    tiles = "--tilerowslog2 0 --tilecolslog2 0"
+    assert avifenc.text == f"avifenc -c aom -j 1 -q {{level}} -s 6 -y 420 {tiles} input.png output.avif"
+    assert pillow.text == (
+        'image.save("output.avif", quality={level}, subsampling="4:2:0", speed=6, codec="aom", max_threads=1, '
+        "autotiling=False)"
     )
+    assert list(dict(imagecodecs.exceptions)) == ["100"]
     assert not avifenc.exceptions
     assert not pillow.exceptions
     assert not sharp.exceptions
-    sharp = codecs.commands_of([setting("avif", q, speed=6) for q in (0, 100)])[2]
+    sharp = codecs.commands_of([setting("avif", q, speed=6) for q in (0, 100)])[3]
     assert dict(sharp.exceptions) == {"0": (None, "sharp's lowest quality is 1")}
 
 

@@ -198,6 +198,15 @@ def test_unknown_code_points_are_said(load_bytes: Load) -> None:
     assert np.array_equal(source.pixels, CUBE)
 
 
+def test_a_png_of_narrow_range_is_noted(load_bytes: Load) -> None:
+    full, narrow = (
+        load_bytes(with_chunk(saved(CUBE, "PNG"), b"cICP", bytes((1, 13, 0, flag)))) for flag in (1, 0)
+    )
+    assert not full.notes
+    assert any("narrow range (cICP)" in note for note in narrow.notes)
+    assert np.array_equal(narrow.pixels, full.pixels)
+
+
 def test_avif_code_points_are_read_and_converted(load_bytes: Load) -> None:
     flat = np.full((32, 32, 3), (200, 60, 40), np.uint8)
     data = imagecodecs.avif_encode(flat, level=100, pixelformat="444", speed=10, primaries=12, transfer=13)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from codecstudy import codecs
 from codecstudy.errors import StudyError
 from codecstudy.study import StudyConfig
 from codecstudy.study import builtin as studies
@@ -18,10 +20,21 @@ FOLDER = Path(studies.__file__).parent
 def test_every_file_is_listed() -> None:
     assert sorted(builtin_ids()) == sorted(path.stem for path in FOLDER.glob("*.toml"))
     assert builtin_ids()[0] == "demo"
-    assert len(set(builtin_ids())) == 9
+    assert len(set(builtin_ids())) == 10
 
 
-@pytest.mark.parametrize("name", builtin_ids())
+LACKING = [
+    text for name in ("mozjpeg", "jpegli", "webp-vips") if (text := codecs.get(name).missing()) is not None
+]
+STUDIES = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(name == "fair-comparison" and bool(LACKING), reason=str(LACKING))
+    )
+    for name in builtin_ids()
+]
+
+
+@pytest.mark.parametrize("name", STUDIES)
 def test_each_loads_under_its_own_id(name: str) -> None:
     config = load_builtin(name)
     assert config.id == name
@@ -31,13 +44,15 @@ def test_each_loads_under_its_own_id(name: str) -> None:
     assert config.description
 
 
-@pytest.mark.parametrize("name", builtin_ids())
+@pytest.mark.parametrize("name", STUDIES)
 def test_each_has_enough_qualities_per_curve(name: str) -> None:
     curves: dict[Setting, list[int]] = {}
     for setting in load_builtin(name).settings():
         assert setting.quality is not None
         without_quality = Setting.of(
             setting.format,
+            encoder=setting.encoder,
+            depth=setting.get("depth"),
             quality=None,
             chroma_subsampling=setting.get("chroma_subsampling"),
             speed=setting.get("speed"),
@@ -57,6 +72,7 @@ def test_each_has_enough_qualities_per_curve(name: str) -> None:
 SWEPT = {
     "demo": {"format": {"jpeg", "webp", "avif", "jxl"}},
     "format-comparison": {"format": {"jpeg", "webp", "avif", "jxl"}},
+    "fair-comparison": {"format": {"jpeg", "webp", "avif", "jxl"}, "depth": {None, 10}, "method": {None, 6}},
     "avif-quality-sweep": {"quality": set(range(5, 101, 5))},
     "avif-speed-sweep": {"speed": {0, 2, 4, 5, 6, 7, 8, 9}},
     "avif-chroma-subsampling": {"chroma_subsampling": {"444", "422", "420"}},
@@ -67,7 +83,7 @@ SWEPT = {
 }
 
 
-@pytest.mark.parametrize("name", builtin_ids())
+@pytest.mark.parametrize("name", STUDIES)
 def test_each_sweeps_what_its_name_says(name: str) -> None:
     found = load_builtin(name).settings()
     for parameter, values in SWEPT[name].items():
@@ -84,3 +100,12 @@ def test_the_demo_is_small() -> None:
 def test_an_unknown_one_names_the_known_ones() -> None:
     with pytest.raises(StudyError, match=r"'demmo'.*demo, format-comparison"):
         load_builtin("demmo")
+
+
+def test_the_fair_comparison_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyjpegli", None)
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    with pytest.raises(StudyError) as raised:
+        load_builtin("fair-comparison")
+    for extra in ("jpegli", "webp"):
+        assert f"pip install 'codecstudy[{extra}]'" in str(raised.value)

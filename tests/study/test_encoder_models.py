@@ -164,34 +164,41 @@ def test_any_name_can_be_a_parameter(install: Install, name: str) -> None:
 
 
 def test_a_second_encoder_of_a_format_is_chosen_by_its_id(install: Install) -> None:
-    install("mozjpeg", DITHERING, format="jpeg", title="MozJPEG")
+    install("ditherjpeg", DITHERING, format="jpeg", title="DitherJPEG")
     entries = [
-        {"format": "jpeg", "encoder": "mozjpeg", "dithering": "ordered"},
+        {"format": "jpeg", "encoder": "ditherjpeg", "dithering": "ordered"},
         {"format": "jpeg", "quality": 5},
         {"format": "jpeg", "encoder": "jpeg", "quality": 6},
     ]
     document = {**GOOD, "encoders": entries}
     jsonschema.validate(document, json_schema())
     found = StudyConfig.model_validate(document).settings()
-    assert [(s.format, s.encoder) for s in found] == [("jpeg", "mozjpeg"), ("jpeg", "jpeg"), ("jpeg", "jpeg")]
+    assert [(s.format, s.encoder) for s in found] == [
+        ("jpeg", "ditherjpeg"),
+        ("jpeg", "jpeg"),
+        ("jpeg", "jpeg"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
         (
-            {"format": "jpeg", "encoder": "mozjpg"},
-            ".encoder: no encoder is named 'mozjpg'; did you mean mozjpeg",
+            {"format": "jpeg", "encoder": "ditherjpg"},
+            ".encoder: no encoder is named 'ditherjpg'; did you mean ditherjpeg",
         ),
-        ({"format": "avif", "encoder": "mozjpeg"}, '.format: the encoder mozjpeg makes jpeg, not "avif"'),
-        ({"encoder": "mozjpeg"}, ".format: is missing"),
+        (
+            {"format": "avif", "encoder": "ditherjpeg"},
+            '.format: the encoder ditherjpeg makes jpeg, not "avif"',
+        ),
+        ({"encoder": "ditherjpeg"}, ".format: is missing"),
         ({"format": "jpeg", "encoder": 3}, ".encoder: must be text, not 3"),
-        ({"format": "jpeg", "encoder": "mozjpeg", "quality": 3}, ".quality: MozJPEG has no quality"),
+        ({"format": "jpeg", "encoder": "ditherjpeg", "quality": 3}, ".quality: DitherJPEG has no quality"),
         ({"format": "jpeg", "dithering": "none"}, ".dithering: JPEG has no dithering"),
     ],
 )
 def test_a_wrong_choice_of_encoder_is_refused(install: Install, entry: dict[str, Any], says: str) -> None:
-    install("mozjpeg", DITHERING, format="jpeg", title="MozJPEG")
+    install("ditherjpeg", DITHERING, format="jpeg", title="DitherJPEG")
     assert f"encoders[0]{says}" in refusal(**entry)
 
 
@@ -222,7 +229,10 @@ def test_an_encoder_can_be_made_in_python() -> None:
     document = {"format": "avif", "quality": [50, 60], "extra_args": {"range": "full"}}
     assert encoder == EncoderConfig.model_validate(document)
     config = StudyConfig.model_validate({**GOOD, "encoders": [encoder]})
-    assert [s.label() for s in config.settings()] == ["avif q50 range=full", "avif q60 range=full"]
+    assert [s.label() for s in config.settings()] == [
+        "avif-pillow q50 range=full",
+        "avif-pillow q60 range=full",
+    ]
     with pytest.raises(ValueError, match="AVIF has no qualty"):
         EncoderConfig(format="avif", qualty=5)
     with pytest.raises(ValueError, match="did you mean avif"):

@@ -33,14 +33,22 @@ def doctor(root: RootOption = Path()) -> None:
     row("codecstudy", f"{__version__} on Python {sys.version.split()[0]}")
     usable: list[str] = []
     loaded: list[str] = []
+    absent: list[tuple[str, str]] = []
     for name in codecs.names():
         try:
             encoder = codecs.get(name)
-            usable.append(name)
-            row(encoder.facts.title, encoder.version())
+            if (lacking := encoder.missing()) is not None:
+                absent.append((name, lacking))
+                continue
+            version = encoder.version()
         except CodecstudyError as error:
             faults.append(str(error))
             row(name, "cannot be used")
+            continue
+        usable.append(name)
+        row(f"{encoder.facts.title}, {name}", f"{version}; {encoder.note}" if encoder.note else version)
+    for name, lacking in absent:
+        row(name, f"not used: {lacking}")
     for name in metrics.names():
         try:
             facts = metrics.get(name).facts

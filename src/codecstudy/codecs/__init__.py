@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from codecstudy.codecs.base import Encoder
@@ -27,6 +27,13 @@ BUILT_IN = {
     "webp": "codecstudy.codecs.webp:ENCODER",
     "avif": "codecstudy.codecs.avif:ENCODER",
     "jxl": "codecstudy.codecs.jxl:ENCODER",
+    "avif-pillow": "codecstudy.codecs.avif_pillow:ENCODER",
+    "avif-plugin": "codecstudy.codecs.avif_plugin:AOM",
+    "avif-svt": "codecstudy.codecs.avif_plugin:SVT",
+    "avif-rav1e": "codecstudy.codecs.avif_plugin:RAV1E",
+    "mozjpeg": "codecstudy.codecs.mozjpeg:ENCODER",
+    "jpegli": "codecstudy.codecs.jpegli:ENCODER",
+    "webp-vips": "codecstudy.codecs.webp_vips:ENCODER",
 }
 """Id to reference, in the order of results. The id of a format's default encoder is the format's name."""
 
@@ -78,9 +85,9 @@ get, names = _registry.get, _registry.names
 register, registered = _registry.register, _registry.registered
 
 
-ALTERNATIVES: dict[str, tuple[str, ...]] = {}
+ALTERNATIVES: dict[str, tuple[str, ...]] = {"avif": ("avif-pillow",), "webp": ("webp-vips",)}
 """Encoders of a format that take over an entry of a study that names no encoder, if it gives options that the
-format's default encoder does not have and they do; by format."""
+format's default encoder does not have and they do, or values that it refuses and they accept; by format."""
 
 
 def usable(name: str) -> Encoder:
@@ -95,28 +102,39 @@ def usable(name: str) -> Encoder:
     return encoder
 
 
-def encoder_for(format: str, parameters: set[str], extra_args: set[str]) -> Encoder:
+def encoder_for(
+    format: str,
+    parameters: set[str],
+    extra_args: set[str],
+    accepts: Callable[[Encoder], bool] = lambda _: True,
+) -> Encoder:
     """The encoder of an entry of a study that names none.
 
     Args:
         format: The format.
         parameters: Names of the parameters that the entry gives.
         extra_args: Names of the entries of ``extra_args`` that it gives.
+        accepts: Whether an encoder that has all of these options accepts their values.
 
     Returns:
-        The format's default encoder, or the first alternative that has all of these options if the default one does
-        not.
+        The format's default encoder, or the first alternative that has all of these options and accepts their
+        values if the default one does not.
 
     Raises:
         CodecError: There is no such format, or this machine lacks what the encoder needs.
     """
+    fitting = []
     for name in (format, *ALTERNATIVES.get(format, ())):
         facts = get(name).facts
         if parameters <= {p.name for p in facts.parameters} and (
             facts.open_extra or extra_args <= {p.name for p in facts.extra_parameters}
         ):
-            return usable(name)
-    return usable(format)
+            fitting.append(name)
+    # What all of them refuse is for the first one to refuse.
+    chosen = fitting[0] if fitting else format
+    if len(fitting) > 1:
+        chosen = next((name for name in fitting if accepts(get(name))), chosen)
+    return usable(chosen)
 
 
 def facts_of(settings: Iterable[Setting], versions: Mapping[str, str]) -> tuple[EncoderFacts, ...]:

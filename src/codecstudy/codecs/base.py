@@ -91,6 +91,8 @@ class Encoder:
     missing: Callable[[], str | None] = _always
     """What this machine lacks to run the encoder, and how to install it; None if nothing. It is called before any
     other function, which therefore may import what is optional."""
+    note: str | None = None
+    """What somebody should know who measures times with this build: that another one is faster, for example."""
     fixed: Callable[[Setting], Mapping[str, Scalar]] = _nothing_fixed
     """Options that the encoder always uses, or that follow from the setting: ``{"threads": 1, "depth": 8}``.
     Together with the parameters and their defaults they are the options of each record."""

@@ -17,7 +17,15 @@ from codecstudy.codecs.base import Encoder, SelfTest
 from codecstudy.codecs.commands import pillow, sharp, shell
 from codecstudy.codecs.pillow import save
 from codecstudy.errors import CodecError
-from codecstudy.types import EncoderFacts, Parameter, Pixels, Scalar, Setting, ToolCommand
+from codecstudy.types import (
+    EncoderFacts,
+    Parameter,
+    Pixels,
+    RateParameter,
+    Scalar,
+    Setting,
+    ToolCommand,
+)
 
 _DEFAULT_METHOD = 4
 _DEFAULT_LOSSLESS_EFFORT = 75
@@ -110,6 +118,7 @@ ENCODER = Encoder(
         extra_parameters=(
             Parameter("lossless", "keep every pixel as it is", choices=(True, False), default=False),
         ),
+        rates=(RateParameter("quality", unless=(("lossless", True),)),),
         mime="image/webp",
         browsers="all current browsers",
         all_browsers=True,

@@ -96,7 +96,11 @@ def encoding(png: PngFacts, info: dict[Any, Any]) -> tuple[Encoding | None, str 
         The encoding (None: sRGB), and a note if it had to be guessed.
     """
     if png.cicp is not None:
-        return colour.from_cicp(png.cicp[0], png.cicp[1])
+        found, note = colour.from_cicp(png.cicp[0], png.cicp[1])
+        if png.cicp[3] == 0:
+            narrow = "marked as narrow range (cICP); its samples were taken as full range"
+            note = f"{note}; {narrow}" if note else narrow
+        return found, note
     coded = info.get("gamma")
     if "srgb" in info or not coded:
         return None, None

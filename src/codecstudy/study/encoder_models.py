@@ -128,7 +128,20 @@ def _chosen(format: str, entry: Mapping[Any, Any]) -> Encoder:
     extras = entry.get("extra_args")
     objects = extras if isinstance(extras, list | tuple) else [extras]
     further = {key for extra in objects if isinstance(extra, Mapping) for key in extra}
-    return codecs.encoder_for(format, given, further)
+    return codecs.encoder_for(format, given, further, lambda encoder: _accepts(encoder, entry))
+
+
+def _accepts(encoder: Encoder, entry: Mapping[Any, Any]) -> bool:
+    """Whether an encoder would refuse none of the settings of an entry; also if the entry is wrong in itself."""
+    from codecstudy.study.expansion import MAX_SETTINGS, count_of_settings, settings_of  # imports this module
+
+    try:
+        valid = model_of(encoder).model_validate(entry)
+    except ValueError:
+        return True
+    if count_of_settings(valid) > MAX_SETTINGS:
+        return True
+    return all(encoder.check(setting) is None for setting in settings_of(valid))
 
 
 _models: dict[str, type[EncoderConfig]] = {}

@@ -57,7 +57,7 @@ def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Ite
         else:
             continue
         del fitting[i]
-    total = sum(_count(entry, resize) for entry in fitting.values())
+    total = sum(count_of_settings(entry, resize) for entry in fitting.values())
     if total > MAX_SETTINGS:
         yield Problem((), f"{total} settings are too many; the maximum is {MAX_SETTINGS}")
         return
@@ -78,7 +78,7 @@ def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Ite
             yield Problem((i,), f"repeats settings of encoders[{j}]: {same}{others}. Remove one of them")
 
 
-def _count(entry: EncoderConfig, resize: Lengths) -> int:
+def count_of_settings(entry: EncoderConfig, resize: Lengths = None) -> int:
     """Number of settings, without creating them."""
     resolution = resize if entry.resolution is None else entry.resolution
     return math.prod(

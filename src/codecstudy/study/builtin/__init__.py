@@ -10,6 +10,7 @@ from codecstudy.study import StudyConfig
 _IDS = (
     "demo",
     "format-comparison",
+    "fair-comparison",
     "avif-quality-sweep",
     "avif-speed-sweep",
     "avif-chroma-subsampling",
