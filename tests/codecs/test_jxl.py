@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from codecstudy import codecs
 from codecstudy.codecs.jxl import distance_from_quality
+from codecstudy.images import jxl_header
 from codecstudy.types import Scalar, Setting
 
 NOISE = np.random.default_rng(5).integers(0, 256, (41, 57, 3), dtype=np.uint8)
@@ -105,3 +111,54 @@ def test_the_file_is_a_bare_codestream_that_says_srgb(quality: int) -> None:
     extra_fields, floating, depth = bits >> 1 & 1, bits >> 2 & 1, bits >> 3 & 3
     channels, xyb, default_colour = bits >> 6 & 3, bits >> 8 & 1, bits >> 9 & 1
     assert (extra_fields, floating, depth, channels, xyb, default_colour) == (0, 0, 0, 0, 0, 1)
+
+
+def error(pixels: NDArray[np.uint8], source: NDArray[np.uint8]) -> float:
+    """Mean squared error."""
+    return float(np.mean((pixels.astype(float) - source) ** 2))
+
+
+def test_the_decoder_does_not_dither() -> None:
+    # A smooth image, which 99 reproduces almost exactly: libjxl's dither to 8 bits is most of the error.
+    y, x = np.mgrid[0:64, 0:64] * 1.7
+    smooth = np.stack([x, y, (x + y) / 2], axis=2).round().astype(np.uint8) + 20
+    data = codecs.get("jxl").encode(smooth, Setting.of("jxl", quality=99))
+    dithered = imagecodecs.jpegxl_decode(data)
+    assert dithered.dtype == np.uint8
+    assert error(codecs.get("jxl").decode(data), smooth) < 0.9 * error(dithered, smooth)
+    assert codecs.get("jxl").options(Setting.of("jxl", quality=99))["decoded_depth"] == 16
+    assert "decoded to 16 bits" in codecs.get("jxl").version()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (64, 48), (300, 2), (9, 600)])
+@pytest.mark.parametrize("quality", [10, 90])
+def test_a_header_that_says_16_bits_changes_nothing_else(shape: tuple[int, int], quality: int) -> None:
+    pixels = np.random.default_rng(2).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    data = codecs.get("jxl").encode(pixels, Setting.of("jxl", quality=quality, effort=1))
+    changed = jxl_header.declared_16_bits(data)
+    header, before = jxl_header.read(changed), jxl_header.read(data)
+    assert (header.bits, before.bits) == (16, 8)
+    header.bits = 8
+    assert header == before
+    wide = imagecodecs.jpegxl_decode(changed)
+    assert wide.dtype == np.uint16
+    assert np.abs(wide / 257 - imagecodecs.jpegxl_decode(data)).max() <= 1.01
+
+
+def test_a_header_that_says_more_than_the_defaults_is_left_as_it_is() -> None:
+    exact = encode(100)
+    assert jxl_header.declared_16_bits(exact) == exact
+    with pytest.raises(ValueError, match="does not begin with its signature"):
+        jxl_header.declared_16_bits(b"no image")
+
+
+@pytest.mark.skipif(shutil.which("djxl") is None, reason="djxl is not on PATH (Debian: libjxl-tools)")
+def test_djxl_decodes_the_changed_file_to_the_same_pixels(tmp_path: Path) -> None:
+    data = encode(90)
+    (tmp_path / "changed.jxl").write_bytes(jxl_header.declared_16_bits(data))
+    command = ["djxl", str(tmp_path / "changed.jxl"), str(tmp_path / "out.png")]
+    subprocess.run(command, check=True, capture_output=True)
+    wide = imagecodecs.png_decode((tmp_path / "out.png").read_bytes())
+    assert wide.dtype == np.uint16
+    # Two versions of libjxl round differently now and then.
+    assert np.abs(np.rint(wide / 257) - codecs.get("jxl").decode(data)).max() <= 1

@@ -49,14 +49,14 @@ class _Bits:
     def __init__(self, data: bytes) -> None:
         # A header without an ICC profile is much shorter, except for long names of extra channels.
         self._value = int.from_bytes(data[:4096], "little")
-        self._left = 8 * min(len(data), 4096)
+        self.left = 8 * min(len(data), 4096)
 
     def take(self, count: int) -> int:
-        if count > self._left:
+        if count > self.left:
             raise ValueError("the header is cut off")
         value = self._value & ((1 << count) - 1)
         self._value >>= count
-        self._left -= count
+        self.left -= count
         return value
 
     def flag(self) -> bool:
@@ -78,9 +78,7 @@ def read(codestream: bytes) -> JxlHeader:
     Raises:
         ValueError: It is cut off, or the data is not a JPEG XL codestream.
     """
-    if codestream[:2] != b"\xff\x0a":
-        raise ValueError("the JPEG XL codestream does not begin with its signature")
-    bits = _Bits(codestream[2:])
+    bits = _begin(codestream)
     height, width = _size(bits)
     header = JxlHeader(width, height)
     if bits.flag():
@@ -96,6 +94,53 @@ def read(codestream: bytes) -> JxlHeader:
     bits.flag()  # whether it is coded in XYB
     _colour(bits, header)
     return header
+
+
+def _begin(codestream: bytes) -> _Bits:
+    if codestream[:2] != b"\xff\x0a":
+        raise ValueError("the JPEG XL codestream does not begin with its signature")
+    return _Bits(codestream[2:])
+
+
+def declared_16_bits(codestream: bytes) -> bytes:
+    """A lossy codestream with a header that says 16 bits per sample instead of 8; the coded image is the same.
+
+    libjxl dithers when it decodes to 8 bits, and decoders choose the depth that the header says.
+    A lossy image is coded in floating-point XYB, whatever its depth, and its frames begin at a whole byte.
+
+    Args:
+        codestream: Bare codestream whose header consists of a size and defaults: 8 bits, sRGB, coded in XYB, as
+            libjxl writes it for lossy images. Any other one is returned as it is.
+
+    Raises:
+        ValueError: It is cut off, or the data is not a JPEG XL codestream.
+    """
+    bits = _begin(codestream)
+    total = bits.left
+    _size(bits)
+    size_length = total - bits.left
+    if not (bits.flag() and bits.flag()):  # all of the metadata, and of the transforms, is default
+        return codestream
+    fields = (
+        (0, 1),  # the metadata is not all default
+        (0, 1),  # no extra fields
+        (0, 1),  # integers
+        (3, 2),
+        (16 - 1, 6),  # bits per sample, less 1
+        (1, 1),  # 16-bit buffers suffice
+        (0, 2),  # no extra channels
+        (1, 1),  # coded in XYB
+        (1, 1),  # the colour encoding is sRGB
+        (0, 2),  # no extensions
+        (1, 1),  # the transforms are all default
+    )
+    size = int.from_bytes(codestream[2:18], "little") & ((1 << size_length) - 1)
+    value, length = size, size_length
+    for field, count in fields:
+        value |= field << length
+        length += count
+    frames = codestream[2 + (size_length + 2 + 7) // 8 :]
+    return codestream[:2] + value.to_bytes((length + 7) // 8, "little") + frames
 
 
 def _size(bits: _Bits) -> tuple[int, int]:
