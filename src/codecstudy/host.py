@@ -22,6 +22,10 @@ SMALLEST_WORKER = 384 << 20
 """Bytes that a worker may need just to start: 0.31 GB with all built-in encoders and metrics. With less, a library
 may fail to load, or try to allocate in an endless loop."""
 
+SCRATCH = "CODECSTUDY_SCRATCH"
+"""Environment variable of a worker: folder for the files of programs that it runs, in memory if possible. The
+worker creates it when it needs it, and its executor removes it."""
+
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -99,6 +103,14 @@ def disk_free(path: Path) -> int | None:
         return shutil.disk_usage(path).free
     except OSError:
         return None
+
+
+@cache
+def memory_folder() -> Path | None:
+    """Folder for temporary files in memory, which this user can write to; None if there is none."""
+    shared = Path("/dev/shm")
+    usable = shared.is_dir() and os.access(shared, os.W_OK | os.X_OK) and _file_system(shared) == "tmpfs"
+    return shared if usable else None
 
 
 def limits(workspace: Path) -> list[tuple[str, str]]:

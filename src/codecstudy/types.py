@@ -149,8 +149,8 @@ class Setting:
         )
 
 
-SETTING_KEYS = frozenset(("format", "encoder", "resolution", "crop", "extra_args"))
-"""Keys of a setting besides its parameters: no parameter can have one of these names."""
+SETTING_KEYS = frozenset(("format", "encoder", "command", "parameters", "resolution", "crop", "extra_args"))
+"""Keys of an encoder in a study besides its parameters: no parameter can have one of these names."""
 
 
 def _without(pairs: tuple[tuple[str, Scalar], ...], name: str) -> tuple[tuple[str, Scalar], ...]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from codecstudy.codecs.base import Encoder
@@ -18,6 +21,7 @@ from codecstudy.results import DERIVED_COLUMNS, RECORD_COLUMNS
 from codecstudy.types import MARKERS, SETTING_KEYS, SHORT_NAMES, CommandTemplate, EncoderFacts, Setting
 
 if TYPE_CHECKING:
+    from codecstudy.codecs.command import Definition
     from codecstudy.results import QualityResults
 
 ENTRY_POINT_GROUP = "codecstudy.codecs"
@@ -44,9 +48,8 @@ class UnknownCodecError(CodecError, ValueError):
     """No encoder has this id."""
 
 
-def _problem(encoder: Encoder, reference: str) -> str | None:
+def problem_with(facts: EncoderFacts) -> str | None:
     """What is wrong with an encoder's facts, or None."""
-    facts = encoder.facts
     for name, value in (("id", facts.id), ("format", facts.format)):
         if not _ID.fullmatch(value):
             return f"{name} {value!r} must consist of lower-case letters, digits, _ and -"
@@ -77,12 +80,68 @@ _registry = Registry(
     built_in=BUILT_IN,
     type=Encoder,
     name_of=lambda encoder: encoder.facts.id,
-    problem_with=_problem,
+    problem_with=lambda encoder, reference: problem_with(encoder.facts),
     error=CodecError,
     unknown=UnknownCodecError,
 )
-get, names = _registry.get, _registry.names
 register, registered = _registry.register, _registry.registered
+
+_defined: ContextVar[Mapping[str, tuple[Definition, Encoder]]] = ContextVar(
+    "defined", default=MappingProxyType({})
+)
+"""The encoders that the current study defines, by id."""
+
+
+def get(name: str) -> Encoder:
+    """The encoder called ``name``: one that the current study defines, or any other.
+
+    Raises:
+        CodecError: It does not exist (the message lists those that do), or cannot be loaded.
+    """
+    defined = _defined.get().get(name)
+    return _registry.get(name) if defined is None else defined[1]
+
+
+def names() -> tuple[str, ...]:
+    """Every name that :func:`get` knows: built-in ones, registered ones, plugins, those of the current study."""
+    return (*_registry.names(), *_defined.get())
+
+
+def encoder_of(definition: Definition) -> Encoder:
+    """The encoder that a study defines; the same object for the same definition.
+
+    Raises:
+        CodecError: It has no command to decode, and its format has no default encoder, which could.
+    """
+    from codecstudy.codecs import command
+
+    known = definition.format in _registry.names()
+    if definition.decode is None and not known:
+        raise CodecError(f"there is no decoder for format {definition.format!r} here: say how to decode it")
+    return command.make(definition, _registry.get(definition.format) if known else None)
+
+
+@contextmanager
+def defined(definitions: Iterable[Definition]) -> Iterator[None]:
+    """Let :func:`get` and :func:`names` know the encoders that a study defines, and those of no other study.
+
+    It applies to this thread, or task of asyncio, within the ``with`` block.
+    """
+    token = _defined.set({definition.id: (definition, encoder_of(definition)) for definition in definitions})
+    try:
+        yield
+    finally:
+        _defined.reset(token)
+
+
+def define(definitions: Iterable[Definition]) -> None:
+    """The same as :func:`defined` for good, for a process that serves one study."""
+    _defined.set({definition.id: (definition, encoder_of(definition)) for definition in definitions})
+
+
+def definitions() -> tuple[Definition, ...]:
+    """The definitions of the current study, which worker processes need, too."""
+    return tuple(definition for definition, _ in _defined.get().values())
 
 
 ALTERNATIVES: dict[str, tuple[str, ...]] = {"avif": ("avif-pillow",), "webp": ("webp-vips",)}

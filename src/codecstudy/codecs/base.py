@@ -143,11 +143,23 @@ class _Clock:
         return Cost(time.perf_counter() - self._wall, cpu_seconds() - self._cpu)
 
 
+_elsewhere = 0.0
+
+
+def count_cpu_seconds(seconds: float) -> None:
+    """Add CPU seconds of a program that was not started by this process itself, but at its request."""
+    global _elsewhere
+    _elsewhere += seconds
+
+
 def cpu_seconds() -> float:
-    """CPU seconds of this process, of all its threads, and of its child processes that have ended."""
+    """CPU seconds of this process, of all its threads, and of programs that have ended.
+
+    These are its child processes, and the programs of :func:`count_cpu_seconds`.
+    """
     try:
         import resource
     except ImportError:  # Windows
-        return time.process_time()
+        return time.process_time() + _elsewhere
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    return time.process_time() + children.ru_utime + children.ru_stime + _elsewhere

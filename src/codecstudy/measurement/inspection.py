@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codecstudy import codecs, host, images, metrics
+from codecstudy.codecs.command import Definition
 from codecstudy.errors import CodecError, CodecstudyError, ImageError, MetricError
 from codecstudy.execution import Died, HandlerError
 from codecstudy.execution.local import Caller
@@ -198,6 +199,7 @@ class _Config:
     fragment: int
     plugins: tuple[str, ...]
     metric_plugins: tuple[str, ...]
+    definitions: tuple[Definition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ def make_handler(config: _Config) -> Callable[[tuple[str, tuple[Any, ...]]], obj
     """The handler of the worker process: calls methods of an :class:`Inspector` by name."""
     for reference in config.plugins:
         codecs.register(reference)
+    codecs.define(config.definitions)
     for reference in config.metric_plugins:
         metrics.register(reference)
     inspector = Inspector(config.fragment)
@@ -244,7 +247,7 @@ class InspectionProcess:
     ) -> None:
         self._caller = Caller(
             "codecstudy.measurement.inspection:make_handler",
-            _Config(fragment, codecs.registered(), metrics.registered()),
+            _Config(fragment, codecs.registered(), metrics.registered(), codecs.definitions()),
             memory_limit=host.worker_limit(host.default_memory()),
             environment=kernels.cache_environment(),
         )

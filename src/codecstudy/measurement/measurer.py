@@ -20,6 +20,7 @@ import numpy as np
 
 from codecstudy import codecs, images, metrics
 from codecstudy.codecs.base import Cost, Encoder, cpu_seconds
+from codecstudy.codecs.command import Definition
 from codecstudy.errors import CodecstudyError, ImageMemoryError, MetricError
 from codecstudy.images.phash import perceptual_hash
 from codecstudy.measurement import artifacts, selftest
@@ -55,6 +56,8 @@ class MeasurerConfig:
     metrics: tuple[str, ...]
     plugins: tuple[str, ...] = ()
     """References of registered codecs, as :func:`codecstudy.codecs.register` takes them."""
+    definitions: tuple[Definition, ...] = ()
+    """Encoders that the study defines."""
     metric_plugins: tuple[str, ...] = ()
     """References of registered metrics, as :func:`codecstudy.metrics.register` takes them."""
     max_pixels: int = images.MAX_PIXELS
@@ -130,6 +133,7 @@ class Measurer:
     def __init__(self, config: MeasurerConfig) -> None:
         for reference in config.plugins:
             codecs.register(reference)
+        codecs.define(config.definitions)
         for reference in config.metric_plugins:
             metrics.register(reference)
         self._config = config

@@ -106,10 +106,14 @@ class PipelineRunner:
         request = Request(config, time_budget, save_artifacts, num_workers, options, self._executor)
         request.check()
         dataset = request.open_dataset(self.root)
-        # Encoders from plugins run only in workers, which test them too and where they can do no harm.
+        # Encoders from plugins and studies run only in workers, which test them too and where they can do no harm.
         used = dict.fromkeys(s.encoder for s in config.settings())
         selftest.check_chain(name for name in used if name in codecs.BUILT_IN)
-        with Store(self.root / "data" / "store.sqlite") as store, Interrupts() as interrupts:
+        with (
+            codecs.defined(config.definitions),
+            Store(self.root / "data" / "store.sqlite") as store,
+            Interrupts() as interrupts,
+        ):
             if store.backup is not None:
                 options.on_event(events.StoreMigrated(str(store.path), str(store.backup)))
             prepared = prepare(request, dataset, store, self._artifact_root(config))
@@ -160,7 +164,11 @@ class PipelineRunner:
         request.check()
         dataset = request.open_dataset(self.root)
         path = self.root / "data" / "store.sqlite"
-        with private_copy(path) as copy, Store(copy, named=path) as store:
+        with (
+            codecs.defined(config.definitions),
+            private_copy(path) as copy,
+            Store(copy, named=path) as store,
+        ):
             prepared = prepare(request, dataset, store, self._artifact_root(config))
             return prepared.started(self.root)
 
@@ -275,6 +283,7 @@ def _measurer_config(prepared: Prepared) -> MeasurerConfig:
         settings=plan.settings,
         metrics=plan.config.metric_names,
         plugins=codecs.registered(),
+        definitions=codecs.definitions(),
         metric_plugins=metrics.registered(),
         max_pixels=options.max_pixels or images.MAX_PIXELS,
         crops=plan.crops,

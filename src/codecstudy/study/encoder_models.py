@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -21,7 +23,9 @@ from pydantic import (
 
 from codecstudy import codecs
 from codecstudy.codecs.base import Encoder
+from codecstudy.codecs.command import Definition
 from codecstudy.errors import CodecError
+from codecstudy.study.command_models import FOLDER, CommandConfig, ParameterConfig, definition_of
 from codecstudy.study.messages import Part, fail, is_text, kind, show, unknown_extra, unknown_parameter
 from codecstudy.study.sweeps import AS_GIVEN, Lengths, RateRange, sweep_of, value_of, with_message
 from codecstudy.types import SETTING_KEYS, EncoderFacts, Parameter, Scalar, Setting
@@ -54,9 +58,12 @@ class EncoderConfig(Part):
 
     made_for: ClassVar[Encoder]
     """The encoder; set only on subclasses."""
+    definition: ClassVar[Definition | None] = None
+    """The definition of the encoder, if the study defines it."""
 
     def __new__(cls, **keys: Any) -> Self:
-        return super().__new__(model_for(keys) if cls is EncoderConfig else cls)  # type: ignore[return-value]
+        made = model_for(keys, Path.cwd()) if cls is EncoderConfig else cls
+        return super().__new__(made)  # type: ignore[return-value]
 
     if TYPE_CHECKING:
 
@@ -68,9 +75,13 @@ class EncoderConfig(Part):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _as_its_encoder(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _as_its_encoder(
+        cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
         if cls is EncoderConfig and not isinstance(value, EncoderConfig):
-            return model_for(value).model_validate(value)  # type: ignore[return-value]
+            folder = (info.context or {}).get(FOLDER) or Path.cwd()
+            model = model_for(value, folder)
+            return model.model_validate(value, context={FOLDER: folder})  # type: ignore[return-value]
         return handler(value)
 
     @field_validator("crop")
@@ -95,7 +106,7 @@ class EncoderConfig(Part):
         return {name: getattr(self, fields[name]) for name in [*names, *reversed(rates)]}
 
 
-def model_for(entry: object) -> type[EncoderConfig]:
+def model_for(entry: object, folder: Path) -> type[EncoderConfig]:
     """The model of the encoder that an entry of a study names.
 
     This takes the place of a discriminated union with one member per encoder. Pydantic would need all members at
@@ -104,12 +115,15 @@ def model_for(entry: object) -> type[EncoderConfig]:
 
     Args:
         entry: The entry's keys and values.
+        folder: Folder to which relative paths of programs belong.
 
     Raises:
-        ProblemsError: The entry names no encoder, or an unknown one.
+        ProblemsError: The entry names no encoder, or an unknown one, or defines one that cannot be used.
     """
     if not isinstance(entry, Mapping):
         raise fail(f"must be an object with keys, not {kind(entry)}")
+    if entry.get("command") is not None:
+        return model_of_definition(definition_of(entry, folder))
     key = "format" if entry.get("encoder") is None else "encoder"
     if key not in entry:
         raise fail("is missing", key)
@@ -155,9 +169,21 @@ def model_of(encoder: Encoder) -> type[EncoderConfig]:
     return _models[id_]
 
 
-def _make(encoder: Encoder) -> type[EncoderConfig]:
+@functools.lru_cache(maxsize=256)
+def model_of_definition(definition: Definition) -> type[EncoderConfig]:
+    """The model of entries that define an encoder; always the same class for the same definition."""
+    model = _make(
+        codecs.encoder_of(definition),
+        command=(CommandConfig, Field(description="How the program is run.")),
+        parameters=(dict[str, ParameterConfig], Field({}, description="The parameters of the command line.")),
+    )
+    model.definition = definition
+    return model
+
+
+def _make(encoder: Encoder, **further: Any) -> type[EncoderConfig]:
     facts, rates = encoder.facts, _rates(encoder.facts)
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = further
     for p in facts.parameters:
         ranged = p.name in rates and p.choices is None
         range_ = RateRange.of(p, f"{facts.id}-{p.name}-range") if ranged else None

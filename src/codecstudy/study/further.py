@@ -25,6 +25,11 @@ def with_settings(config: StudyConfig, settings: Iterable[Setting]) -> StudyConf
     Raises:
         StudyError: A setting is not valid for its encoder.
     """
+    with codecs.defined(config.definitions):
+        return _with_settings(config, settings)
+
+
+def _with_settings(config: StudyConfig, settings: Iterable[Setting]) -> StudyConfig:
     known = {as_encoded(setting, codecs.get(setting.encoder).facts) for setting in config.settings()}
     entries: dict[str, dict[str, Any]] = {}
     for setting in settings:
@@ -48,6 +53,12 @@ def with_settings(config: StudyConfig, settings: Iterable[Setting]) -> StudyConf
         for entry in document["encoders"]:
             entry.setdefault("resolution", for_all)
     # Stable, so that an encoder's own entries stay in order, and come before the further ones.
+    defining = {e.made_for.facts.id: e for e in config.encoders if e.definition is not None}
+    for entry in entries.values():
+        if (definer := defining.get(entry["encoder"])) is not None:
+            # Relative paths are absolute by now.
+            given = definer.model_dump(mode="json", by_alias=True, exclude_unset=True)
+            entry |= {key: given[key] for key in ("command", "parameters") if key in given}
     place = {encoder.made_for.facts.id: i for i, encoder in enumerate(config.encoders)}
     placed = [(float(i), entry) for i, entry in enumerate(document["encoders"])]
     placed += [(place.get(entry["encoder"], math.inf), entry) for entry in entries.values()]

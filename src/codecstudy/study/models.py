@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -24,8 +24,10 @@ from pydantic import (
 )
 
 from codecstudy import metrics
+from codecstudy.codecs.command import Definition
 from codecstudy.errors import MetricError, StudyError
 from codecstudy.sampling import Order
+from codecstudy.study.command_models import FOLDER
 from codecstudy.study.encoder_models import EncoderConfig
 from codecstudy.study.expansion import settings_of, wrong_settings
 from codecstudy.study.files import read_study_file
@@ -162,11 +164,14 @@ class StudyConfig(Part):
                 its place, the value and what is allowed.
         """
         path = Path(path)
-        return cls._checked(read_study_file(path), str(path))
+        return cls._checked(read_study_file(path), str(path), context={FOLDER: path.absolute().parent})
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
-        """Validate a study given as keys and values; raises StudyError with the messages of :meth:`load`."""
+        """Validate a study given as keys and values; raises StudyError with the messages of :meth:`load`.
+
+        Relative paths of programs belong to the working folder.
+        """
         return cls._checked(obj, "study", **options)
 
     @classmethod
@@ -193,9 +198,10 @@ class StudyConfig(Part):
         valid: dict[int, EncoderConfig] = {}
         for i, entry in enumerate(value):
             try:
-                valid[i] = EncoderConfig.model_validate(entry)
+                valid[i] = EncoderConfig.model_validate(entry, context=info.context)
             except ValidationError as error:
                 problems += (Problem((i, *p.place), p.message) for p in translate(error, EncoderConfig))
+        problems += _different_definitions(valid)
         preprocessing = info.data.get("preprocessing")
         problems += wrong_settings(valid, preprocessing.resize if preprocessing else None)
         if problems:
@@ -247,6 +253,11 @@ class StudyConfig(Part):
         """The metrics to measure."""
         return metrics.BUILT_IN if self.metrics is None else self.metrics
 
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """The encoders that the study defines itself."""
+        return tuple(dict.fromkeys(e.definition for e in self.encoders if e.definition is not None))
+
     def settings(self) -> tuple[Setting, ...]:
         """All settings, without duplicates.
 
@@ -262,11 +273,24 @@ class StudyConfig(Part):
         """The study with the keys of a study file, as plain JSON values; the inverse is ``model_validate``."""
         document = self.model_dump(mode="json", by_alias=True)
         others = (document[name] or {} for name in ("preprocessing", "analysis", "comparison"))
-        parts = [document, document["dataset"], *document["encoders"], *others]
+        defined = [e["command"] for e in document["encoders"] if "command" in e]
+        defined += [p for e in document["encoders"] for p in e.get("parameters", {}).values()]
+        parts = [document, document["dataset"], *document["encoders"], *defined, *others]
         for part in parts:
             for key in [key for key, value in part.items() if value is None]:
                 del part[key]
         return document
+
+
+def _different_definitions(entries: Mapping[int, EncoderConfig]) -> Iterator[Problem]:
+    """Entries that define an encoder of the same name in another way than an earlier one."""
+    first: dict[str, tuple[int, Definition]] = {}
+    for i, entry in entries.items():
+        if entry.definition is not None:
+            j, known = first.setdefault(entry.definition.id, (i, entry.definition))
+            if known != entry.definition:
+                said = f"encoders[{j}] defines {known.id} in another way; give one of them another name"
+                yield Problem((i, "encoder"), said)
 
 
 def _refuse(problems: Iterable[Problem]) -> None:

@@ -11,13 +11,15 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from codecstudy import codecs, metrics
 from codecstudy.errors import CodecError
-from codecstudy.study.encoder_models import model_of
+from codecstudy.study.command_models import CommandConfig, ParameterConfig
+from codecstudy.study.encoder_models import EncoderConfig, model_of
 from codecstudy.study.models import StudyConfig
+from codecstudy.study.sweeps import Lengths
 
 Schema = dict[str, Any]
 
@@ -39,7 +41,8 @@ def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
             if on_unusable is None:
                 raise
             on_unusable(f"{error}; the schema is without this encoder")
-    entries: Any = functools.reduce(operator.or_, (model_of(encoder) for encoder in encoders))
+    models = [*(model_of(encoder) for encoder in encoders), _Defined]
+    entries: Any = functools.reduce(operator.or_, models)
     study = create_model(
         "study", __base__=StudyConfig, encoders=(list[entries], StudyConfig.model_fields["encoders"])
     )
@@ -48,18 +51,21 @@ def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
     listed["minItems"] = 1
     # Instead of a union: if an entry fits no member of one, editors cannot know which member was meant.
     names = [encoder.facts.id for encoder in encoders]
-    listed["items"] = {
-        "type": "object",
-        "description": "One encoder and its sweep: every combination of the values of its keys is a setting.",
-        "required": ["format"],
+    *members, defined = listed["items"]["anyOf"]
+    installed: Schema = {
         "properties": {
             "format": {"enum": list(dict.fromkeys(encoder.facts.format for encoder in encoders))},
             "encoder": {"enum": [*names, None]},
         },
-        "allOf": [
-            {"if": _chosen(name), "then": member}
-            for name, member in zip(names, listed["items"]["anyOf"], strict=True)
-        ],
+        "allOf": [{"if": _chosen(name), "then": member} for name, member in zip(names, members, strict=True)],
+    }
+    listed["items"] = {
+        "type": "object",
+        "description": "One encoder and its sweep: every combination of the values of its keys is a setting.",
+        "required": ["format"],
+        "if": {"properties": {"command": {"type": "object"}}, "required": ["command"]},
+        "then": defined,
+        "else": installed,
     }
     schema["properties"]["metrics"]["anyOf"][0]["items"]["enum"] = list(metrics.names())
     return {
@@ -78,6 +84,21 @@ def _chosen(name: str) -> Schema:
             {"properties": {"format": {"const": name}, "encoder": {"const": None}}, "required": ["format"]},
         ]
     }
+
+
+class _Defined(BaseModel):
+    """An encoder that the study defines. Its parameters are keys, too, and their values are not checked here."""
+
+    model_config = ConfigDict(title="own encoder", extra="allow")
+
+    format: str = Field(description=EncoderConfig.model_fields["format"].description)
+    encoder: str = Field(description="Name of the encoder, which no other encoder has.")
+    command: CommandConfig = Field(description="How the program is run.")
+    parameters: dict[str, ParameterConfig] = Field(
+        {}, description="The parameters of the command line, by name."
+    )
+    resolution: Lengths = Field(None, description=EncoderConfig.model_fields["resolution"].description)
+    crop: Lengths = Field(None, description=EncoderConfig.model_fields["crop"].description)
 
 
 class _ForEditors(GenerateJsonSchema):

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from codecstudy import host
 from codecstudy.execution.events import Event
 from codecstudy.execution.executor import check_deadline, check_handler
 from codecstudy.execution.local.process import OomKills, WorkerProcess
@@ -169,11 +170,19 @@ class LocalExecutor:
         assert self._hello is not None
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="codecstudy-"))
+        memory = host.memory_folder() or self._folder
+        scratch = memory / f"codecstudy-{self._name}."
         if self._reaper is None:
-            self._reaper = Reaper(f"{self._name}.", self._folder)
+            self._reaper = Reaper(f"{self._name}.", self._folder, scratch)
         self._spawned += 1
         mark = f"{self._name}.{self._spawned}"
-        process = WorkerProcess(self._hello, mark, self._folder / str(self._spawned), self._environment)
+        process = WorkerProcess(
+            self._hello,
+            mark,
+            self._folder / str(self._spawned),
+            scratch.with_name(f"codecstudy-{mark}"),
+            self._environment,
+        )
         self._reaper.add(process.pid)
         handle = WorkerHandle(worker, process, self._start_limit, self._term_grace)
         self._handles[worker] = handle

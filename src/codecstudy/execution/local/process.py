@@ -55,18 +55,21 @@ class WorkerProcess:
         OSError: The process cannot be started.
     """
 
-    def __init__(self, hello: bytes, mark: str, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, hello: bytes, mark: str, folder: Path, scratch: Path, environment: Mapping[str, str]
+    ) -> None:
         """Start the process.
 
         Args:
             hello: The first message.
             mark: See ``reaper.MARK``.
             folder: Temporary files of its tasks; removed with it.
+            scratch: Folder that it may create, see ``host.SCRATCH``; removed with it.
             environment: Variables added to those of this process.
         """
         self.started = time.monotonic()
         self._mark = mark
-        self._folder = folder
+        self._folders = (folder, scratch)
         self._out: deque[memoryview] = deque()
         self._reader = child.FrameReader()
         self._descendants: dict[int, psutil.Process] = {}
@@ -85,7 +88,14 @@ class WorkerProcess:
                 stderr=self._stderr,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
-                env={**os.environ, **environment, **SINGLE_THREADED, MARK: mark, "TMPDIR": str(folder)},
+                env={
+                    **os.environ,
+                    **environment,
+                    **SINGLE_THREADED,
+                    MARK: mark,
+                    "TMPDIR": str(folder),
+                    host.SCRATCH: str(scratch),
+                },
             )
         except BaseException:
             self._close_files()
@@ -195,7 +205,8 @@ class WorkerProcess:
     def close(self) -> None:
         """Release the pipe and the temporary files."""
         self._close_files()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def stderr_tail(self, start: int) -> str:
         """The end of what was written to standard error since ``start`` bytes."""

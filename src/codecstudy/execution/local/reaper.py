@@ -4,7 +4,7 @@ A worker notices the end of its pipe, but not while a task holds the interpreter
 PR_SET_PDEATHSIG fires when the *thread* that started the worker ends, and does not reach the worker's own
 children. So each executor has a reaper: a small process in a session of its own that waits for its parent to
 disappear, then kills every worker's process group and every process that carries the executor's mark in its
-environment, and removes the executor's temporary folder.
+environment, and removes the executor's temporary folders.
 
 The executor runs this file by its path with the standard library alone.
 """
@@ -66,8 +66,15 @@ def kill_group(pid: int, signum: int) -> None:
 class Reaper:
     """The executor's connection to its reaper process."""
 
-    def __init__(self, executor: str, folder: Path) -> None:
-        self._arguments = [str(os.getpid()), executor, str(folder)]
+    def __init__(self, executor: str, folder: Path, scratch: Path) -> None:
+        """Start it.
+
+        Args:
+            executor: How the mark of each of the executor's processes begins.
+            folder: The executor's temporary folder.
+            scratch: How the paths of further folders of its workers begin.
+        """
+        self._arguments = [str(os.getpid()), executor, str(folder), str(scratch)]
         self._workers: set[int] = set()
         self._process = self._spawn()
 
@@ -129,7 +136,7 @@ class Reaper:
 
 def main() -> None:
     """Wait until the parent is gone (end of the pipe, or another parent), then end what it left behind."""
-    parent, executor, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    parent, executor, folder, scratch = int(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4])
     workers: set[int] = set()
     rest = b""
     # The parent's id is checked too: a process forked by the parent may keep the pipe open.
@@ -145,7 +152,8 @@ def main() -> None:
     for pid in workers:
         kill_group(pid, signal.SIGKILL)
     kill_marked(executor, prefix=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    for left in (Path(folder), *scratch.parent.glob(f"{scratch.name}*")):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 if __name__ == "__main__":
