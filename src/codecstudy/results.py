@@ -355,6 +355,7 @@ DERIVED_COLUMNS = (
     "decode_mpps_wall",
     "encode_cpu_seconds_per_mp",
     "decode_cpu_seconds_per_mp",
+    "encoding_threads",
 )
 """The columns that :func:`codecstudy.analysis.frame.derive` adds to those of a record."""
 
@@ -696,6 +697,10 @@ _MIN_STEP = 1e-6
 def _check_study(study: dict[str, Any]) -> None:
     """Check the members of the study that its report uses."""
     check_type(study.get("description"), str | None, "study.description")
+    check_type(study.get("encoders"), list[dict[str, Any]] | None, "study.encoders")
+    for entry in study.get("encoders") or ():
+        for name in ("format", "encoder"):
+            check_type(entry.get(name), str | None, f"study.encoders.{name}")
     check_type(study.get("analysis"), dict[str, Any] | None, "study.analysis")
     for name in ("x_axis", "group_by"):
         check_type((study.get("analysis") or {}).get(name), str | list[Any] | None, f"study.analysis.{name}")

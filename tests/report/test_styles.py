@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codecstudy import codecs
-from codecstudy.report.styles import BACKGROUNDS, CONTRAST, FREE_COLOURS, contrast, styles
+from codecstudy.report.styles import BACKGROUNDS, CONTRAST, FREE_COLOURS, Style, contrast, styles
 from codecstudy.types import MARKERS, EncoderFacts
 
 COMMON = ("jpeg", "webp", "avif", "jxl")
@@ -109,3 +109,50 @@ def test_encoders_without_a_colour_get_free_ones_in_turn() -> None:
 def test_only_valid_colours_and_names_from_a_file_get_into_the_style_sheet() -> None:
     found = styles([own("a}body{", colour=("red;}", "#ffffff"), marker="</style>")])["a}body{"]
     assert (found.name, found.light, found.marker) == ("other-0", FREE_COLOURS[0][0], "triangle-down")
+
+
+FORMATS = [codecs.get(name).facts for name in COMMON]
+
+
+def shades(count: int, *others: EncoderFacts) -> dict[str, Style]:
+    """The styles of the four formats, each with so many further encoders without a colour."""
+    more = [EncoderFacts(f"{f.id}-{k}", f.format, f"{f.id}-{k}", "") for f in FORMATS for k in range(count)]
+    return styles([*more, *FORMATS, *others])
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_encoders_of_a_format_have_shades_of_its_colour(theme: str) -> None:
+    here = THEMES.index(theme)
+    found = shades(2)
+    colours = {name: (style.light, style.dark)[here] for name, style in found.items()}
+    seen = {name: oklab(linear(colour)) for name, colour in colours.items()}
+    assert {name: colours[name] for name in COMMON} == {name: COLOURS[name][here] for name in COMMON}
+    for name, colour in colours.items():
+        assert contrast(colour, BACKGROUNDS[here]) >= CONTRAST, name
+        assert found[name].marker == found[name.partition("-")[0]].marker
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 0.06, (one, other)
+    # Shades of blue are not red: hues stay near, where the colour of the format has one.
+    for name in ("webp", "avif", "jxl"):
+        hue = np.arctan2(*seen[name][:0:-1])
+        for k in range(2):
+            turn = np.arctan2(*seen[f"{name}-{k}"][:0:-1]) - hue
+            assert abs((turn + np.pi) % (2 * np.pi) - np.pi) < np.radians(36), (name, k)
+
+
+def test_a_colour_is_not_given_twice_and_shades_stay_when_others_are_added() -> None:
+    avif = FORMATS[2]
+    copy = EncoderFacts("copy", "avif", "copy", "", colour=avif.colour, marker=avif.marker)
+    found = styles([copy, avif])
+    assert (found["avif"].light, found["avif"].dark) == avif.colour
+    assert found["copy"].light != found["avif"].light
+    assert styles([copy, avif, EncoderFacts("more", "avif", "more", "")])["copy"] == found["copy"]
+    alone = styles([copy])["copy"]
+    assert (alone.light, alone.dark) == avif.colour
+
+
+def test_encoders_of_a_format_without_a_colour_share_a_free_one() -> None:
+    found = styles([EncoderFacts(name, "mine", name, "") for name in ("mine", "mine-fast")])
+    assert (found["mine"].light, found["mine"].dark) == FREE_COLOURS[0]
+    assert found["mine-fast"].marker == found["mine"].marker
+    assert found["mine-fast"].light not in itertools.chain(*FREE_COLOURS)

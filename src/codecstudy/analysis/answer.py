@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from codecstudy.analysis.agreement import Agreement, agreement
 from codecstudy.analysis.attainment import Assurance
-from codecstudy.analysis.curves import CurveSet
+from codecstudy.analysis.curves import CurveSet, fit
 from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.estimates import FEW_IMAGES
-from codecstudy.analysis.matched import SizeRatio
+from codecstudy.analysis.matched import SizeRatio, match, size_ratio
+from codecstudy.analysis.options import threaded
 from codecstudy.analysis.points import Points
 from codecstudy.analysis.recommend import Recommendation, Recommendations
 from codecstudy.analysis.variants import Scope
@@ -37,6 +40,8 @@ Kind = Literal[
     "out-of-sample",
     "not-measured",
     "metrics-disagree",
+    "encoders",
+    "threads",
     "browsers",
     "fallback",
     "nothing",
@@ -86,7 +91,8 @@ def answers(
         found: The recommendations.
         curves: Curves by metric, if they are already known.
     """
-    return tuple(_Scope(points, found, scope, curves or {}).answer() for scope in points.scopes)
+    known = dict(curves or {})
+    return tuple(_Scope(points, found, scope, known).answer() for scope in points.scopes)
 
 
 def full_name(setting: Setting, encoders: Encoders) -> str:
@@ -121,7 +127,9 @@ class _Scope:
             *self._same_score(best),
             *self._one_number(best),
             *self._reached(best),
+            *self._encoders(),
             *self._browsers(best, chain),
+            *self._threads(),
             *self._copies(),
         ]
         assert best.setting is not None
@@ -161,9 +169,11 @@ class _Scope:
         same = best.same_score
         if same is None:
             if self.base is not None and len(self.usable) > 1 and best.setting == self.base:
+                several = len(self.usable) > len({item.format for item in self.usable})
+                others = "encoder of a format" if several else "format"
                 yield Sentence(
                     "baseline-smallest",
-                    f"No other measured format that all current browsers show makes smaller files than "
+                    f"No other measured {others} that all current browsers show makes smaller files than "
                     f"{self._baseline_title} at this target.",
                 )
             return
@@ -353,6 +363,63 @@ class _Scope:
             return None
         return agreement(self.points, self.found.metric, self.found.target, others, base, self.curves)
 
+    def _encoders(self) -> Iterable[Sentence]:
+        """Which encoder of a format makes the smallest files, for each format that several encoders make."""
+        by_format: dict[str, list[Recommendation]] = {}
+        for item in self.usable:
+            by_format.setdefault(item.format, []).append(item)
+        for format, items in by_format.items():
+            if len(items) > 1:
+                yield Sentence("encoders", self._smallest(format, items))
+
+    def _smallest(self, format: str, items: list[Recommendation]) -> str:
+        variants, metric = self.points.variants, self.found.metric
+        blocks = {
+            variants.index(self.encoders.split(item.setting)[0]): self._title(item)
+            for item in items
+            if item.setting is not None
+        }
+        if metric not in self.curves:
+            self.curves[metric] = fit(self.points, metric)
+        matched = match(self.curves[metric], [self.found.target], tuple(blocks))
+        reached = {v: int((~np.isnan(matched.log_size[v])).sum()) for v in blocks}
+        first = max(blocks, key=lambda v: reached[v])
+        to_first = {v: size_ratio(matched, v, first, 0).ratio for v in blocks}
+        known = {v: ratio.value for v, ratio in to_first.items() if ratio is not None}
+        of, where = f"Of the {len(items)} encoders of {format}", f"at the same {self._target} on each image"
+        if len(known) < 2:
+            return f"{of}, it is not known which makes the smallest files {where}: too few images reach it."
+        best = min(known, key=lambda v: known[v])
+        compared_with, undecided = [], []
+        for v in sorted(known.keys() - {best}, key=lambda v: known[v]):
+            ratio = size_ratio(matched, best, v, 0).ratio
+            if ratio is None:
+                continue
+            interval = change_range(ratio)
+            compared_with.append(
+                f"{compared(ratio.value, blocks[v])}" + (f" (95 % interval: {interval})" if interval else "")
+            )
+            if ratio.high is not None and ratio.high >= 1:
+                undecided.append(blocks[v])
+        text = f"{of}, {blocks[best]} makes the smallest files {where}"
+        if compared_with:
+            text += f": {listed(tuple(compared_with), most=len(compared_with))}"
+        if undecided:
+            text += f"; for other images, the order of it and {listed(tuple(undecided))} is undecided"
+        if left := [title for v, title in blocks.items() if v not in known]:
+            text += f". Not compared: {listed(tuple(left))}"
+        return text + "."
+
+    def _threads(self) -> Iterable[Sentence]:
+        """Encoders that used several threads: their wall-clock times would be compared unfairly."""
+        for encoder, threads in threaded(self.points, [i.encoder for i in self.items], self.scope).items():
+            yield Sentence(
+                "threads",
+                f"{self.encoders.facts(encoder).title} encoded on {threads:.1f} threads on average (CPU time over "
+                "wall-clock time). Encode times here are CPU times of all threads; do not compare its wall-clock "
+                "times with those of encoders on one thread.",
+            )
+
     def _metrics_disagree(self, found: Agreement | None) -> Iterable[Sentence]:
         if found is None or not found.disputed:
             return
@@ -393,11 +460,12 @@ class _Scope:
 
     def _chain(self, best: Recommendation) -> tuple[Recommendation, ...]:
         place = self.usable.index(best)
-        first = [item for item in self.usable[:place] if not self._everywhere(item)]
+        # Browsers choose between formats: of each, the encoder with the smallest files.
+        first = list({item.format: item for item in reversed(self.usable[:place])}.values())[::-1]
         last = [
             item
             for item in self.usable
-            if self.base is not None and item.encoder == self.base.encoder and item is not best
+            if self.base is not None and item.encoder == self.base.encoder and item.format != best.format
         ]
         return (*first, best, *last)
 

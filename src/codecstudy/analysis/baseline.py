@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecstudy.analysis.points import Points
-from codecstudy.analysis.variants import Scope, Variant
+from codecstudy.analysis.variants import Scope
 from codecstudy.errors import ResultsError
 
 
@@ -15,14 +15,16 @@ def baselines(points: Points, wanted: str | None = None) -> dict[Scope, int | No
 
     Args:
         points: The measured points.
-        wanted: An encoder or a format (its first variant is used), or the label of a variant. The default is the
-            first variant, which is a JPEG one if there is any.
+        wanted: The label of a variant, an encoder, or a format of which one encoder was measured (the first variant
+            of either is used). By default: the format's own JPEG encoder, else the first encoder that makes JPEG,
+            else the first encoder.
 
     Returns:
         Index of the baseline's block by scope; None if the baseline was not measured in that scope.
 
     Raises:
-        ResultsError: If no variant matches ``wanted``. The message lists the variants.
+        ResultsError: If no variant matches ``wanted``, or if it is a format that several encoders make. The message
+            lists what can be given.
     """
     family = _family(points, wanted)
     return {
@@ -34,24 +36,22 @@ def baselines(points: Points, wanted: str | None = None) -> dict[Scope, int | No
 def _family(points: Points, wanted: str | None) -> str:
     variants = points.variants
     if wanted is None:
-        return variants[0].family
-    for matches in (_has_label, _has_encoder, _has_format):
-        found = next((v for v in variants if matches(v, wanted)), None)
-        if found is not None:
-            return found.family
+        jpeg = [v for v in variants if v.format == "jpeg"]
+        own = [v for v in jpeg if v.encoder == "jpeg"]
+        return next(iter([*own, *jpeg, *variants])).family
+    for found in (
+        [v for v in variants if v.label == wanted],
+        [v for v in variants if v.encoder == wanted],
+        [v for v in variants if v.format == wanted],
+    ):
+        encoders = dict.fromkeys(v.encoder for v in found)
+        if len(encoders) > 1:
+            raise ResultsError(
+                f"baseline {wanted!r} is a format that several encoders make. Give one of: {', '.join(encoders)}"
+            )
+        if found:
+            return found[0].family
     known = ", ".join(v.label for v in variants)
     raise ResultsError(
         f"baseline {wanted!r} is not in these results. Give a format, an encoder or one of: {known}"
     )
-
-
-def _has_label(variant: Variant, wanted: str) -> bool:
-    return variant.label == wanted
-
-
-def _has_encoder(variant: Variant, wanted: str) -> bool:
-    return variant.encoder == wanted
-
-
-def _has_format(variant: Variant, wanted: str) -> bool:
-    return variant.format == wanted

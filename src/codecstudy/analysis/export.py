@@ -82,6 +82,8 @@ _SUMMARIZED = (
     "decoding_cpu_time",
     "encode_cpu_seconds_per_mp",
     "decode_cpu_seconds_per_mp",
+    "encoding_threads",
+    "encoding_peak_memory",
 )
 """Columns that a summary contains besides the scores."""
 
@@ -90,7 +92,7 @@ def summary(results: QualityResults) -> pl.DataFrame:
     """One row per setting with statistics over its images, in the order of the variants, coarsest level first.
 
     The columns are those of the setting; ``variant``, ``axis`` and ``level``; ``images`` (records of the setting),
-    ``measured``, ``failed`` and ``skipped``; and for every score, size, bits per pixel and time ``NAME_n`` (images
+    ``measured``, ``failed`` and ``skipped``; and for every score, size, time, memory and so on ``NAME_n`` (images
     with a value), ``NAME_mean`` (arithmetic), ``NAME_median``, ``NAME_p5``, ``NAME_p95``, ``NAME_min`` and
     ``NAME_max``. Percentiles are interpolated linearly between order statistics (type 7 of Hyndman and Fan, 1996).
     ``p5`` is the low end of the numbers, also of scores for which lower is better. A statistic without any value
@@ -149,8 +151,8 @@ _FIELDS = (
     ("height", "height", "Pixel rows of the encoded image"),
     ("level", "level", "Swept parameter"),
     ("encoded_size", "file_size", "Size of the encoded image in bytes"),
-    ("encoding_time", "encoding_cpu_time", "Encoding CPU time in seconds, one thread"),
-    ("decoding_time", "decoding_cpu_time", "Decoding CPU time in seconds, one thread"),
+    ("encoding_time", "encoding_cpu_time", "Encoding CPU time in seconds, of all threads"),
+    ("decoding_time", "decoding_cpu_time", "Decoding CPU time in seconds, of all threads"),
 )
 """Name in the viewer (its NAME_TO_FIELD_ID assigns meanings to some), our column, description. Scores follow."""
 
@@ -227,7 +229,7 @@ def _batch(results: QualityResults, variant: Variant, group: pl.DataFrame) -> di
     fixed = _fixed_parameters(variant)
     constants = {
         "name": (variant.label, "Variant"),
-        "codec": (variant.format, "Image format"),
+        "codec": (variant.encoder, "Encoder"),
         "version": (results.tool_versions.get(variant.encoder, "unknown"), "Encoder library"),
         "time": (results.timestamp, "When the study was run"),
         "study": (results.study_name, "Study"),

@@ -21,7 +21,8 @@ def derive(results: QualityResults) -> pl.DataFrame:
     ``bits_per_pixel``, ``bytes_per_pixel``, ``compression_to_source`` (source file size / encoded size; null if
     the image was resized or cropped, since the source file contains other pixels), ``compression_to_raw``
     (3 bytes per pixel / encoded size), megapixels per second of encoding and decoding in CPU and in wall-clock
-    time, and CPU seconds per megapixel.
+    time, CPU seconds per megapixel, and ``encoding_threads``: CPU time over wall-clock time of encoding, the number
+    of threads that were busy on average (clocks are too coarse for it if an encode takes less than a millisecond).
 
     A value that cannot be computed (a failed record, a time of zero) is null.
     """
@@ -89,6 +90,7 @@ def _rates(frame: pl.DataFrame) -> pl.DataFrame:
         ),
         (pl.col("encoding_cpu_time") / megapixels).alias("encode_cpu_seconds_per_mp"),
         (pl.col("decoding_cpu_time") / megapixels).alias("decode_cpu_seconds_per_mp"),
+        (pl.col("encoding_cpu_time") / _positive("encoding_time")).alias("encoding_threads"),
     )
 
 

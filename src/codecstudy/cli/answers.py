@@ -20,6 +20,7 @@ from codecstudy.types import SHORT_NAMES, Setting
 if TYPE_CHECKING:
     # The analysis imports SciPy, which takes time that other commands can save.
     from codecstudy.analysis.estimates import Estimate
+    from codecstudy.analysis.options import EncoderOptions
     from codecstudy.analysis.points import Points
     from codecstudy.analysis.recommend import Recommendation, Recommendations
     from codecstudy.analysis.sample import Clustering
@@ -127,12 +128,14 @@ def recommend(
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Show which format and settings to use, how much smaller the files are, and how certain that is."""
+    from codecstudy.analysis.options import EncoderOptions
     from codecstudy.analysis.points import collect
     from codecstudy.analysis.recommend import recommend as find
     from codecstudy.api import load_results
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
-    points = collect(load_results(results), parse_cluster(cluster))
+    loaded = load_results(results)
+    points = collect(loaded, parse_cluster(cluster))
     found = find(points, metric, target, limit, coverage, baseline, assurance)
     folders = {
         name: (part, find(part, found.metric, found.target, limit, coverage, baseline, assurance))
@@ -144,13 +147,14 @@ def recommend(
             document["folders"] = {name: _document(*answer) for name, answer in folders.items()}
         print_json(document)
         return
+    options = EncoderOptions.of(loaded)
     print_answer(points, found)
     for name, answer in folders.items():
         out.print()
         print_line(out, f"folder {name or '(top level)'}", style="bold")
         print_answer(*answer)
     for item in found.items:
-        _print_commands(item)
+        _print_commands(item, options)
 
 
 def _document(points: Points, found: Recommendations) -> dict[str, Any]:
@@ -236,7 +240,7 @@ def _per_megapixel(seconds: Estimate | None) -> str:
     return "?" if seconds is None else f"{1000 * seconds.value:.0f} ms"
 
 
-def _print_commands(item: Recommendation) -> None:
+def _print_commands(item: Recommendation, options: EncoderOptions) -> None:
     if item.setting is None:
         return
     out.print()
@@ -245,6 +249,8 @@ def _print_commands(item: Recommendation) -> None:
         text = command.text or "(not possible)"
         note = f"   # {command.note}" if command.note else ""
         print_line(out, f"  {command.tool:8} {text}{note}")
+    if in_effect := options.at(item.setting):
+        print_line(out, f"  in effect, defaults included: {in_effect}")
 
 
 @app.command()

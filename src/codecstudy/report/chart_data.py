@@ -117,11 +117,11 @@ def _variants(context: Context) -> list[dict[str, Any]]:
     picks = context.picks()
     listed = listed_images(context)
     drawn = [listed[k] for k in drawn_images(context)]
-    rank: dict[tuple[str, object], int] = {}
+    rank: dict[tuple[str, object], int] = {}  # the encoders of a format have shades of one colour
     found: list[dict[str, Any]] = []
     for block, variant in zip(context.points.blocks, context.variants, strict=True):
-        dash = rank.setdefault((variant.encoder, variant.scope), 0)
-        rank[variant.encoder, variant.scope] += 1
+        dash = rank.setdefault((variant.format, variant.scope), 0)
+        rank[variant.format, variant.scope] += 1
         facts = context.facts_of(variant)
         found.append(
             {

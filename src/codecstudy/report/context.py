@@ -13,6 +13,7 @@ from codecstudy.analysis.bootstrap import Resamples
 from codecstudy.analysis.curves import CurveSet, fit
 from codecstudy.analysis.encoders import Encoders
 from codecstudy.analysis.matched import Matched, match
+from codecstudy.analysis.options import EncoderOptions
 from codecstudy.analysis.points import Points, collect
 from codecstudy.analysis.recommend import Recommendations, recommend
 from codecstudy.analysis.variants import Scope, Variant
@@ -46,6 +47,8 @@ class Context:
     """Workspace that the results' paths are relative to."""
     inspector: Inspector | None
     """Opens saved files; None if there are to be no pictures."""
+    in_effect: EncoderOptions
+    """The options that each encoder was used with."""
     _curves: dict[str, CurveSet] = field(default_factory=dict)
     _matched: dict[str, Matched] = field(default_factory=dict)
     _answers: dict[float, Recommendations] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Context:
             target=target,
             root=root,
             inspector=inspector,
+            in_effect=EncoderOptions.of(results),
         )
 
     @property
@@ -118,6 +122,11 @@ class Context:
     def facts_of(self, variant: Variant) -> EncoderFacts:
         """Facts of the variant's encoder."""
         return self.encoders.facts(variant.encoder)
+
+    @property
+    def several_encoders(self) -> bool:
+        """Whether a format was made by several encoders."""
+        return len({v.encoder for v in self.variants}) > len({v.format for v in self.variants})
 
     def curves(self, metric: str) -> CurveSet:
         """The curves of ``metric``."""

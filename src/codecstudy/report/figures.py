@@ -288,11 +288,12 @@ def _over(document: dict[str, Any], metric: str, quantity: str, y: Axis, x: str,
     dashes: dict[str, int] = {}
     series = []
     for (title, value), line in lines.items():
-        dash = dashes[title] = dashes.get(title, -1) + 1
+        kind = first[title, value]["parameters"]["format"]
+        dash = dashes[kind] = dashes.get(kind, -1) + 1
         points = [
             (float(at) if numeric else float(k), fmean(line[at])) for k, at in enumerate(places) if at in line
         ]
-        name = title if group == "format" else f"{title} {value}"
+        name = title if group in ("format", "encoder") else f"{title} {value}"
         series.append(Series(name, first[title, value]["style"], dash, line=points, dots=points))
     what = "bits-per-pixel" if quantity == "bpp" else metric
     return Plot(

@@ -102,8 +102,9 @@ def groups(context: Context) -> tuple[list[Group], str, list[str]]:
         not shown, as sentences.
     """
     parameter = str(comparison(context).get("tile_parameter") or "encoder")
+    each = "encoder" if context.several_encoders else "format"
     if parameter in ("encoder", "format"):
-        return [_one_per(context, parameter)], "format", []
+        return [_one_per(context, parameter)], each if parameter == "encoder" else parameter, []
     found: dict[str, list[Variant]] = {}
     for variant in context.variants:
         if _value(variant, parameter) is not None or parameter == "resolution":
@@ -115,9 +116,9 @@ def groups(context: Context) -> tuple[list[Group], str, list[str]]:
     if not several:
         return (
             [_one_per(context, "encoder")],
-            "format",
+            each,
             [
-                f"No two settings differ only in {parameter}, which the study compares, so formats are compared."
+                f"No two settings differ only in {parameter}, which the study compares, so {each}s are compared."
             ],
         )
     picks = context.picks()

@@ -67,7 +67,7 @@ def test_the_answer_names_format_number_both_savings_and_their_certainty() -> No
 
 def test_every_kind_of_sentence_has_one_place() -> None:
     placed = [kind for _, kinds in (*answer._CARDS, *answer._CERTAINTY) for kind in kinds]
-    placed += [*answer._WARNINGS, *answer._LEAD, *answer._BROWSERS]
+    placed += [*answer._WARNINGS, *answer._LEAD, *answer._ENCODERS, *answer._BROWSERS]
     assert sorted(placed) == sorted(get_args(Kind))
 
 

@@ -72,6 +72,8 @@ class AnswerRow:
     note: str | None
     """A remark on the setting, for example that it is between two measured ones."""
     tools: tuple[Tool, ...]
+    options: str
+    """All options in effect, also those left at their default; empty if the records have none."""
     reason: str | None = None
     """Why the format has no setting; if set, most fields above are empty."""
 
@@ -147,6 +149,8 @@ class Shown:
     """The two savings, and the share of images."""
     warnings: tuple[Line, ...]
     """What disputes or limits the savings."""
+    encoders: tuple[Line, ...]
+    """Which encoder of each format makes the smallest files; empty if each has one."""
     browsers: tuple[Line, ...]
     chain: tuple[Link, ...]
     """What to offer to browsers, in this order; empty if it is one format."""
@@ -171,6 +175,7 @@ class Values(SectionValues):
 _LEAD: tuple[Kind, ...] = ("nothing", "baseline-smallest")
 _BROWSERS: tuple[Kind, ...] = ("browsers", "fallback")
 _WARNINGS: tuple[Kind, ...] = ("baseline-misses", "metrics-disagree")
+_ENCODERS: tuple[Kind, ...] = ("encoders",)
 _CARDS: tuple[tuple[Kind, tuple[Kind, ...]], ...] = (
     ("same-score", ("same-score", "total-bytes", "undecided")),
     ("one-number", ("one-number", "one-number-interval")),
@@ -180,6 +185,7 @@ _CERTAINTY: tuple[tuple[str, tuple[Kind, ...]], ...] = (
     ("The size at the same score", ("this-folder", "interpolation", "left-out")),
     ("The setting", ("out-of-sample", "not-measured")),
     ("The images", ("copies",)),
+    ("Encode times", ("threads",)),
 )
 """Where each kind of sentence stands; ``tests/report/sections/test_answer.py`` checks that none is missing."""
 
@@ -219,6 +225,7 @@ def _shown(context: Context, found: Recommendations, answer: Answer, scope: int)
         lead=_lines(answer, _LEAD),
         cards=_cards(context, answer, best),
         warnings=_lines(answer, _WARNINGS),
+        encoders=_lines(answer, _ENCODERS),
         browsers=_lines(answer, _BROWSERS),
         chain=_chain(context, answer),
         certainty=tuple(
@@ -319,7 +326,8 @@ def _row(
             style=style, title=facts.title, number_name="", number="", details="", baseline=False,
             best=False, same_score="", interval=None, verdict="", bar=None, one_number="", medians="", size="",
             encode="", decode="", reached=reached, expected="", browsers=facts.browsers,
-            everywhere=facts.all_browsers, why_not="", note=None, tools=(), reason=item.reason,
+            everywhere=facts.all_browsers, why_not="", note=None, tools=(), options="",
+            reason=item.reason,
         )  # fmt: skip
     name, value = text.swept(item.setting, context.encoders)
     ratio, one = _same_score(item), item.one_number
@@ -363,6 +371,7 @@ def _row(
         else f"{name.capitalize()} {value} is between measured levels on "
         f"{text.count(item.reached.interpolated, 'image')}: its numbers there are interpolated.",
         tools=tools(context, item.setting),
+        options=context.in_effect.at(item.setting),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from codecstudy.analysis.options import encoding_threads, peak_memory
 from codecstudy.analysis.percentiles import MIN_PERCENTILES
 from codecstudy.report import text
 from codecstudy.report.context import Context
@@ -46,6 +47,8 @@ class Values(SectionValues):
 
     description: str
     facts: tuple[Fact, ...]
+    encoders: tuple[Fact, ...]
+    """What each encoder was asked to do, and the threads and the memory that it used."""
     versions: tuple[Fact, ...]
     failures: Failures
     irregular: tuple[str, ...]
@@ -60,6 +63,7 @@ def build(context: Context) -> Values:
     return Values(
         description=" ".join(str(context.results.study.get("description") or "").split()),
         facts=_facts(context),
+        encoders=_encoders(context),
         versions=_versions(context),
         failures=_failures(context),
         irregular=_irregular(context),
@@ -148,6 +152,24 @@ def _statistics(context: Context) -> str:
         f"interpolation. Only the savings with one number for all images and the share of the Pareto front use a "
         f"bootstrap ({o.resamples:,} resamples for the latter, seed {o.seed})"
     )
+
+
+def _encoders(context: Context) -> tuple[Fact, ...]:
+    threads, memory = encoding_threads(context.points), peak_memory(context.results)
+    found = []
+    for encoder in dict.fromkeys(v.encoder for v in context.variants):
+        facts = context.encoders.facts(encoder)
+        same, swept = context.in_effect.of_encoder(encoder)
+        parts = [facts.version, same or swept or "options not recorded"]
+        if same and swept:
+            parts.append(f"measured at {swept}")
+        if encoder in threads:
+            parts.append(f"{threads[encoder]:.1f} threads (CPU time over wall-clock time)")
+        if encoder in memory:
+            low, high = map(text.size, memory[encoder])
+            parts.append(f"peak memory of the program {low if low == high else f'{low} to {high}'}")
+        found.append(Fact(facts.title, ". ".join(filter(None, parts))))
+    return tuple(found)
 
 
 def _versions(context: Context) -> tuple[Fact, ...]:

@@ -14,7 +14,7 @@ const QUANTITIES = {
 const SIZES = ["resolution", "crop"];
 
 /** @typedef {string | number | boolean} Parameter */
-/** @typedef {{ x: Parameter, group: Parameter, value: number, v: number, k: number, style: string, title: string }} Mean */
+/** @typedef {{ x: Parameter, group: Parameter, value: number, v: number, k: number, style: string, title: string, format: string }} Mean */
 /** @typedef {Dot & { raw: Parameter, settings: number, v: number, k: number }} GroupDot */
 
 /**
@@ -42,7 +42,7 @@ function axesMeans(metric, xKey, groupKey) {
       // The original size is not a number: it gets its own position after all others.
       const x = given[xKey] ?? (SIZES.includes(xKey) ? "original" : null);
       if (x === null || value === null) return [];
-      return [{ x, group: given[groupKey] ?? "default", value, v, k, style: variant.style, title: variant.title }];
+      return [{ x, group: given[groupKey] ?? "default", value, v, k, style: variant.style, title: variant.title, format: String(variant.parameters.format) }];
     });
   });
 }
@@ -74,15 +74,15 @@ function axesSpec({ x: xAxis, group }, inspector) {
   const perFormat = new Map();
   const series = [...new Set(means.map((e) => `${e.title}|${e.group}`))].map((name) => {
     const mine = means.filter((e) => `${e.title}|${e.group}` === name);
-    const [{ v, style, title, group: value }] = mine;
+    const [{ v, style, title, format, group: value }] = mine;
     const xs = [...new Set(mine.map((e) => e.x))].sort((a, b) => position(a) - position(b));
     const dots = xs.map((x) => {
       const at = mine.filter((e) => e.x === x);
       return { x: position(x), raw: x, y: at.reduce((sum, e) => sum + e.value, 0) / at.length, settings: at.length, v: at[0].v, k: at[0].k };
     });
-    const dash = perFormat.get(title) ?? 0;
-    perFormat.set(title, dash + 1);
-    return { v, style, dash, strong: true, label: group.key === "format" ? title : `${title} ${value}`, dots, line: lineThrough(dots) };
+    const dash = perFormat.get(format) ?? 0;
+    perFormat.set(format, dash + 1);
+    return { v, style, dash, strong: true, label: group.key === "format" || group.key === "encoder" ? title : `${title} ${value}`, dots, line: lineThrough(dots) };
   });
   const dots = series.flatMap((e) => e.dots);
   const quantity = axesView.y;
