@@ -71,7 +71,8 @@ class QualityRecord:
     """One row for one task.
 
     Sizes are in bytes, lengths in pixels, times in seconds. Scores are ``None`` if a task was skipped or failed
-    (``measurement_error`` then says why), or if the study did not name their metric. ``psnr`` of a lossless result
+    (``measurement_error`` then says why), if the study did not name their metric, or if the image is smaller than
+    the metric needs (``source_notes`` then says so). ``psnr`` of a lossless result
     is infinite, which JSON files store as the string ``"inf"``.
     """
 
@@ -116,7 +117,8 @@ class QualityRecord:
     ``memory``."""
     source_sha256: str | None = None
     source_notes: str | None = None
-    """The conversions of the source to 8-bit sRGB, as ``; ``-separated text."""
+    """The conversions of the source to 8-bit sRGB, and metrics that do not apply to images so small, as
+    ``; ``-separated text."""
     source_phash: str | None = None
     """Perceptual hash of the source at its original size, 64 bits as 16 hexadecimal digits: images that look alike
     differ in few bits. None if the source could not be opened, and in files of older versions."""
