@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
+import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +28,7 @@ from codecstudy.api import load_results
 from codecstudy.cli import app
 from codecstudy.errors import ResultsError, StoreError
 from codecstudy.report import Options, write_report
-from codecstudy.results import QualityResults
+from codecstudy.results import RECORD_COLUMNS, QualityRecord, QualityResults
 from codecstudy.store import Conditions, Store
 from codecstudy.types import Skip
 from support.report_cases import four_formats
@@ -143,6 +147,8 @@ def test_without_a_checksum_every_value_is_checked_so_that_no_command_crashes(
         ("encoding_time", -0.5, "encoding_time is -0.5, not a time"),
         ("ssimulacra2", "high", "ssimulacra2 is 'high', not a score"),
         ("status", "done", "status is 'done', not measured, skipped or failed"),
+        ("source_phash", "0123", "source_phash is '0123', not 16 hexadecimal digits"),
+        ("encoding_peak_memory", 1.5, "encoding_peak_memory is 1.5, not a whole number"),
         ("failure", "crash", "has a failure"),
         ("source_image", None, "source_image is None, not text"),
         ("extra_args", {"tune": ["ssim"]}, "extra_args.tune"),
@@ -161,6 +167,49 @@ def test_the_message_names_the_record_and_the_value(
     with pytest.raises(ResultsError, match=message) as refused:
         QualityResults.load(path)
     assert str(path) in str(refused.value)
+
+
+TEXT = [1, True, 0.5, ["x"], {"x": 1}]
+WHOLE_NUMBER = ["1", True, 0.5, -(2**60), [1], {"x": 1}]
+WRONG: dict[str, list[Any]] = {"str": TEXT, "Literal": [*TEXT, "x"], "int": WHOLE_NUMBER}
+WRONG |= {"float": ["1", True, 2**60, [1], {"x": 1}], "dict": ["x", 1, True, [1], {"x": [1]}]}
+"""Values that are not of a type, by the first word of its annotation."""
+
+
+@pytest.mark.parametrize("column", RECORD_COLUMNS)
+def test_a_value_of_another_type_is_refused_in_every_column(
+    folder: Path, written: bytes, column: str
+) -> None:
+    annotation = str(QualityRecord.__annotations__[column])
+    wrong = WRONG["Literal" if column == "status" else re.findall(r"\w+", annotation)[0]]
+    document = json.loads(written)
+    del document["checksum"]
+    del document["measurements"][1:]
+    for value in wrong:
+        document["measurements"][0][column] = value
+        assert load(folder, json.dumps(document)) is None, value
+
+
+@pytest.mark.parametrize("column", RECORD_COLUMNS)
+def test_a_column_of_another_type_is_refused_in_parquet(folder: Path, written: bytes, column: str) -> None:
+    document = json.loads(written)
+    del document["checksum"]
+    whole = WHOLE.to_frame().head(2)
+    kind = whole.schema[column]
+    wrong: list[Any] = [True, ["x"], "x" if kind != pl.String else 1]
+    if column in ("status", "failure", "source_phash", "extra_args", "encoder_options"):
+        wrong.append("x")
+    elif kind.is_numeric():
+        wrong.append(pl.lit(2**60, kind) if kind == pl.Int64 else pl.lit(1e300))
+    for value in wrong:
+        content = io.BytesIO()
+        whole.with_columns(
+            (value if isinstance(value, pl.Expr) else pl.lit(value)).alias(column)
+        ).write_parquet(content)
+        (folder / "wrong.parquet").write_bytes(content.getvalue())
+        digest = hashlib.sha256(content.getvalue()).hexdigest()
+        document["measurements"] = {"file": "wrong.parquet", "rows": len(whole), "sha256": digest}
+        assert load(folder, json.dumps(document)) is None, value
 
 
 def test_a_file_that_another_program_has_indented_and_sorted_loads(folder: Path, written: bytes) -> None:

@@ -300,8 +300,39 @@ def test_a_damaged_store_is_an_error_that_says_so(tmp_path: Path) -> None:
             add(store, number, measurement())
     whole = path.read_bytes()
     path.write_bytes(whole[:8192] + bytes(len(whole) - 8192))
-    with Store(path) as store, pytest.raises(StoreError, match=r"malformed.*codecstudy recover"):
+    with Store(path) as store, pytest.raises(StoreError, match=r"is damaged.*codecstudy recover"):
         known(store, range(2000))
+
+
+def test_pages_that_changed_places_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store(path) as store:
+        for number in range(200):
+            add(store, number, measurement())
+    data = path.read_bytes()
+    pages = [data[at : at + 4096] for at in range(0, len(data), 4096)]
+    leaf_of_an_index = 10
+    one, other, *_ = (n for n, page in enumerate(pages) if page[0] == leaf_of_an_index and b'"psnr"' in page)
+    pages[one], pages[other] = pages[other], pages[one]
+    path.write_bytes(b"".join(pages))
+    # Every row can be read and has the right checksum, but some are not found by their keys.
+    with Store(path) as store, pytest.raises(StoreError, match=r"order.*is damaged.*codecstudy recover"):
+        list(store.survey([SOURCE], [conditions(1)], VERSIONS))
+    assert recover(path).rows["score"] == 200
+
+
+def test_a_damaged_perceptual_hash_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    with Store(path) as store:
+        for source in ("a", "b"):
+            store.add_phash(source, "dct 1", "0123456789abcdef")
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE phash SET phash = '0123456789abcdee' WHERE source = 'a'")
+        db.commit()
+    with Store(path) as store:
+        assert store.phashes(["a", "b"], "dct 1") == {"b": "0123456789abcdef"}
+        list(store.survey([], [], VERSIONS))
+        assert store.damaged == 1
 
 
 def damage_rows(path: Path) -> None:
@@ -398,8 +429,10 @@ def third_schema(path: Path) -> dict[int, Measurement | Skip]:
     with Store(path) as store:
         for number, outcome in outcomes.items():
             add(store, number, outcome)
+        store.add_phash(SOURCE, "dct 1", "0123456789abcdef")
     db = sqlite3.connect(path)
     db.execute("UPDATE encode SET file_size = 7 WHERE file_size = 100")
+    db.execute("ALTER TABLE phash DROP COLUMN checksum")
     db.execute("ALTER TABLE encode DROP COLUMN figures")
     db.execute("PRAGMA user_version = 3")
     db.commit()
@@ -414,6 +447,7 @@ def test_rows_of_the_third_schema_keep_their_checksums(tmp_path: Path) -> None:
     with Store(path) as store:
         assert known(store, range(600)) == outcomes
         assert store.damaged == 1
+        assert store.phashes([SOURCE], "dct 1") == {SOURCE: "0123456789abcdef"}
 
 
 def test_a_damaged_store_of_the_third_schema_is_recovered(tmp_path: Path) -> None:

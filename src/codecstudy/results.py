@@ -14,8 +14,9 @@ import itertools
 import json
 import math
 import re
+import typing
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +71,8 @@ class QualityRecord:
     """One row for one task.
 
     Sizes are in bytes, lengths in pixels, times in seconds. Scores are ``None`` if a task was skipped or failed
-    (``measurement_error`` then says why), or if the study did not name their metric. ``psnr`` of a lossless result
+    (``measurement_error`` then says why), if the study did not name their metric, or if the image is smaller than
+    the metric needs (``source_notes`` then says so). ``psnr`` of a lossless result
     is infinite, which JSON files store as the string ``"inf"``.
     """
 
@@ -115,7 +117,8 @@ class QualityRecord:
     ``memory``."""
     source_sha256: str | None = None
     source_notes: str | None = None
-    """The conversions of the source to 8-bit sRGB, as ``; ``-separated text."""
+    """The conversions of the source to 8-bit sRGB, and metrics that do not apply to images so small, as
+    ``; ``-separated text."""
     source_phash: str | None = None
     """Perceptual hash of the source at its original size, 64 bits as 16 hexadecimal digits: images that look alike
     differ in few bits. None if the source could not be opened, and in files of older versions."""
@@ -712,14 +715,24 @@ def _check_study(study: dict[str, Any]) -> None:
 
 _STATUSES = ("measured", "skipped", "failed")
 _KINDS = ("source", "encode", "decode", "metric", "artifact", "crash", "timeout", "memory")
-_TEXTS = ("source_image", "original_image", "format", "encoder")
-_OPTIONAL_TEXTS = ("encoded_path", "chroma_subsampling", "measurement_error", "source_sha256", "source_notes")
-_SMALLEST = {
+_PHASH = "[0-9a-f]{16}"
+
+
+def _of_type(*annotations: object) -> tuple[str, ...]:
+    """The columns of every record that are declared with one of these types, so that none is left unchecked."""
+    hints = typing.get_type_hints(QualityRecord)
+    return tuple(name for name in RECORD_COLUMNS if hints[name] in annotations)
+
+
+_TEXTS = _of_type(str)
+_OPTIONAL_TEXTS = tuple(name for name in _of_type(str | None) if name not in ("failure", "source_phash"))
+_OPTIONAL_WHOLE = _of_type(int | None)
+_SMALLEST = dict.fromkeys(_of_type(int, int | None), 0) | {
     **dict.fromkeys(("file_size", "width", "height", "resolution", "crop"), 1),
     **dict.fromkeys(("quality", "speed", "effort", "method"), -LARGEST),
-    "source_file_size": 0,
 }
 """Smallest values of the columns of whole numbers."""
+_TIMES = tuple(name for name in COST_COLUMNS if name not in _SMALLEST)
 
 _NONE = type(None)
 
@@ -737,18 +750,18 @@ def check_rows(rows: list[Any], scores: Iterable[str]) -> None:
         _check_column(rows, name, {str}, "text")
     for name in _OPTIONAL_TEXTS:
         _check_column(rows, name, {str, _NONE}, "text or null")
+    _check_column(rows, "status", {str}, "measured, skipped or failed", text=_STATUSES.__contains__)
+    _check_column(rows, "failure", {str, _NONE}, "a kind of failure", text=_KINDS.__contains__)
     _check_column(
-        rows, "status", {str}, "measured, skipped or failed", among={"measured", "skipped", "failed"}
+        rows, "source_phash", {str, _NONE}, "16 hexadecimal digits", text=re.compile(_PHASH).fullmatch
     )
-    _check_column(rows, "failure", {str, _NONE}, "a kind of failure", among={None, *_KINDS})
     for name, smallest in _SMALLEST.items():
-        kinds: set[type] = {int} if name == "source_file_size" else {int, _NONE}
+        kinds: set[type] = {int, _NONE} if name in _OPTIONAL_WHOLE else {int}
         _check_column(rows, name, kinds, f"a whole number from {smallest}", smallest)
-    for name in COST_COLUMNS:
-        wanted = "a number of bytes" if name == "encoding_peak_memory" else "a time in seconds"
-        _check_column(rows, name, {int, float, _NONE}, wanted, 0)
+    for name in _TIMES:
+        _check_column(rows, name, {int, float, _NONE}, "a time in seconds", 0)
     for name in scores:
-        _check_column(rows, name, {int, float, str, _NONE}, "a score", -LARGEST, among={"inf", "-inf"})
+        _check_column(rows, name, {int, float, str, _NONE}, "a score", -LARGEST, ("inf", "-inf").__contains__)
     for name in sorted(set().union(*rows).difference(RECORD_COLUMNS, scores)):
         if name in _reserved():
             raise ValueError(f"{name!r} cannot be the name of a parameter")
@@ -776,23 +789,23 @@ def _check_column(
     kinds: set[type],
     wanted: str,
     smallest: int | None = None,
-    among: set[Any] | None = None,
+    text: Callable[[str], object] | None = None,
 ) -> None:
-    """Check the types in a column, that its numbers are in range, and that its texts are ``among`` some."""
+    """Check the types in a column, that its numbers are in range, and its texts with ``text``."""
     default = _DEFAULTS.get(name)
     values: list[Any] = [row.get(name, default) for row in rows]
     found = set(map(type, values))
     if found <= kinds:
         numbers = values if found <= {int, float} else [v for v in values if type(v) in (int, float)]
         in_range = smallest is None or not numbers or smallest <= min(numbers) <= max(numbers) <= LARGEST
-        if in_range and (among is None or {v for v in values if type(v) is str} <= among):
+        if in_range and (text is None or all(map(text, {v for v in values if type(v) is str}))):
             return
     for number, value in enumerate(values):
         one = type(value) in kinds
         if one and smallest is not None and type(value) in (int, float):
             one = smallest <= value <= LARGEST
-        if one and among is not None and type(value) is str:
-            one = value in among
+        if one and text is not None and type(value) is str:
+            one = bool(text(value))
         if not one:
             shown = f"{value!r:.40}" if name in rows[number] else "missing"
             raise ValueError(f"record {number + 1} ({_name(rows[number])}): {name} is {shown}, not {wanted}")
@@ -863,14 +876,16 @@ def check_columns(records: Records) -> None:
     wrong["failure"] = pl.col("failure").is_not_null() & (
         ~pl.col("failure").is_in(_KINDS) | (pl.col("status") != "failed")
     )
+    wrong["source_phash"] = ~pl.col("source_phash").str.contains(f"^{_PHASH}$")
     for name, smallest in _SMALLEST.items():
         wrong[name] = ~pl.col(name).is_between(smallest, LARGEST)
-    wrong["source_file_size"] |= pl.col("source_file_size").is_null()
+        if name not in _OPTIONAL_WHOLE:
+            wrong[name] |= pl.col(name).is_null()
     for name in ("file_size", "width", "height"):
         wrong[name] = wrong[name].fill_null(False) | (
             pl.col(name).is_null() & (pl.col("status") == "measured")
         )
-    for name in COST_COLUMNS:
+    for name in _TIMES:
         wrong[name] = ~pl.col(name).is_between(0, LARGEST)
     for name in (*SCORE_COLUMNS, *records.scores):
         if records.schema[name] != pl.Float64:

@@ -509,7 +509,7 @@ class Scores:
     """The scores of one metric for one encoded image."""
 
     values: dict[str, float]
-    """Scores by column."""
+    """Scores by column; empty if the metric does not apply to images of this size."""
     cpu_time: float
     """CPU seconds."""
 

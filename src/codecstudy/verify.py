@@ -124,7 +124,7 @@ def run_verified(
         )
     try:
         while True:
-            points = collect(results)
+            points = collect(results).scored()
             found = recommend(points, target=target, coverage=coverage)
             open_ = unmeasured(points, found)
             extended = with_settings(study, open_ if rounds else (*open_, *around_matches(found)))

@@ -47,7 +47,7 @@ seed = 7
 format = "jpeg"
 quality = { start = 30, stop = 95, step = 10 }
 chroma_subsampling = ["444", "420"]
-extra_args = [{ progressive = true }, { optimize = true }]
+extra_args = [{ progressive = [true, false] }, { optimize = true }]
 
 [[encoders]]
 format = "webp"
@@ -69,7 +69,7 @@ extra_args = { decodingspeed = 2 }
 
 [[encoders]]
 format = "jxl"
-extra_args = { distance = 1.5 }
+extra_args = { distance = { start = 1.5, stop = 2, step = 0.25 } }
 
 [analysis]
 x_axis = "quality"
@@ -206,6 +206,42 @@ def test_every_extra_argument_reaches_its_settings_sorted_by_name() -> None:
         (("autotiling", False), ("sharpness", 2)),
     ]
     assert found[2].extra("autotiling") is False
+
+
+def test_lists_in_extra_args_are_combined() -> None:
+    found = settings(
+        {
+            "format": "avif",
+            "quality": [50, 60],
+            "extra_args": [{"tune": ["iq", "ssim"], "sharpness": [1, 2]}, {"range": "limited"}],
+        }
+    )
+    assert [s.label() for s in found[::2]] == [
+        "avif q50 sharpness=1 tune=iq",
+        "avif q50 sharpness=2 tune=iq",
+        "avif q50 sharpness=1 tune=ssim",
+        "avif q50 sharpness=2 tune=ssim",
+        "avif q50 range=limited",
+    ]
+    assert [s.quality for s in found] == [50, 60] * 5
+
+
+def test_a_rate_parameter_in_extra_args_may_be_a_range() -> None:
+    found = settings(
+        {
+            "format": "jxl",
+            "extra_args": {"distance": {"start": 1, "stop": 2, "step": 0.5}, "decodingspeed": [0, 4]},
+        }
+    )
+    assert [(s.extra("distance"), s.extra("decodingspeed")) for s in found] == [
+        (distance, speed) for distance in (1, 1.5, 2) for speed in (0, 4)
+    ]
+
+
+def test_combinations_in_extra_args_are_counted_before_they_are_made() -> None:
+    levels = {"start": 0, "stop": 25, "step": 1e-9}
+    with pytest.raises(StudyError, match="100000000004 settings are too many"):
+        settings({"format": "jxl", "extra_args": [{"distance": levels, "decodingspeed": [0, 1, 2, 3]}]})
 
 
 def test_an_extra_argument_can_stand_in_for_the_quality() -> None:

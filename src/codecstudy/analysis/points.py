@@ -66,6 +66,8 @@ class Counts:
     """Failed and skipped records by message, most frequent first."""
     images_without_points: tuple[str, ...]
     """Sources for which no setting was measured."""
+    images_without_score: tuple[str, ...] = ()
+    """Measured sources that :meth:`Points.scored` has left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,26 @@ class Points:
             content_classes=tuple(self.content_classes[row] for row in rows.tolist()),
             blocks=tuple(block for block in blocks if not np.isnan(block.megapixels).all()),
             sample=self.sample.select(rows),
+        )
+
+    def scored(self, metric: str | None = None) -> Points:
+        """The same without the images that have no score of a metric at any setting, and no failure.
+
+        They are smaller than the metric needs, so that no setting could reach a target; their names are in
+        :attr:`Counts.images_without_score`.
+
+        Args:
+            metric: As for :meth:`require`, which also says what is raised.
+        """
+        name = self.require(metric).name
+        known = [(~np.isnan(block.scores[name]) | block.failed).any(axis=1) for block in self.blocks]
+        counts = np.any(known, axis=0)
+        if counts.all():
+            return self
+        left_out = tuple(np.array(self.images)[~counts].tolist())
+        return dataclasses.replace(
+            self.select(np.flatnonzero(counts)),
+            counts=dataclasses.replace(self.counts, images_without_score=left_out),
         )
 
     def by_folder(self) -> dict[str, Points]:

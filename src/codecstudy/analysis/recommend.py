@@ -164,6 +164,8 @@ def recommend(
     Among the variants of an encoder, the one with the smallest geometric mean size at its level is chosen, over
     the images that all of them have a size for. Every resolution and crop is a scope with its own answers.
 
+    Images that are smaller than the metric needs are left out.
+
     Args:
         results: The results of a study, or their points.
         metric: Column of the results. The default is SSIMULACRA2, or the first one if that was not measured.
@@ -182,6 +184,7 @@ def recommend(
     """
     points = results if isinstance(results, Points) else collect(results)
     scale = points.require(metric)
+    points = points.scored(scale.name)
     target = scale.usual_target if target is None else float(target)
     assurance = _checked(target, coverage, assurance, max_encode_time)
     by_label = any(v.label == baseline for v in points.variants)

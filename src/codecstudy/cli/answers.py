@@ -135,7 +135,7 @@ def recommend(
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
     loaded = load_results(results)
-    points = collect(loaded, parse_cluster(cluster))
+    points = collect(loaded, parse_cluster(cluster)).scored(metric)
     found = find(points, metric, target, limit, coverage, baseline, assurance)
     folders = {
         name: (part, find(part, found.metric, found.target, limit, coverage, baseline, assurance))
@@ -172,7 +172,8 @@ def _document(points: Points, found: Recommendations) -> dict[str, Any]:
         }
         for answer in answers(points, found)
     ]
-    return {**plain(found), "answers": sentences}
+    left_out = list(points.counts.images_without_score)
+    return {**plain(found), "images_without_score": left_out, "answers": sentences}
 
 
 def print_usual_answer(results: QualityResults) -> None:
@@ -180,7 +181,7 @@ def print_usual_answer(results: QualityResults) -> None:
     from codecstudy.analysis.points import collect
     from codecstudy.analysis.recommend import recommend as find
 
-    points = collect(results)
+    points = collect(results).scored()
     print_answer(points, find(points))
 
 
@@ -207,6 +208,9 @@ def print_answer(points: Points, found: Recommendations) -> None:
         print_line(out, answer.headline, style="bold")
         for sentence in answer.sentences:
             print_line(out, sentence.text)
+    if names := points.counts.images_without_score:
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+        print_line(out, f"Left out, because {title} needs larger images: {shown}")
 
 
 def _recommendation_table(items: Sequence[Recommendation], base: Setting | None) -> Table:

@@ -31,8 +31,8 @@ def measure(
     from codecstudy import metrics
     from codecstudy.measurement.inspection import InspectionProcess
 
-    names = metrics.BUILT_IN if metric is None else tuple(dict.fromkeys(metric))
-    columns = [column.name for column in metrics.columns(names)]
+    names = None if metric is None else tuple(dict.fromkeys(metric))
+    columns = [column.name for column in metrics.columns(names or metrics.BUILT_IN)]
     scores: dict[Path, dict[str, float]] = {}
     failures: dict[Path, str] = {}
     with InspectionProcess(compile_kernels=Kernels(err).ensure) as files:
@@ -52,6 +52,10 @@ def measure(
             document.pop("distorted")
         print_json(document)
     elif scores:
+        left_out = [column for column in columns if not any(column in row for row in scores.values())]
+        columns = [column for column in columns if column not in left_out]
+        if left_out:
+            err.print(f"no {', '.join(left_out)}: the images are too small", highlight=False)
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("image", overflow="fold")
         for column in columns:

@@ -59,7 +59,7 @@ class Inspector:
         self._stage: _Stage | None = None
         self._mapped: Pixels | None = None
         self._map: butteraugli.Prepared | None = None
-        self._scored: tuple[Path, tuple[str, ...]] | None = None
+        self._scored: tuple[Path, tuple[str, ...] | None] | None = None
         self._scoring: Reference | None = None
 
     def original(self, path: Path, resolution: int | None, crop: int | None) -> tuple[Pixels, Box]:
@@ -104,7 +104,7 @@ class Inspector:
             names: Metrics.
 
         Returns:
-            The encoded file, and its scores by column name.
+            The encoded file, and its scores by column name, of the metrics that apply to its size.
 
         Raises:
             CodecstudyError: The source cannot be read, or the encoder fails.
@@ -116,8 +116,11 @@ class Inspector:
         distorted = np.ascontiguousarray(scored.of(encoder.decoded(data).pixels))
         found: dict[str, float] = {}
         for name in names:
+            metric = metrics.get(name)
+            if not metric.applies_to(distorted):
+                continue
             if name not in prepared:
-                prepared[name] = metrics.get(name).prepare(np.ascontiguousarray(scored.of(pixels)))
+                prepared[name] = metric.prepare(np.ascontiguousarray(scored.of(pixels)))
             found |= prepared[name].scores(distorted)
         return data, found
 
@@ -145,7 +148,7 @@ class Inspector:
             self._mapped, self._map = reference, butteraugli.prepare(reference)
         return self._map.distance_map(distorted)
 
-    def prepare(self, reference: Path, names: tuple[str, ...]) -> None:
+    def prepare(self, reference: Path, names: tuple[str, ...] | None) -> None:
         """Open the original at ``reference`` for :meth:`scores`; raises as :meth:`scores` does."""
         from codecstudy.metrics.scoring import Reference
 
@@ -154,13 +157,13 @@ class Inspector:
             self._scoring = Reference(reference, names)
             self._scored = reference, names
 
-    def scores(self, reference: Path, distorted: Path, names: tuple[str, ...]) -> dict[str, float]:
+    def scores(self, reference: Path, distorted: Path, names: tuple[str, ...] | None) -> dict[str, float]:
         """Score one file against another.
 
         Args:
             reference: The original.
             distorted: The file to score.
-            names: Metrics.
+            names: Metrics; None: the built-in ones that apply to images of this size.
 
         Returns:
             Scores by column name.
@@ -294,18 +297,19 @@ class InspectionProcess:
         found = self._call("comparing two images", "distance_map", reference, distorted)
         return cast("NDArray[np.float32]", found)
 
-    def prepare(self, reference: Path, names: tuple[str, ...]) -> None:
+    def prepare(self, reference: Path, names: tuple[str, ...] | None) -> None:
         """See :meth:`Inspector.prepare`."""
         self._compile(names)
         self._call(f"reading {reference}", "prepare", reference, names)
 
-    def scores(self, reference: Path, distorted: Path, names: tuple[str, ...]) -> dict[str, float]:
+    def scores(self, reference: Path, distorted: Path, names: tuple[str, ...] | None) -> dict[str, float]:
         """See :meth:`Inspector.scores`."""
         self._compile(names)
         found = self._call(f"reading {distorted}", "scores", reference, distorted, names)
         return cast("dict[str, float]", found)
 
-    def _compile(self, names: tuple[str, ...]) -> None:
+    def _compile(self, names: tuple[str, ...] | None) -> None:
+        names = metrics.BUILT_IN if names is None else names
         self._compile_kernels(tuple(name for name in names if name in metrics.BUILT_IN))
 
     def _call(self, doing: str, name: str, *arguments: object) -> object:

@@ -117,8 +117,8 @@ class _Stage:
     """The part of ``pixels`` that is scored; None for all of it."""
     reference: Pixels
     """The pixels of that part."""
-    prepared: dict[str, Prepared]
-    """Prepared references by metric, for the metrics needed so far."""
+    prepared: dict[str, Prepared | None]
+    """Prepared references by metric, for the metrics needed so far; None for one that does not apply."""
 
 
 class _FailedError(Exception):
@@ -220,8 +220,12 @@ class Measurer:
         """Prepare the reference sides of those of these metrics that are not prepared yet."""
         for name in names:
             if name not in stage.prepared:
-                prepare, limit = self._metrics[name].prepared, self._config.streamed_above
-                stage.prepared[name] = _attempt("metric", prepare, stage.reference, limit)
+                metric, limit = self._metrics[name], self._config.streamed_above
+                stage.prepared[name] = (
+                    _attempt("metric", metric.prepared, stage.reference, limit)
+                    if metric.applies_to(stage.reference)
+                    else None
+                )
 
     def _measure(
         self, stage: _Stage, setting: Setting, request: MeasureRequest, wanted: list[str]
@@ -277,13 +281,17 @@ class Measurer:
         return decoded, made.cost
 
     def _scores(self, stage: _Stage, decoded: Pixels, names: list[str]) -> dict[str, Scores]:
-        """Scores of these metrics."""
+        """Scores of these metrics; those of a metric that does not apply are empty."""
         self._prepare(stage, names)
         distorted = decoded if stage.scored is None else np.ascontiguousarray(stage.scored.of(decoded))
         found = {}
         for name in names:
+            prepared = stage.prepared[name]
+            if prepared is None:
+                found[name] = Scores({}, 0.0)
+                continue
             cpu = time.process_time()
-            given = _attempt("metric", stage.prepared[name].scores, distorted)
+            given = _attempt("metric", prepared.scores, distorted)
             cpu_time = time.process_time() - cpu
             found[name] = Scores(_attempt("metric", _checked, self._metrics[name].facts, given), cpu_time)
         return found

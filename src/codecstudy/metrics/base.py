@@ -62,6 +62,13 @@ class Metric:
     each score, a part of the image at a time. It keeps the reference itself, which must not be changed."""
     streamed_memory: MemoryUse = MemoryUse(100.0)
     """The same as ``memory``, for ``stream``."""
+    smallest_side: int = 1
+    """Shortest side, in pixels, of images to which the metric applies. In a study, smaller ones get no score of it,
+    which is not a failure."""
+
+    def applies_to(self, image: Pixels) -> bool:
+        """Whether an image is large enough."""
+        return min(image.shape[:2]) >= self.smallest_side
 
     def prepared(self, reference: Pixels, streamed_above: float = STREAMED_ABOVE) -> Prepared:
         """Stream references of more than so many pixels, prepare others.

@@ -23,10 +23,10 @@ class Reference:
 
     Args:
         reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.
-        names: Metrics; the built-in ones by default.
+        names: Metrics; by default the built-in ones, without those that do not apply to an image so small.
 
     Raises:
-        ImageError: The file is not an image.
+        ImageError: The file is not an image, or is too small for a metric that was named.
         ValueError: The array has another dtype or shape, or a metric is unknown.
     """
 
@@ -34,6 +34,8 @@ class Reference:
         wanted = metrics.BUILT_IN if names is None else (names,) if isinstance(names, str) else names
         chosen = [metrics.get(name) for name in wanted]
         pixels = _pixels(reference, "reference")
+        if names is None:
+            chosen = [metric for metric in chosen if metric.applies_to(pixels)]
         # Metrics may keep it, and the caller may change an array that is his own.
         self._pixels = pixels.copy() if pixels is reference else pixels
         self._prepared = [metric.prepared(self._pixels) for metric in chosen]
@@ -58,7 +60,8 @@ def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = 
     Args:
         reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.
         distorted: The same, of the same size.
-        metrics: Metrics that are installed; by default ``ssimulacra2``, ``butteraugli``, ``psnr`` and ``ssim``.
+        metrics: Metrics that are installed; by default those of ``ssimulacra2``, ``butteraugli``, ``psnr`` and
+            ``ssim`` that apply to images of this size: under 8 pixels only ``psnr``, under 11 no ``ssim``.
 
     Returns:
         Scores by column: ``ssimulacra2`` (100 is identical, higher is better), ``butteraugli`` and
@@ -66,7 +69,7 @@ def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = 
         ``ssim`` (at most 1); for a plugin's metric, the columns in its facts.
 
     Raises:
-        ImageError: A file is not an image.
+        ImageError: A file is not an image, or is too small for a metric that was named.
         ValueError: An array has another dtype or shape, the sizes differ, or a metric is unknown.
     """
     return Reference(reference, metrics).scores(distorted)

@@ -219,7 +219,8 @@ class Plan:
     ) -> Iterator[QualityRecord]:
         """The records of all complete images: those with an outcome for every setting.
 
-        An image of which the store does not return everything that was added to it is left out.
+        An image of which the store does not return everything that was added to it, also each metric's scores, is
+        left out.
 
         Args:
             outcomes: Which tasks have an outcome.
@@ -231,7 +232,7 @@ class Plan:
             source, first = self.sources[s], self.copies.get(s, s)
             sources = [] if source.sha256 is None else [source.sha256]
             stored = store.known(sources, self.conditions, self.metric_versions)
-            found: dict[int, Outcome] = {t: outcome for _, t, outcome in stored}
+            found: dict[int, Outcome] = {t: outcome for _, t, outcome in stored if self._has_scores(outcome)}
             for t in range(len(self.settings)):
                 if (first, t) in outcomes.unstored:
                     found[t] = outcomes.unstored[first, t]
@@ -242,6 +243,10 @@ class Plan:
                 continue
             for t in range(len(self.settings)):
                 yield self._record(s, t, found[t], phashes, root)
+
+    def _has_scores(self, outcome: Outcome) -> bool:
+        """Whether each metric has scored, or does not apply."""
+        return not isinstance(outcome, Measurement) or outcome.scores.keys() >= self.metric_versions.keys()
 
     def passed_over(self, outcomes: Outcomes) -> tuple[str, ...]:
         """The incomplete images that come before a complete one."""
@@ -254,6 +259,7 @@ class Plan:
         source, setting = self.sources[s], self.settings[t]
         measured = outcome if isinstance(outcome, Measurement) else None
         scores = measured.columns if measured else {}
+        notes = (*outcome.notes, *_unscored(measured)) if measured else outcome.notes
         encoded = self.sources[self.copies.get(s, s)]
         artifact = self.artifact(encoded, t) if measured and self.save_artifacts else None
         return QualityRecord(
@@ -283,7 +289,7 @@ class Plan:
             status="measured" if measured else "skipped" if isinstance(outcome, Skip) else "failed",
             failure=outcome.kind if isinstance(outcome, Failure) else None,
             source_sha256=source.sha256,
-            source_notes="; ".join(outcome.notes) or None,
+            source_notes="; ".join(notes) or None,
             source_phash=phashes.get(source.sha256) if source.sha256 is not None else None,
             encoder=setting.encoder,
             parameters={name: value for name, value in setting.parameters if name not in SHORT_NAMES},
@@ -291,6 +297,14 @@ class Plan:
             encoder_options=self.options[t],
             encoding_peak_memory=measured.encoding_peak_memory if measured else None,
         )
+
+
+def _unscored(measured: Measurement) -> Iterator[str]:
+    """Notes about metrics that do not apply to a measured image."""
+    for name, scores in measured.scores.items():
+        if not scores.values:
+            metric = metrics.get(name)
+            yield f"no {metric.facts.title}: it needs {metric.smallest_side} pixels per side"
 
 
 def make_plan(

@@ -69,6 +69,7 @@ class Context:
         """
         points = collect(results, options.cluster)
         scale = points.require(options.metric)
+        points = points.scored(scale.name)
         target = float(scale.usual_target if options.target is None else options.target)
         if not np.isfinite(target):
             raise ResultsError(f"target must be a finite score, not {target}")

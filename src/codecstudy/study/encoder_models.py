@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
+    GetPydanticSchema,
     ModelWrapValidatorHandler,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
@@ -53,7 +54,9 @@ class EncoderConfig(Part):
         "or 'original' is the whole image. Not together with resolution.",
     )
     extra_args: Any = Field(
-        None, description="Further encoder options by name; a list of such objects sweeps over them."
+        None,
+        description="Further encoder options by name, each a value or a list of values, of which all combinations "
+        "are measured. A list of such objects measures the combinations of each of them.",
     )
 
     made_for: ClassVar[Encoder]
@@ -186,10 +189,8 @@ def _make(encoder: Encoder, **further: Any) -> type[EncoderConfig]:
     fields: dict[str, Any] = further
     for p in facts.parameters:
         ranged = p.name in rates and p.choices is None
-        range_ = RateRange.of(p, f"{facts.id}-{p.name}-range") if ranged else None
-        sweep = sweep_of(value_of(p), f"Give a value, or leave the key out. Allowed: {p.allowed()}", range_)
-        fields |= _field(p, sweep | None, EncoderConfig)
-    extra: Any = Annotated[_extra_model(facts), AfterValidator(_ExtraArgs.plain)]
+        fields |= _field(p, _sweep_of(facts, p, ranged) | None, EncoderConfig)
+    extra: Any = Annotated[_extra_model(facts), AfterValidator(_ExtraArgs.given)]
     extras = sweep_of(extra, "Give one object or more, or leave the key out")
     own: dict[str, Any] = {
         "format": Annotated[
@@ -216,6 +217,12 @@ def _make(encoder: Encoder, **further: Any) -> type[EncoderConfig]:
     return model
 
 
+def _sweep_of(facts: EncoderFacts, p: Parameter, ranged: bool) -> Any:
+    """The type of what may be given for a parameter."""
+    range_ = RateRange.of(p, f"{facts.id}-{p.name}-range") if ranged else None
+    return sweep_of(value_of(p), f"Give a value, or leave the key out. Allowed: {p.allowed()}", range_)
+
+
 class _ExtraArgs(Part):
     """Base of the models of ``extra_args``."""
 
@@ -225,9 +232,11 @@ class _ExtraArgs(Part):
     def _unknown_key(cls, key: object, value: object) -> str:
         return unknown_extra(key, value, cls.facts)
 
-    def plain(self) -> dict[str, Scalar]:
-        """The entries that were given."""
-        return self.model_dump(by_alias=True, exclude_unset=True)
+    def given(self) -> dict[str, Any]:
+        """What is given for each entry: a value, a tuple of values, or a :class:`RateRange`."""
+        declared = {field.alias or name: name for name, field in type(self).model_fields.items()}
+        given = {key: getattr(self, name) for key, name in declared.items() if name in self.model_fields_set}
+        return given | (self.model_extra or {})
 
 
 def _scalar(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -236,18 +245,26 @@ def _scalar(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
     return value
 
 
+_FURTHER = sweep_of(Annotated[Scalar, WrapValidator(_scalar)], "Give a value, or leave the entry out")
+
+
 class _OpenExtraArgs(_ExtraArgs):
     """The same for an encoder that checks further names itself."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[Annotated[str, Field(min_length=1)], Annotated[Scalar, WrapValidator(_scalar)]]
+    __pydantic_extra__: dict[
+        Annotated[str, Field(min_length=1)],
+        Annotated[Any, GetPydanticSchema(lambda _, handler: handler(_FURTHER))],
+    ]
 
 
 def _extra_model(facts: EncoderFacts) -> type[_ExtraArgs]:
     base = _OpenExtraArgs if facts.open_extra else _ExtraArgs
     fields: dict[str, Any] = {}
-    for parameter in facts.extra_parameters:
-        fields |= _field(parameter, value_of(parameter), base)
+    rates = {rate.name for rate in facts.rates if rate.extra}
+    for p in facts.extra_parameters:
+        ranged = p.name in rates and p.choices is None
+        fields |= _field(p, _sweep_of(facts, p, ranged), base)
     model = create_model(f"extra-{facts.id}", __base__=base, **fields)
     model.facts = facts
     return model

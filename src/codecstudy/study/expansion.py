@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from codecstudy.study.encoder_models import EncoderConfig
 from codecstudy.study.messages import Problem, show
 from codecstudy.study.sweeps import Lengths, count_of, values_of
-from codecstudy.types import EncoderFacts, Setting
+from codecstudy.types import EncoderFacts, Scalar, Setting
 
 MAX_SETTINGS = 100_000
 """More settings than this are considered a mistake: they would be kept in memory for every image."""
 
 
 def settings_of(entry: EncoderConfig, resize: Lengths = None) -> Iterator[Setting]:
-    """Every combination of values, with the rate parameter varying fastest.
+    """Every combination of values, with the rate parameter varying fastest, unless it is in ``extra_args``.
 
     Args:
         entry: The entry of an encoder.
@@ -25,17 +25,26 @@ def settings_of(entry: EncoderConfig, resize: Lengths = None) -> Iterator[Settin
     """
     facts, sweeps = entry.made_for.facts, entry.sweeps()
     resolution = resize if entry.resolution is None else entry.resolution
+    crops, lengths, extras = values_of(entry.crop), values_of(resolution), tuple(_extras_of(entry))
     for crop, longest, extra, *values in itertools.product(
-        *(values_of(sweep) for sweep in (entry.crop, resolution, entry.extra_args, *sweeps.values()))
+        crops, lengths, extras, *(values_of(sweep) for sweep in sweeps.values())
     ):
         yield Setting.of(
             facts.format,
             encoder=facts.id,
             resolution=longest,
             crop=crop,
-            extra_args=extra or {},
+            extra_args=extra,
             **dict(zip(sweeps, values, strict=True)),
         )
+
+
+def _extras_of(entry: EncoderConfig) -> Iterator[dict[str, Scalar]]:
+    """Every combination of values in each object of ``extra_args``, with the last entry varying fastest."""
+    for given in values_of(entry.extra_args):
+        sweeps = given or {}
+        for values in itertools.product(*map(values_of, sweeps.values())):
+            yield dict(zip(sweeps, values, strict=True))
 
 
 def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Iterator[Problem]:
@@ -81,9 +90,8 @@ def wrong_settings(entries: Mapping[int, EncoderConfig], resize: Lengths) -> Ite
 def count_of_settings(entry: EncoderConfig, resize: Lengths = None) -> int:
     """Number of settings, without creating them."""
     resolution = resize if entry.resolution is None else entry.resolution
-    return math.prod(
-        count_of(sweep) for sweep in (entry.crop, resolution, entry.extra_args, *entry.sweeps().values())
-    )
+    extras = sum(math.prod(map(count_of, (given or {}).values())) for given in values_of(entry.extra_args))
+    return extras * math.prod(map(count_of, (entry.crop, resolution, *entry.sweeps().values())))
 
 
 def as_encoded(setting: Setting, facts: EncoderFacts) -> str:

@@ -148,7 +148,7 @@ def list_of(value: Any, hint: str) -> Any:
             raise fail(f"the list is empty, so nothing would be measured. {hint}")
         # Compared as JSON text, because True and 1 are equal in Python but different values for an encoder.
         first_at: dict[str, int] = {}
-        texts = [json.dumps(item, sort_keys=True) for item in values]
+        texts = [json.dumps(item, sort_keys=True, default=RateRange.model_dump) for item in values]
         repeated = [i for i, text in enumerate(texts) if first_at.setdefault(text, i) != i]
         if repeated:
             raise ProblemsError(

@@ -309,4 +309,5 @@ METRIC = Metric(
     memory=MemoryUse(12.3, per_column=300),
     stream=Streamed,
     streamed_memory=MemoryUse(0, per_column=3600),
+    smallest_side=WINDOW,
 )

@@ -242,4 +242,5 @@ METRIC = Metric(
     memory=MemoryUse(45, per_column=2300),
     stream=Streamed,
     streamed_memory=MemoryUse(8.5, per_column=2500),
+    smallest_side=MINIMUM_SIDE,
 )

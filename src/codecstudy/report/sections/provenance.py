@@ -89,6 +89,10 @@ def _facts(context: Context) -> tuple[Fact, ...]:
         Fact("System", run.os),
         Fact("Date", results.timestamp.replace("T", " ").removesuffix("+00:00") + " UTC"),
     ]
+    if names := context.points.counts.images_without_score:
+        shown = ", ".join(names[:_SHOWN_IMAGES])
+        more = f" and {len(names) - _SHOWN_IMAGES:,} more" if len(names) > _SHOWN_IMAGES else ""
+        found.append(Fact("Left out", f"images that {context.scale.title} needs larger: {shown}{more}"))
     if run.command:
         found.append(Fact("Command", run.command, code=True))
     if context.options.results_path:
