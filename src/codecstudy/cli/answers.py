@@ -132,18 +132,22 @@ def recommend(
     from codecstudy.api import load_results
 
     limit = None if max_encode_time is None else parse_rate(max_encode_time)
-    points = collect(load_results(results), parse_cluster(cluster))
+    loaded = load_results(results)
+    points = collect(loaded, parse_cluster(cluster))
     found = find(points, metric, target, limit, coverage, baseline, assurance)
     folders = {
         name: (part, find(part, found.metric, found.target, limit, coverage, baseline, assurance))
         for name, part in (points.by_folder().items() if by_folder else ())
     }
     if as_json:
-        document = _document(points, found)
+        document = {**_document(points, found), "shard": plain(loaded.run.shard)}
         if by_folder:
             document["folders"] = {name: _document(*answer) for name, answer in folders.items()}
         print_json(document)
         return
+    for note in (loaded.run.part_of_sample, loaded.run.times_of):
+        if note:
+            print_line(out, f"note: {note}", style="yellow")
     print_answer(points, found)
     for name, answer in folders.items():
         out.print()
