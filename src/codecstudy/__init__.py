@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codecstudy.analysis.diff import diff
     from codecstudy.analysis.export import export
+    from codecstudy.analysis.merge import merge
     from codecstudy.analysis.recommend import recommend
     from codecstudy.api import load_results, write_report
     from codecstudy.datasets.fetch import fetch as fetch_dataset
@@ -43,6 +44,7 @@ __all__ = [
     "fetch_dataset",
     "load_results",
     "measure",
+    "merge",
     "parse_time_budget",
     "recommend",
     "write_report",
@@ -63,6 +65,7 @@ _LOCATIONS = {
     "fetch_dataset": "datasets:fetch",
     "load_results": "api:load_results",
     "measure": "metrics.scoring:measure",
+    "merge": "analysis.merge:merge",
     "parse_time_budget": "study.time_budget:parse_time_budget",
     "recommend": "analysis.recommend:recommend",
     "write_report": "api:write_report",

@@ -49,6 +49,9 @@ RECORDS_IN_JSON = 100_000
 
 PARQUET_NAME = "quality.parquet"
 
+MAX_SHARDS = 100_000
+"""Largest number of shards that a sample can be divided into."""
+
 _CHUNK = 20_000
 """Records that are objects at the same time while a Parquet file is made."""
 
@@ -248,6 +251,25 @@ class Records(Sequence[QualityRecord]):
         pl.scan_parquet(parts).sink_parquet(content)
         return cls(content.getvalue(), scores)
 
+    @classmethod
+    def concatenated(cls, frames: Iterable[pl.LazyFrame], scores: Iterable[str]) -> Records:
+        """The records of several frames, one after the other; only some rows are in memory at a time.
+
+        Args:
+            frames: Frames of :meth:`QualityResults.lazy`, or parts of them.
+            scores: Names of their further scores.
+        """
+        import polars as pl
+
+        content = io.BytesIO()
+        pl.concat(frames, how="diagonal_relaxed").sink_parquet(content)
+        return cls(content.getvalue(), scores)
+
+    @property
+    def lazy(self) -> pl.LazyFrame:
+        """All columns, not yet read."""
+        return self._frame
+
     def select(self, *columns: Any) -> pl.DataFrame:
         """Columns, or expressions of columns, as a data frame; all columns if none are given."""
         with self._explained():
@@ -374,8 +396,71 @@ class DatasetInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of the sample: one block of its order, or several after they have been merged."""
+
+    numbers: tuple[int, ...]
+    """Numbers of the shards that are here, ascending, each 1 to ``of``."""
+    of: int
+    """Number of shards that the sample is divided into."""
+    sample_images: int
+    """Images of the whole sample."""
+    sample_sha256: str
+    """Hash of the paths of the whole sample in their order (of files with the same content, the first): shards
+    with the same one are parts of one sample."""
+
+    def __post_init__(self) -> None:
+        # JSON has no tuples.
+        numbers = tuple(self.numbers)
+        object.__setattr__(self, "numbers", numbers)
+        if (
+            self.of > MAX_SHARDS
+            or not numbers
+            or numbers != tuple(sorted(set(numbers) & {*range(1, self.of + 1)}))
+        ):
+            raise ValueError(f"the shards are {numbers!s:.40} of {self.of}")
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Numbers of the shards that are not here."""
+        here = set(self.numbers)
+        return tuple(number for number in range(1, self.of + 1) if number not in here)
+
+    @property
+    def label(self) -> str:
+        """The shards by number: ``shard 3/8``, ``shards 1, 2 and 5 of 8``."""
+        if len(self.numbers) == 1:
+            return f"shard {self.numbers[0]}/{self.of}"
+        *most, last = map(str, self.numbers)
+        return f"shards {', '.join(most)} and {last} of {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the runs that merged results come from."""
+
+    shard: int | None
+    """Number of the shard; None if the run was one of the whole sample."""
+    images_planned: int
+    images_measured: int
+    """Images of this run in the merged results, whose records are in the order of the parts."""
+    cpu: str
+    os: str
+    workers: int
+    wall_seconds: float
+    time_budget: float | None
+    timestamp: str
+    """ISO 8601, UTC."""
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The circumstances of the measurements."""
+    """The circumstances of the measurements.
+
+    Of merged results, ``wall_seconds`` is the sum over their parts, and ``workers`` and ``time_budget`` are the
+    largest of a part. The CPU and the system are those that all times in the records were measured on.
+    """
 
     workers: int
     time_budget: float | None
@@ -395,11 +480,53 @@ class RunInfo:
     passed_over: tuple[str, ...] = ()
     """Images without records that come before an image with records in the order of the sample. They did not fit
     into the rest of the time budget while a later image did, or an interrupt ended the run before they were done.
-    Empty, too, in files of older versions, which did not record it."""
+    In merged results, the order is that of each part. Empty, too, in files of older versions, which did not record
+    it."""
+    shard: Shard | None = None
+    """Which part of the sample the records are of; None: the whole sample."""
+    parts: tuple[Part, ...] = ()
+    """The runs that merged results come from; empty: they come from one run."""
 
     def __post_init__(self) -> None:
         # JSON has no tuples.
         object.__setattr__(self, "passed_over", tuple(self.passed_over))
+        parts = (Part(**part) if isinstance(part, dict) else part for part in self.parts)
+        object.__setattr__(self, "parts", tuple(parts))
+        if isinstance(self.shard, dict):
+            object.__setattr__(self, "shard", Shard(**self.shard))
+
+    @property
+    def machines(self) -> dict[str, int]:
+        """Images by the CPU and the system that they were measured on, for merged results; else empty."""
+        found: Counter[str] = Counter()
+        for part in self.parts:
+            found[f"{part.cpu}, {part.os}"] += part.images_measured
+        return dict(found)
+
+    @property
+    def times_of(self) -> str | None:
+        """A sentence that says which images have times; None if all were measured on the same kind of machine.
+
+        Times of different CPUs cannot be compared, so merged results keep those of one only.
+        """
+        ours = f"{self.cpu}, {self.os}"
+        others = [f"{count:,} on {name}" for name, count in self.machines.items() if name != ours and count]
+        if not others:
+            return None
+        return (
+            f"times are those of the {self.machines.get(ours, 0):,} images measured on {ours}; the others have "
+            f"none ({'; '.join(others)})"
+        )
+
+    @property
+    def part_of_sample(self) -> str | None:
+        """A sentence that says which part of the sample the records are of; None if it is the whole one."""
+        if self.shard is None:
+            return None
+        return (
+            f"{self.shard.label} of the sample: {self.images_planned:,} of {self.shard.sample_images:,} images. "
+            "'codecstudy merge' joins all shards"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -597,6 +724,11 @@ class QualityResults:
         if not self._frames:
             self._frames.append(records_to_frame(self.measurements))
         return self._frames[0].select(*columns) if columns else self._frames[0]
+
+    def lazy(self) -> pl.LazyFrame:
+        """:meth:`to_frame`, of which a file's columns and rows are read only when they are needed."""
+        records = self.measurements
+        return records.lazy if isinstance(records, Records) else self.to_frame().lazy()
 
     def to_parquet(self) -> bytes:
         """:meth:`to_frame` as the content of a Parquet file."""
@@ -944,7 +1076,7 @@ def records_to_frame(
         }
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in RECORD_COLUMNS}
     for name in ("source_image", "original_image", "encoded_path", "measurement_error", "source_notes"):
-        columns[name] = [_unicode(value) for value in columns[name]]
+        columns[name] = [None if value is None else unicode_of(value) for value in columns[name]]
     for name in _OBJECT_COLUMNS:
         columns[name] = [
             json.dumps(value, sort_keys=True, separators=(",", ":")) if value else None
@@ -974,9 +1106,9 @@ def parameter_type(values: Iterable[Scalar | None]) -> Any:
     return pl.String
 
 
-def _unicode(text: str | None) -> str | None:
+def unicode_of(text: str) -> str:
     """Text as valid Unicode: file names, and messages that contain them, may contain any bytes."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _row(record: QualityRecord, parameters: Iterable[str], scores: Iterable[str]) -> dict[str, Any]:

@@ -96,11 +96,16 @@ def run_verified(
 
     Raises:
         ResultsError: ``target`` or ``coverage`` is out of range.
-        ValueError: As for :meth:`PipelineRunner.run`, and so for all other errors.
+        ValueError: The options name a shard; or as for :meth:`PipelineRunner.run`, and so for all other errors.
     """
     if not 0 < coverage <= 1:
         raise ResultsError(f"coverage must be above 0 and at most 1 (the share of images), not {coverage}")
     options = options or RunOptions()
+    if options.shard is not None:
+        raise ValueError(
+            "a shard cannot be verified, because a recommendation needs all images; merge the results of all "
+            "shards, and verify what they recommend in a run of the whole study"
+        )
     signals: list[events.Interrupted] = []
 
     def on_event(event: events.Event) -> None:

@@ -265,7 +265,11 @@ def _unmeasured(comparisons: Sequence[Comparison]) -> list[Problem]:
 def _notes(
     base: Side, head: Side, pairs: Sequence[VariantPair], runs: Sequence[QualityResults], times: bool
 ) -> tuple[str, ...]:
-    notes = []
+    notes = [
+        f"{side} is {part}"
+        for side, one in zip(("BASE", "HEAD"), runs, strict=True)
+        if (part := one.run.part_of_sample)
+    ]
     for pair in pairs:
         before, after = base.block(pair.base), head.block(pair.head)
         if pair.same and before and after and pair.base.axis.name:
@@ -275,6 +279,9 @@ def _notes(
                     levels = ", ".join(f"{level:g}" for level in sorted(alone))
                     notes.append(f"{pair.label}: only {side} was measured at {pair.base.axis.name} {levels}")
     machines = [f"{results.run.cpu}, {results.run.os}" for results in runs]
+    if times:
+        of = zip(("BASE", "HEAD"), runs, strict=True)
+        notes += [f"{side}: {said}" for side, one in of if (said := one.run.times_of)]
     if times and machines[0] != machines[1]:
         notes.append(f"times are from different machines: {machines[0]} and {machines[1]}")
     return tuple(notes)

@@ -142,12 +142,15 @@ def recommend(
         for name, part in (points.by_folder().items() if by_folder else ())
     }
     if as_json:
-        document = _document(points, found)
+        document = {**_document(points, found), "shard": plain(loaded.run.shard)}
         if by_folder:
             document["folders"] = {name: _document(*answer) for name, answer in folders.items()}
         print_json(document)
         return
     options = EncoderOptions.of(loaded)
+    for note in (loaded.run.part_of_sample, loaded.run.times_of):
+        if note:
+            print_line(out, f"note: {note}", style="yellow")
     print_answer(points, found)
     for name, answer in folders.items():
         out.print()

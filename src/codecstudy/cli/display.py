@@ -119,7 +119,8 @@ def _announcement(event: events.Event) -> str | None:
     match event:
         case events.Started():
             line = (
-                f"{event.study_id}: {count(event.images, 'image')} x {count(event.settings, 'setting')}, "
+                f"{event.study_id}{'' if event.shard is None else f', {event.shard}'}: "
+                f"{count(event.images, 'image')} x {count(event.settings, 'setting')}, "
                 f"{count(event.tasks, 'task')} on {count(event.workers, 'worker')}"
             )
             if event.known:

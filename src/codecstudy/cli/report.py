@@ -32,8 +32,10 @@ def find_root(results: Path) -> Path:
     # Before links are followed: data may be one.
     for path in (results.absolute(), results.resolve()):
         folder = path if path.is_dir() else path.parent
-        if folder.parts[-3:-1] == ("data", "metrics"):
-            return folder.parents[2]
+        # The results of a shard are in a folder in that of their study.
+        for study in (folder, folder.parent):
+            if study.parts[-3:-1] == ("data", "metrics"):
+                return study.parents[2]
     return folder
 
 
@@ -148,7 +150,9 @@ def write(
     chosen = options if isinstance(options, Options) else Options()
     if output is None and not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", results.study_id):
         raise CodecstudyError(f"the study id {results.study_id!r} is not the name of a folder; give --output")
-    target = output or root / "data" / "analysis" / results.study_id / "report.html"
+    shard = results.run.shard
+    part = "" if shard is None else shard.label.replace(" ", "-").replace("/", "-of-").replace(",", "")
+    target = output or root / "data" / "analysis" / results.study_id / part / "report.html"
     # Write the plots first: without matplotlib, the command fails before it spends time on the report.
     drawn = [] if plots is None else write_plots(results, plots, chosen, plots_formats)
     written = write_report(results, target, root=root, options=chosen, compile_kernels=Kernels(err).ensure)

@@ -94,6 +94,18 @@ def find_study(study: str, root: Path) -> tuple[object, str]:
     )
 
 
+def parse_shard(value: str) -> tuple[int, int]:
+    """Number of a shard and number of shards, from ``3/8``.
+
+    Raises:
+        ValueError: If ``value`` has another form.
+    """
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", value.strip(), re.ASCII)
+    if not match:
+        raise ValueError(f"--shard {value!r}: give a number of 1 or more and the number of shards, as in 3/8")
+    return int(match[1]), int(match[2])
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyFor:
     """What the verified settings are for."""
@@ -110,6 +122,15 @@ def run(
         Path | None, typer.Option("--images", help="Folder of images to use instead of the study's dataset.")
     ] = None,
     root: RootOption = Path(),
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            help="Measure only the K-th of N equal parts of the sample, e.g. 3/8; 'codecstudy merge' joins the "
+            "results of all of them.",
+        ),
+    ] = None,
     time_budget: Annotated[
         str | None,
         typer.Option(
@@ -196,6 +217,7 @@ def run(
         as_json=as_json,
         verify=VerifyFor(target, 0.95 if coverage is None else coverage) if verify else None,
         images=images,
+        shard=None if shard is None else parse_shard(shard),
         fresh=fresh,
         task_timeout=task_timeout,
         max_memory=None if max_memory is None else parse_size(max_memory),
@@ -280,8 +302,9 @@ def execute(
         if as_json:
             print_json({name: getattr(started, name) for name in started.__slots__})
         elif not quiet:
+            part = "" if started.shard is None else f", {started.shard}"
             out.print(
-                f"{config.id}: {count(started.images, 'image')} ({started.megapixels:.1f} MP)",
+                f"{config.id}{part}: {count(started.images, 'image')} ({started.megapixels:.1f} MP)",
                 highlight=False,
             )
             if started.copies:
@@ -306,8 +329,9 @@ def execute(
                 out.print("  plus the settings to verify, which depend on the results", highlight=False)
         return None
 
+    path = runner.results_path(config.id, options.shard)
     if not quiet:
-        _warn_of_replacement(runner.results_path(config.id), options.images)
+        _warn_of_replacement(path, options.images)
 
     signalled: int | None = None
     verification = None
@@ -334,7 +358,7 @@ def execute(
                 coverage=verify.coverage,
             )
     exit_code = EXIT_INTERRUPTED if signalled is None else 128 + signalled
-    _print_results(results, runner.results_path(config.id), quiet, as_json, verification, exit_code)
+    _print_results(results, path, quiet, as_json, verification, exit_code)
     return results
 
 
@@ -390,6 +414,8 @@ def _print_results(
             out.print(f"... and {count(len(lines) - MAX_REASONS, 'more reason')}", highlight=False)
         if results.incomplete_reason:
             print_line(out, f"incomplete: {results.incomplete_reason}")
+        if results.run.part_of_sample:
+            print_line(out, f"part: {results.run.part_of_sample}")
         if results.run.passed_over:
             print_line(out, f"passed over: {passed_over(results)}")
         for line in () if verification is None else verification_lines(verification):

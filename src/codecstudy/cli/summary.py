@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -180,6 +181,7 @@ def summary_json(results: QualityResults, path: str) -> dict[str, Any]:
         "stop_reason": results.stop_reason,
         "incomplete_reason": results.incomplete_reason,
         "images": results.run.images_measured,
+        "shard": None if results.run.shard is None else dataclasses.asdict(results.run.shard),
         "passed_over": list(results.run.passed_over),
         "measured": statuses["measured"],
         "skipped": statuses["skipped"],

@@ -28,6 +28,8 @@ class Started:
     """Estimated bytes that the run adds to the workspace."""
     disk_free: int | None = None
     """Free bytes there; None if unknown."""
+    shard: str | None = None
+    """The part of the study's sample that is measured, as ``shard 3/8``; None: all of it."""
 
 
 @dataclass(frozen=True, slots=True)

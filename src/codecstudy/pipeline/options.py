@@ -8,6 +8,7 @@ from pathlib import Path
 
 from codecstudy import host
 from codecstudy.pipeline.events import Event
+from codecstudy.results import MAX_SHARDS
 
 
 def _ignore(event: Event) -> None:
@@ -26,6 +27,9 @@ class RunOptions:
     """Folder of images to use instead of the study's dataset."""
     only_images: frozenset[str] | None = None
     """Measure only these images of the study's sample, given by their paths in the dataset; None: all of them."""
+    shard: tuple[int, int] | None = None
+    """``(3, 8)``: measure only the third of eight parts of the study's sample; see
+    :func:`codecstudy.sampling.shard_of`. The results of all parts can be merged. None: all of the sample."""
     on_event: Callable[[Event], None] = _ignore
     """Called with each event of the run, in order; an error that it raises ends the run."""
     fresh: bool = False
@@ -57,6 +61,13 @@ class RunOptions:
                 "megapixels. Give 1 GiB or more"
             )
         check_positive("max_pixels", self.max_pixels)
+        if self.shard is not None:
+            number, of = self.shard
+            if not 1 <= number <= of <= MAX_SHARDS:
+                raise ValueError(
+                    f"shard {number}/{of}: shards are numbered from 1 to their number, as in 3/8, and there are at "
+                    f"most {MAX_SHARDS:,}"
+                )
 
 
 def check_positive(name: str, value: float | None) -> None:

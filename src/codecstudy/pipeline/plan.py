@@ -21,8 +21,8 @@ from codecstudy.measurement import artifacts
 from codecstudy.measurement.crops import DEFAULT_FRAGMENT, CropPlan
 from codecstudy.measurement.measurer import MeasureRequest
 from codecstudy.pipeline.headers import read_headers
-from codecstudy.results import QualityRecord
-from codecstudy.sampling import order_images
+from codecstudy.results import QualityRecord, Shard
+from codecstudy.sampling import order_images, sample_hash, shard_of
 from codecstudy.store import Conditions, Store, canonical
 from codecstudy.study import StudyConfig
 from codecstudy.types import (
@@ -129,6 +129,8 @@ class Plan:
     """Commands for other tools that correspond to the settings."""
     options: tuple[dict[str, Scalar], ...]
     """For each setting, the options that the encoder uses; see :meth:`codecstudy.codecs.base.Encoder.options`."""
+    shard: Shard | None = None
+    """Which part of the sample the sources are; None: all of it."""
 
     @property
     def metric_versions(self) -> dict[str, str]:
@@ -317,6 +319,7 @@ def make_plan(
     save_artifacts: bool = False,
     in_this_process: bool = False,
     only_images: frozenset[str] | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> Plan:
     """Plan the work of a study on a dataset, without decoding any image.
 
@@ -332,9 +335,15 @@ def make_plan(
         save_artifacts: Whether encoded files are kept.
         in_this_process: Read the headers of the images in this process instead of a separate one.
         only_images: Leave out all other images of the sample.
+        shard: Take only this part of the sample, given by its number and the number of parts.
     """
     contents = {names[0]: names for names in _contents(dataset, store)}
     firsts = order_images(contents, config.dataset.order, config.dataset.seed)[: config.dataset.max_images]
+    part = None
+    if shard is not None:
+        sample_images = sum(len(contents[first]) for first in firsts)
+        part = Shard(shard[:1], shard[1], sample_images, sample_hash(firsts))
+        firsts = list(shard_of(firsts, *shard))
     if only_images is not None:
         firsts = [first for first in firsts if first in only_images]
     names = [name for first in firsts for name in contents[first]]
@@ -357,6 +366,7 @@ def make_plan(
         artifact_suffixes=tuple(artifacts.suffixes(settings)),
         commands=codecs.commands_of(settings),
         options=tuple(codecs.get(s.encoder).options(s) for s in settings),
+        shard=part,
     )
 
 

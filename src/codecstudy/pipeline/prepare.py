@@ -105,6 +105,7 @@ class Prepared:
         tasks = sum(len(source.settings) for source in self.work) + len(self.refused)
         return events.Started(
             study_id=plan.config.id,
+            shard=None if plan.shard is None else plan.shard.label,
             images=len(plan.sources),
             copies=len(plan.copies),
             settings=len(plan.settings),
@@ -137,6 +138,7 @@ def prepare(request: Request, dataset: Dataset, store: Store, artifact_root: Pat
         save_artifacts=request.save_artifacts,
         in_this_process=request.in_this_process,
         only_images=request.options.only_images,
+        shard=request.options.shard,
     )
     outcomes = plan.nothing_known() if request.options.fresh else plan.known(store)
     memory = request.options.max_memory or host.default_memory()

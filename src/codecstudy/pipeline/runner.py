@@ -57,9 +57,12 @@ class PipelineRunner:
         self.root = Path(project_root).resolve()
         self._executor = executor
 
-    def results_path(self, study_id: str) -> Path:
-        """Path of a study's results file."""
-        return self.root / "data" / "metrics" / study_id / "quality.json"
+    def results_path(self, study_id: str, shard: tuple[int, int] | None = None) -> Path:
+        """Path of a study's results file, or of that of a shard, given by its number and the number of shards."""
+        folder = self.root / "data" / "metrics" / study_id
+        if shard is not None:
+            folder /= "shard-{}-of-{}".format(*shard)
+        return folder / "quality.json"
 
     def run(
         self,
@@ -120,7 +123,7 @@ class PipelineRunner:
             store.commit()
             if store.damaged:
                 options.on_event(events.StoreDamaged(str(store.path), store.damaged))
-            check_places(prepared.plan, self.results_path(config.id))
+            check_places(prepared.plan, self.results_path(config.id, options.shard))
             options.on_event(prepared.started(self.root))
             loop = _loop(prepared, store, interrupts, started)
             try:
@@ -141,7 +144,7 @@ class PipelineRunner:
                     self._save(prepared, loop, store, error)
                 raise
             results = self._save(prepared, loop, store)
-        options.on_event(_done(results, self.results_path(config.id), loop))
+        options.on_event(_done(results, self.results_path(config.id, options.shard), loop))
         return results
 
     def preview(
@@ -205,6 +208,7 @@ class PipelineRunner:
                 study_file=options.study_file,
                 strata=plan.strata,
                 passed_over=plan.passed_over(loop.outcomes),
+                shard=plan.shard,
             ),
             study=config.to_dict(),
             metrics=plan.metrics,
@@ -219,7 +223,8 @@ class PipelineRunner:
 
     def save(self, results: QualityResults) -> None:
         """Write results to the places where a run of their study has them, and replace those that are there."""
-        path = self.results_path(results.study_id)
+        shard = results.run.shard
+        path = self.results_path(results.study_id, None if shard is None else (shard.numbers[0], shard.of))
         results.save(path)
         if len(results.measurements) <= RECORDS_IN_JSON:
             write_atomically(path.with_name(PARQUET_NAME), results.to_parquet())

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from codecstudy.sampling.order import Order, order_images
+from codecstudy.sampling.order import Order, order_images, sample_hash, shard_of
 
-__all__ = ["Order", "order_images"]
+__all__ = ["Order", "order_images", "sample_hash", "shard_of"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from codecstudy.errors import DatasetError
 from codecstudy.types import folder_of
 
 Order = Literal["hashed", "name"]
+T = TypeVar("T")
 
 
 def order_images(relative_paths: Iterable[str], order: Order = "hashed", seed: int = 0) -> list[str]:
@@ -47,6 +48,28 @@ def order_images(relative_paths: Iterable[str], order: Order = "hashed", seed: i
     for path in sorted(paths, key=lambda path: _hash(seed, path)):
         folders.setdefault(folder_of(path), []).append(path)
     return _interleaved(sorted(folders, key=_composed), folders, seed)
+
+
+def shard_of(sample: Sequence[T], number: int, of: int) -> Sequence[T]:
+    """One of ``of`` shards of a sample: a block of neighbours in its order.
+
+    The shards have no image in common, are the whole sample together, and differ by at most one in their number of
+    images. A block of the order ``hashed`` is a stratified random sample just as its beginning is, and so is every
+    beginning of a block. Every n-th image would not be: where folders take turns, a shard might get all of its
+    images from one of them.
+
+    Args:
+        sample: The images, in the order of the sample.
+        number: Number of the shard, 1 to ``of``.
+        of: Number of shards, at least 1.
+    """
+    return sample[(number - 1) * len(sample) // of : number * len(sample) // of]
+
+
+def sample_hash(sample: Iterable[str]) -> str:
+    """SHA-256 of the paths of a sample in their order, equal on all machines that have the same images."""
+    paths = "\0".join(map(_composed, sample))
+    return hashlib.sha256(paths.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _interleaved(names: Sequence[str], folders: Mapping[str, list[str]], seed: int) -> list[str]:

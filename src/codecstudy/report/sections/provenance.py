@@ -75,18 +75,22 @@ def build(context: Context) -> Values:
 def _facts(context: Context) -> tuple[Fact, ...]:
     """Study, sample, counts, machine, command, date."""
     results, run = context.results, context.results.run
+    each = (
+        f" for each of {text.count(len(run.parts), 'run')}" if len(run.parts) > 1 and run.time_budget else ""
+    )
     found = [
         Fact("Study", f"{results.study_name or results.study_id} ({results.study_id})"),
         Fact("Study file", run.study_file or "not recorded", code=run.study_file is not None),
         Fact("Dataset", _dataset(context)),
         Fact("Folder", results.dataset.path, code=True),
         Fact("Sample", _sample(context)),
-        Fact("Time budget", "none" if run.time_budget is None else text.duration(run.time_budget)),
-        Fact("Run time", f"{text.duration(run.wall_seconds)} on {text.count(run.workers, 'worker')}"),
+        Fact("Time budget", ("none" if run.time_budget is None else text.duration(run.time_budget)) + each),
+        Fact("Run time", _run_time(context)),
         Fact("Measurements", _counts(context)),
         Fact("Statistics", _statistics(context)),
         Fact("Processor", run.cpu),
         Fact("System", run.os),
+        *([Fact("Times", run.times_of)] if run.times_of else []),
         Fact("Date", results.timestamp.replace("T", " ").removesuffix("+00:00") + " UTC"),
     ]
     if names := context.points.counts.images_without_score:
@@ -98,6 +102,16 @@ def _facts(context: Context) -> tuple[Fact, ...]:
     if context.options.results_path:
         found.append(Fact("Results", context.options.results_path, code=True))
     return tuple(found)
+
+
+def _run_time(context: Context) -> str:
+    run = context.results.run
+    seconds, workers = text.duration(run.wall_seconds), text.count(run.workers, "worker")
+    if len(run.parts) < 2:
+        return f"{seconds} on {workers}"
+    return (
+        f"{seconds} in {len(run.parts)} runs, merged, each on {'up to ' if run.workers > 1 else ''}{workers}"
+    )
 
 
 def _dataset(context: Context) -> str:
@@ -115,7 +129,8 @@ def _sample(context: Context) -> str:
     if sample.is_census:
         found = f"{measured}: all images of the dataset"
     elif run.order != "hashed":
-        found = f"{measured}, the first in the order of their names, so they are not a random sample"
+        which = "the first" if run.shard is None and len(run.parts) < 2 else "chosen"
+        found = f"{measured}, {which} in the order of their names, so they are not a random sample"
     elif run.passed_over and run.images_measured < run.images_planned:
         found = (
             f"{measured}, in a pseudorandom order with seed {run.seed}, but "
@@ -124,6 +139,8 @@ def _sample(context: Context) -> str:
         )
     else:
         found = f"{measured}, in a pseudorandom order with seed {run.seed}: a random sample of the dataset"
+    if run.shard is not None:
+        found += f"; these are only {run.shard.label} of the study's sample of {run.shard.sample_images:,}"
     copies = sum(len(names) for names in sample.duplicates.values())
     if copies:
         are = text.count(copies, "file is a copy", "files are copies")
