@@ -64,6 +64,11 @@ def _problem(encoder: Encoder, reference: str) -> str | None:
     return None
 
 
+def _with_source(encoder: Encoder, source: str) -> Encoder:
+    """An encoder from a plugin, with the hash of its source in its version: ``mycodec 1.2 (source 3f9a1c2b)``."""
+    return dataclasses.replace(encoder, version=lambda: f"{encoder.version()} (source {source})")
+
+
 _registry = Registry(
     kind="encoder",
     group=ENTRY_POINT_GROUP,
@@ -73,6 +78,7 @@ _registry = Registry(
     problem_with=_problem,
     error=CodecError,
     unknown=UnknownCodecError,
+    with_source=_with_source,
 )
 get, names = _registry.get, _registry.names
 register, registered = _registry.register, _registry.registered
