@@ -6,7 +6,6 @@ from PIL import Image, features
 from codecstudy.codecs.base import Encoder, SelfTest
 from codecstudy.types import EncoderFacts, Parameter, Setting, ToolCommand
 
-
 SAMPLING = {"444": "1x1", "420": "2x2"}
 
 
@@ -27,7 +26,8 @@ def decode(data):
 
 
 def commands(setting):
-    options = f"-quality {setting.get('quality', 75)} -baseline -sample {SAMPLING[setting.get('chroma_subsampling', '420')]}"
+    sampling = SAMPLING[setting.get("chroma_subsampling", "420")]
+    options = f"-quality {setting.get('quality', 75)} -baseline -sample {sampling}"
     return (ToolCommand("cjpeg", f"cjpeg {options} -progressive -outfile output.jpg input.ppm"),)
 
 
