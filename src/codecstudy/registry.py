@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from codecstudy.errors import CodecstudyError, did_you_mean
+from codecstudy.files import sha256_of
 
 T = TypeVar("T")
+
+_SOURCES = (".py", ".so", ".pyd", ".dylib", ".dll")
+"""Suffixes of the files of a package that decide what it does."""
 
 
 class Registry(Generic[T]):
@@ -27,6 +35,8 @@ class Registry(Generic[T]):
         problem_with: Called with an object and its reference; says why it cannot be used, or returns None.
         error: Raised if an object cannot be loaded or registered.
         unknown: Raised for a name that does not exist.
+        with_source: Called with an object that is not built in and the hash of its source; returns it with a
+            version that contains the hash, so that it is measured anew after a change.
     """
 
     def __init__(
@@ -39,6 +49,7 @@ class Registry(Generic[T]):
         problem_with: Callable[[T, str], str | None],
         error: type[CodecstudyError],
         unknown: type[CodecstudyError],
+        with_source: Callable[[T, str], T],
     ) -> None:
         self._kind = kind
         self._group = group
@@ -48,8 +59,11 @@ class Registry(Generic[T]):
         self._problem_with = problem_with
         self._error = error
         self._unknown = unknown
+        self._with_source = with_source
         self._loaded: dict[str, T] = {}
         self._registered: dict[str, str] = {}
+        self._marked: dict[str, tuple[T, T]] = {}
+        """Objects that are not built in, by reference: as their modules have them, and with their source."""
 
     def get(self, name: str) -> T:
         """The object called ``name``.
@@ -125,7 +139,38 @@ class Registry(Generic[T]):
             raise self._cannot_load(reference, f"it is of type {type(found).__name__}, not {wanted}")
         if problem := self._problem_with(found, reference):
             raise self._cannot_load(reference, problem)
-        return found
+        if reference in self._built_in.values() or (source := source_hash(module)) is None:
+            return found
+        if reference not in self._marked or self._marked[reference][0] is not found:
+            self._marked[reference] = found, self._with_source(found, source)
+        return self._marked[reference][1]
 
     def _cannot_load(self, reference: str, why: str) -> CodecstudyError:
         return self._error(f"cannot load {self._kind} {reference}: {why}")
+
+
+@functools.cache
+def source_hash(module: str) -> str | None:
+    """Short hash of the source of an imported module: 8 hexadecimal digits; None if it has no file.
+
+    Of a module in a package, all Python files and shared objects of that package count, because the module may use
+    them. What they import from elsewhere does not count.
+    """
+    package = sys.modules.get(sys.modules[module].__package__ or "")
+    file = sys.modules[module].__file__
+    folders = list(package.__path__) if package is not None else []
+    files = sorted(
+        (path.relative_to(folder).as_posix(), path)
+        for folder in map(Path, folders)
+        for path in folder.rglob("*")
+        if path.suffix in _SOURCES and path.is_file()
+    )
+    if not folders and file is not None:
+        files = [(Path(file).name, Path(file))]
+    try:
+        named = [f"{name} {sha256_of(path)}" for name, path in files]
+    except OSError:  # in a zip archive, for example
+        return None
+    return (
+        hashlib.sha256("\n".join(named).encode("utf-8", "surrogateescape")).hexdigest()[:8] if named else None
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -47,6 +48,8 @@ def test_registering_adds_an_encoder_and_remembers_where_it_is() -> None:
     assert codecs.get("fakegood") is codec
     assert codecs.names()[-1] == "fakegood"
     assert codecs.registered() == ("support.fake_codecs:GOOD",)
+    assert re.fullmatch(r".+ \(source [0-9a-f]{8}\)", codec.version())
+    assert "source" not in codecs.get("jpeg").version()
     assert codecs.register("support.fake_codecs:GOOD") is codec
     assert codecs.registered() == ("support.fake_codecs:GOOD",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -38,6 +39,7 @@ def test_registering_adds_a_metric_and_remembers_where_it_is() -> None:
     assert metrics.get("absolute") is metric
     assert metrics.names() == (*metrics.BUILT_IN, "absolute")
     assert metrics.register(ABSOLUTE) is metric
+    assert re.fullmatch(r"1 \(source [0-9a-f]{8}\)", metric.facts.version)
     assert metrics.registered() == (ABSOLUTE,)
 
 

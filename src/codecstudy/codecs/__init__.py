@@ -74,6 +74,11 @@ def problem_with(facts: EncoderFacts) -> str | None:
     return None
 
 
+def _with_source(encoder: Encoder, source: str) -> Encoder:
+    """An encoder from a plugin, with the hash of its source in its version: ``mycodec 1.2 (source 3f9a1c2b)``."""
+    return dataclasses.replace(encoder, version=lambda: f"{encoder.version()} (source {source})")
+
+
 _registry = Registry(
     kind="encoder",
     group=ENTRY_POINT_GROUP,
@@ -83,6 +88,7 @@ _registry = Registry(
     problem_with=lambda encoder, reference: problem_with(encoder.facts),
     error=CodecError,
     unknown=UnknownCodecError,
+    with_source=_with_source,
 )
 register, registered = _registry.register, _registry.registered
 

@@ -110,7 +110,8 @@ def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
 def _cjpeg(setting: Setting) -> ToolCommand:
     flags = [f"-{name}" for name in ("progressive", "optimize") if setting.extra(name) is True]
     sampling = _CJPEG_SAMPLING[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)]
-    text = shell("cjpeg", "-quality", setting.quality, "-sample", sampling, *flags)
+    # Without it, cjpeg writes quantisation tables of 16 bits below quality 25, which few programs read.
+    text = shell("cjpeg", "-quality", setting.quality, "-baseline", "-sample", sampling, *flags)
     return ToolCommand("cjpeg", f"{text} -outfile output.jpg input.ppm")
 
 

@@ -52,6 +52,12 @@ def _problem(metric: Metric, reference: str) -> str | None:
     return None
 
 
+def _with_source(metric: Metric, source: str) -> Metric:
+    """A metric from a plugin, with the hash of its source in its version: ``2 (source 3f9a1c2b)``."""
+    facts = dataclasses.replace(metric.facts, version=f"{metric.facts.version} (source {source})")
+    return dataclasses.replace(metric, facts=facts)
+
+
 _registry = Registry(
     kind="metric",
     group=ENTRY_POINT_GROUP,
@@ -61,6 +67,7 @@ _registry = Registry(
     problem_with=_problem,
     error=MetricError,
     unknown=MetricError,
+    with_source=_with_source,
 )
 get, names = _registry.get, _registry.names
 register, registered = _registry.register, _registry.registered
