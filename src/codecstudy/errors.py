@@ -42,6 +42,10 @@ class CodecError(CodecstudyError):
     """A codec could not encode, or could not decode what it encoded."""
 
 
+class NotApplicableError(CodecError):
+    """A setting does not apply to a source: the task is skipped, not failed."""
+
+
 class MetricError(CodecstudyError, ValueError):
     """A metric is not known, or cannot be loaded."""
 

@@ -67,6 +67,19 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
+class Recompression:
+    """Lossless recompression of source files, which are encoded instead of their pixels."""
+
+    wanted: Callable[[Setting], bool]
+    """Whether a setting asks for it."""
+    encode: Callable[[bytes, Setting], bytes]
+    """The new file, from a source file. Raises :class:`codecstudy.errors.NotApplicableError` for a file that is not
+    of the right kind, and :class:`codecstudy.errors.CodecError` or any error of the library."""
+    restore: Callable[[bytes], bytes]
+    """The source file, from the new file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Encoder:
     """One encoder for one image format: a library that works in memory and on one thread, or a program."""
 
@@ -97,6 +110,13 @@ class Encoder:
     """Options that the encoder always uses, or that follow from the setting: ``{"threads": 1, "depth": 8}``.
     Together with the parameters and their defaults they are the options of each record."""
 
+    recompression: Recompression | None = None
+    """How settings that recompress source files do so; None if there are none."""
+
+    def recompresses(self, setting: Setting) -> bool:
+        """Whether a setting encodes the source file: :meth:`recompressed` is called instead of :meth:`encoded`."""
+        return self.recompression is not None and self.recompression.wanted(setting)
+
     def options(self, setting: Setting) -> dict[str, Scalar]:
         """All options in effect: those of the setting, the declared defaults, and what is fixed."""
         declared = (*self.facts.parameters, *self.facts.extra_parameters)
@@ -121,6 +141,25 @@ class Encoder:
             what = "no bytes" if isinstance(data, bytes) else type(data).__name__
             raise CodecError(f"the encoder returned {what} instead of a file")
         return made if isinstance(made, Encoded) else Encoded(data, cost)
+
+    def recompressed(self, source: bytes, setting: Setting) -> Encoded:
+        """Recompress a source file, measure the cost, and verify that the source can be restored.
+
+        Args:
+            source: Content of the source file.
+            setting: A setting of this encoder that :meth:`recompresses`.
+
+        Raises:
+            NotApplicableError: The source is not of the right kind.
+            CodecError: The restored file differs from the source. The encoder may raise any other error itself.
+        """
+        assert self.recompression is not None
+        clock = _Clock()
+        data = self.recompression.encode(source, setting)
+        made = Encoded(data, clock.read())
+        if self.recompression.restore(data) != source:
+            raise CodecError("the recompressed file does not give the source file back, byte for byte")
+        return made
 
     def decoded(self, data: bytes) -> Decoded:
         """Decode a file, and measure the cost unless the encoder does.

@@ -1,5 +1,8 @@
 """JPEG XL with libjxl, through imagecodecs.
 
+imagecodecs passes on effort, distance, lossless and decoding speed. Modular coding of lossy images and progressive
+files are options of the program cjxl.
+
 Commands: cjxl (libjxl, tools/cjxl_main.cc), imagecodecs, sharp (lib/output.mjs, ea5bef24) over libvips
 (libvips/foreign/jxlsave.c, 29fd1202).
 """
@@ -7,13 +10,22 @@ Commands: cjxl (libjxl, tools/cjxl_main.cc), imagecodecs, sharp (lib/output.mjs,
 from __future__ import annotations
 
 import numpy as np
-from imagecodecs import JpegxlError, jpegxl_decode, jpegxl_encode, jpegxl_version
+from imagecodecs import (
+    JpegxlError,
+    jpegxl_decode,
+    jpegxl_decode_jpeg,
+    jpegxl_encode,
+    jpegxl_encode_jpeg,
+    jpegxl_version,
+)
 from numpy.typing import NDArray
 
-from codecstudy.codecs.base import Encoder, SelfTest
+from codecstudy import images
+from codecstudy.codecs.base import Encoder, Recompression, SelfTest
 from codecstudy.codecs.commands import python_arguments, sharp, shell
-from codecstudy.errors import CodecError
+from codecstudy.errors import CodecError, ImageError, NotApplicableError
 from codecstudy.images import jxl_header
+from codecstudy.images.boxes import boxes
 from codecstudy.types import (
     QUALITY,
     EncoderFacts,
@@ -57,8 +69,20 @@ def _version() -> str:
     return f"{jpegxl_version()} (decoded to 16 bits)"
 
 
+def _recompresses(setting: Setting) -> bool:
+    return setting.extra("jpeg_recompression") is True
+
+
 def _check(setting: Setting) -> str | None:
     distance = setting.extra("distance")
+    if _recompresses(setting):
+        given = [
+            name for name, _ in (*setting.parameters, *setting.extra_args) if name != "jpeg_recompression"
+        ]
+        given += [name for name in ("resolution", "crop") if getattr(setting, name) is not None]
+        if given:
+            return f"jpeg_recompression keeps the JPEG file as it is: it accepts no {' and no '.join(given)}"
+        return None
     if setting.quality is None and distance is None:
         return "jxl needs quality, 0 to 100, or distance, 0 to 25, in extra_args"
     if setting.quality is not None and distance is not None:
@@ -102,7 +126,42 @@ def _encode(pixels: Pixels, setting: Setting) -> bytes:
         raise CodecError(f"JPEG XL could not encode {width}x{height} pixels: {error}") from error
 
 
+def _recompress(source: bytes, setting: Setting) -> bytes:
+    if source[:3] != b"\xff\xd8\xff":
+        raise NotApplicableError(
+            "the source is not a JPEG file: jpeg_recompression applies to JPEG files only"
+        )
+    try:
+        return bytes(jpegxl_encode_jpeg(source, usecontainer=True, numthreads=1))
+    except (JpegxlError, RuntimeError, ValueError) as error:
+        raise NotApplicableError(
+            f"libjxl cannot recompress this JPEG file ({error}); it refuses CMYK, 12-bit, arithmetic-coded and "
+            "damaged files, and damaged ICC profiles"
+        ) from error
+
+
+def _restore(data: bytes) -> bytes:
+    try:
+        return bytes(jpegxl_decode_jpeg(data, numthreads=1))
+    except (JpegxlError, RuntimeError, ValueError) as error:
+        raise CodecError(f"the JPEG file could not be restored from JPEG XL: {error}") from error
+
+
+def _has_jpeg(data: bytes) -> bool:
+    """Whether a file has what is needed to restore a JPEG file."""
+    try:
+        return any(kind == b"jbrd" for kind, _, _ in boxes(data))
+    except ValueError:
+        return False
+
+
 def _decode(data: bytes) -> Pixels:
+    if data[:2] != b"\xff\x0a" and _has_jpeg(data):
+        # As every JPEG source is read: a decoder of JPEG XL rounds in other places than one of JPEG.
+        try:
+            return images.decode(_restore(data), "the restored JPEG file")
+        except ImageError as error:
+            raise CodecError(f"JPEG XL could not be decoded: {error}") from error
     try:
         # Decoded to 8 bits, a lossy image would be dithered by libjxl, which costs 0.1 to 1.6 dB.
         pixels = jpegxl_decode(jxl_header.declared_16_bits(data), index=0, numthreads=1)
@@ -129,9 +188,12 @@ def _to_8_bits(pixels: NDArray[np.uint16]) -> Pixels:
 # efforts 9 and 10 on one photograph, lossless on a quarter of it.
 _SECONDS = (0.03, 0.03, 0.04, 0.05, 0.2, 0.3, 0.35, 1.6, 2.4, 3.0)
 _LOSSLESS_SECONDS = (0.006, 0.06, 0.14, 0.4, 0.75, 1.3, 1.9, 5.0, 8.0, 25.0)
+_RECOMPRESSION_SECONDS = 0.04
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:
+    if _recompresses(setting):
+        return _RECOMPRESSION_SECONDS
     effort = setting.get("effort", _DEFAULT_EFFORT)
     return (_LOSSLESS_SECONDS if _distance(setting) == 0 else _SECONDS)[effort - 1]
 
@@ -140,16 +202,21 @@ def _seconds_per_megapixel(setting: Setting) -> float:
 # one tile alone. From effort 8 on, it compares the attempts at a lossy image with the original by Butteraugli.
 _TILE = 2048 * 2048
 _BYTES = ((12, 42), (12, 42), (12, 42), (12, 42), (14, 44), (18, 48), (18, 48), (296, 0), (296, 0), (296, 0))
+_RECOMPRESSION_BYTES = 160
 _LOSSLESS_BYTES = ((15, 0), (8, 35), (8, 35), (8, 35), (8, 35), (8, 35), (8, 35), (45, 0), (45, 0), (160, 0))
 
 
 def _peak_bytes(setting: Setting, pixels: int) -> float:
+    if _recompresses(setting):
+        return _RECOMPRESSION_BYTES * pixels
     effort = setting.get("effort", _DEFAULT_EFFORT)
     everywhere, in_tile = (_LOSSLESS_BYTES if _distance(setting) == 0 else _BYTES)[effort - 1]
     return everywhere * pixels + in_tile * min(pixels, _TILE)
 
 
 def _fixed(setting: Setting) -> dict[str, Scalar]:
+    if _recompresses(setting):
+        return {"lossless": True, "depth": 8, "threads": 1}
     return {
         "lossless": _distance(setting) == 0,
         "chroma_subsampling": "444",
@@ -161,8 +228,19 @@ def _fixed(setting: Setting) -> dict[str, Scalar]:
 
 
 def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
+    if _recompresses(setting):
+        return _recompression_commands()
     no_pillow = ToolCommand("Pillow", None, "Pillow has no JPEG XL encoder; use imagecodecs")
     return _cjxl(setting), _imagecodecs(setting), no_pillow, _sharp(setting)
+
+
+def _recompression_commands() -> tuple[ToolCommand, ...]:
+    call = 'imagecodecs.jpegxl_encode_jpeg(pathlib.Path("input.jpg").read_bytes(), usecontainer=True)'
+    return (
+        ToolCommand("cjxl", "cjxl input.jpg output.jxl --lossless_jpeg=1"),
+        ToolCommand("imagecodecs", f'pathlib.Path("output.jxl").write_bytes({call})', "Python"),
+        ToolCommand("sharp", None, "sharp encodes pixels, and cannot recompress a JPEG file"),
+    )
 
 
 def _cjxl(setting: Setting) -> ToolCommand:
@@ -228,6 +306,12 @@ ENCODER = Encoder(
             Parameter(
                 "decodingspeed", "0 favours small files, 4 fast decoding", minimum=0, maximum=4, default=0
             ),
+            Parameter(
+                "jpeg_recompression",
+                "lossless recompression of JPEG sources, from which the JPEG file can be restored",
+                choices=(True, False),
+                default=False,
+            ),
         ),
         rates=(QUALITY, RateParameter("distance", finer_is_higher=False, step=0.05, extra=True)),
         mime="image/jxl",
@@ -247,4 +331,5 @@ ENCODER = Encoder(
     commands=_commands,
     self_test=SelfTest(Setting.of("jxl", quality=100)),
     fixed=_fixed,
+    recompression=Recompression(_recompresses, _recompress, _restore),
 )

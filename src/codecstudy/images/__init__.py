@@ -29,6 +29,7 @@ __all__ = [
     "Header",
     "Source",
     "content_hash",
+    "decode",
     "dimensions",
     "fitted_size",
     "load",
@@ -79,6 +80,21 @@ def load(path: Path, max_pixels: int = MAX_PIXELS) -> Source:
         pixels, notes = to_canonical(format.read(data, max_pixels))
     warned = dict.fromkeys(f"decoder warned: {_reason(warning.message)}" for warning in caught)
     return Source(pixels, format.name, (*notes, *warned))
+
+
+def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Canonical pixels of an image file in memory, as :func:`load` reads them.
+
+    Args:
+        data: Content of the file.
+        name: What messages call it.
+        max_pixels: Larger images are refused.
+
+    Raises:
+        ImageError: As :func:`load`.
+    """
+    with _explained(Path(name)):
+        return to_canonical(recognise(data[:HEAD_BYTES]).read(data, max_pixels))[0]
 
 
 def _check_header(format: ImageFormat, file: BinaryIO, max_pixels: int) -> None:

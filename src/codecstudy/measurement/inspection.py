@@ -112,7 +112,10 @@ class Inspector:
         pixels, scored = self.original(path, setting.resolution, setting.crop)
         assert self._stage is not None
         encoder, prepared = codecs.get(setting.encoder), self._stage.prepared
-        data = encoder.encoded(pixels, setting).data
+        if encoder.recompresses(setting):
+            data = encoder.recompressed(path.read_bytes(), setting).data
+        else:
+            data = encoder.encoded(pixels, setting).data
         distorted = np.ascontiguousarray(scored.of(encoder.decoded(data).pixels))
         found: dict[str, float] = {}
         for name in names:

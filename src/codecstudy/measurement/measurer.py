@@ -19,9 +19,9 @@ from typing import TypeVar
 import numpy as np
 
 from codecstudy import codecs, images, metrics
-from codecstudy.codecs.base import Cost, Encoder, cpu_seconds
+from codecstudy.codecs.base import Cost, Encoded, Encoder, cpu_seconds
 from codecstudy.codecs.command import Definition
-from codecstudy.errors import CodecstudyError, ImageMemoryError, MetricError
+from codecstudy.errors import CodecstudyError, ImageMemoryError, MetricError, NotApplicableError
 from codecstudy.images.phash import perceptual_hash
 from codecstudy.measurement import artifacts, selftest
 from codecstudy.measurement.crops import CropPlan
@@ -172,6 +172,8 @@ class Measurer:
             cpu = cpu_seconds()
             outcome = self._measure(stage, setting, request, wanted)
             return Report(outcome, opening, cpu_seconds() - cpu, self._phash)
+        except NotApplicableError as reason:
+            return Report(Skip(str(reason), self._notes()), opening, phash=self._phash)
         except _FailedError as failed:
             return Report(Failure(failed.kind, str(failed), self._notes()), opening, phash=self._phash)
 
@@ -238,7 +240,7 @@ class Measurer:
             decoded, _ = self._decode(encoder, encoded, stage.pixels)
             return dataclasses.replace(known, scores=known.scores | self._scores(stage, decoded, wanted))
 
-        made = _attempt("encode", encoder.encoded, stage.pixels, setting)
+        made = self._encode(encoder, stage, setting, request)
         encoded = made.data
         sha256 = hashlib.sha256(encoded).hexdigest()
         if known is not None and known.has_bytes(len(encoded), sha256):
@@ -267,6 +269,14 @@ class Measurer:
         if request.artifact is not None:
             _attempt("artifact", artifacts.keep, Path(request.artifact), encoded)
         return outcome
+
+    def _encode(self, encoder: Encoder, stage: _Stage, setting: Setting, request: MeasureRequest) -> Encoded:
+        if not encoder.recompresses(setting):
+            return _attempt("encode", encoder.encoded, stage.pixels, setting)
+        content = _attempt("source", Path(self._config.folder, request.image).read_bytes)
+        if request.sha256 not in (None, hashlib.sha256(content).hexdigest()):
+            raise _FailedError("source", "the file changed during the run; run again")
+        return _attempt("encode", encoder.recompressed, content, setting)
 
     def _decode(self, encoder: Encoder, encoded: bytes, pixels: Pixels) -> tuple[Pixels, Cost]:
         """The decoded image, and what decoding took."""
@@ -338,9 +348,11 @@ def _too_small(pixels: Pixels, edge: int) -> str:
 
 
 def _attempt(kind: FailureKind, step: Callable[..., T], *arguments: object) -> T:
-    """Call ``step``; any exception becomes a failure of this kind."""
+    """Call ``step``; any exception but that of a setting that does not apply becomes a failure of this kind."""
     try:
         return step(*arguments)
+    except NotApplicableError:
+        raise
     except MemoryError:
         raise _FailedError("memory", f"out of memory ({kind} step)") from None
     except ImageMemoryError as error:
