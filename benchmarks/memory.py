@@ -193,6 +193,17 @@ def _settings(slow: bool) -> dict[str, Any]:
         found[f"avif 80 speed {speed} 4:4:4"] = Setting.of(
             "avif", quality=80, speed=speed, chroma_subsampling="444"
         )
+    for depth in (10, 12):
+        for speed in (4, 6, 8):
+            found[f"avif 80 speed {speed} {depth} bit"] = Setting.of(
+                "avif", quality=80, speed=speed, depth=depth
+            )
+    found["avif 80 speed 6 4:4:4 10 bit"] = Setting.of(
+        "avif", quality=80, speed=6, depth=10, chroma_subsampling="444"
+    )
+    for name in ("avif-pillow", "avif-svt", "avif-rav1e"):
+        for speed in (6, 8):
+            found[f"{name} 80 speed {speed}"] = Setting.of("avif", encoder=name, quality=80, speed=speed)
     for effort in range(1, 11 if slow else 9):
         found[f"jxl 85 effort {effort}"] = Setting.of("jxl", quality=85, effort=effort)
     for effort in range(1, 11 if slow else 8):

@@ -135,8 +135,8 @@ def _decode(data: bytes) -> Pixels:
 
 # Medians on three photographs of 0.4 megapixels (one below speed 5), quality 60, libaom 3.13.1, one x86-64
 # server core, by speed; likewise the factors of the chroma subsamplings and depths.
-_SECONDS = (46.0, 17.0, 13.0, 11.0, 5.0, 3.5, 0.9, 0.4, 0.33, 0.1, 0.1)
-_CHROMA_FACTORS = {"444": 1.35, "422": 1.1, "400": 0.9}
+_SECONDS = (35.0, 14.0, 12.0, 8.0, 4.0, 2.3, 0.55, 0.26, 0.2, 0.05, 0.05)
+_CHROMA_FACTORS = {"444": 1.15, "422": 1.05, "400": 0.85}
 
 
 def _seconds_per_megapixel(setting: Setting) -> float:

@@ -209,7 +209,7 @@ def aom_fixed(libavif_version: str, libaom_version: str, setting: Setting) -> Ma
 
 # Medians on three photographs of 0.4 megapixels (one below speed 5), quality 60, libaom 3.14.1, one x86-64
 # server core, by speed; likewise the factors of the chroma subsamplings.
-_SECONDS = (46.0, 17.0, 13.0, 11.0, 5.0, 3.5, 0.9, 0.4, 0.33, 0.1, 0.1)
+_SECONDS = (46.0, 17.0, 13.0, 11.0, 4.7, 2.9, 0.7, 0.34, 0.24, 0.06, 0.06)
 
 
 def seconds_per_megapixel(setting: Setting) -> float:

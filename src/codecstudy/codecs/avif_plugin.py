@@ -91,9 +91,10 @@ AOM = _build("avif-plugin", "aom").encoder(
     fixed=lambda setting: avif_pillow.aom_fixed(_libavif(), _number("aom"), setting),
 )
 
-# Medians on three photographs of 0.4 megapixels, quality 60, one x86-64 server core, by speed.
-_SVT_SECONDS = (9.0, 5.0, 3.0, 1.9, 1.1, 0.6, 0.35, 0.2, 0.09, 0.06, 0.06)
-_RAV1E_SECONDS = (60.0, 45.0, 30.0, 20.0, 9.0, 3.0, 1.7, 1.3, 0.9, 0.5, 0.24)
+# Medians on three photographs of 0.4 megapixels (one below speed 5), quality 60, one x86-64 server core, by speed;
+# those of rav1e below speed 3 are guesses.
+_SVT_SECONDS = (17.0, 9.0, 4.3, 2.1, 1.0, 0.6, 0.28, 0.11, 0.07, 0.05, 0.05)
+_RAV1E_SECONDS = (15.0, 12.0, 10.0, 9.0, 8.4, 8.3, 1.5, 0.9, 0.8, 0.5, 0.22)
 
 
 _SVT = _build("avif-svt", "svt")
