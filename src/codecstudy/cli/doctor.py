@@ -36,6 +36,9 @@ def doctor(root: RootOption = Path()) -> None:
     for name in codecs.names():
         try:
             encoder = codecs.get(name)
+            if (lacking := encoder.missing()) is not None:
+                row(encoder.facts.title, f"not here: {lacking}")
+                continue
             usable.append(name)
             row(encoder.facts.title, encoder.version())
         except CodecstudyError as error:

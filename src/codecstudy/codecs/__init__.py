@@ -31,6 +31,11 @@ BUILT_IN = {
     "webp": "codecstudy.codecs.webp:ENCODER",
     "avif": "codecstudy.codecs.avif:ENCODER",
     "jxl": "codecstudy.codecs.jxl:ENCODER",
+    "cjpeg": "codecstudy.codecs.programs:CJPEG",
+    "cjpegli": "codecstudy.codecs.programs:CJPEGLI",
+    "cwebp": "codecstudy.codecs.programs:CWEBP",
+    "avifenc": "codecstudy.codecs.programs:AVIFENC",
+    "cjxl": "codecstudy.codecs.programs:CJXL",
 }
 """Id to reference, in the order of results. The id of a format's default encoder is the format's name."""
 
