@@ -101,8 +101,13 @@ def get(name: str) -> Encoder:
 
 
 def names() -> tuple[str, ...]:
-    """Every name that :func:`get` knows: built-in ones, registered ones, plugins, those of the current study."""
-    return (*_registry.names(), *_defined.get())
+    """Every name that :func:`get` knows: those of :func:`installed`, and those of the current study."""
+    return (*installed(), *_defined.get())
+
+
+def installed() -> tuple[str, ...]:
+    """The names of encoders that every study may use: built-in ones, registered ones, plugins."""
+    return _registry.names()
 
 
 def encoder_of(definition: Definition) -> Encoder:
@@ -113,7 +118,7 @@ def encoder_of(definition: Definition) -> Encoder:
     """
     from codecstudy.codecs import command
 
-    known = definition.format in _registry.names()
+    known = definition.format in installed()
     if definition.decode is None and not known:
         raise CodecError(f"there is no decoder for format {definition.format!r} here: say how to decode it")
     return command.make(definition, _registry.get(definition.format) if known else None)
