@@ -1,4 +1,4 @@
-"""Runs with encoders that a study defines: workers know them, limits hold for programs, and nothing stays behind."""
+"""Runs with encoders that a study defines: workers know them, limits hold, and nothing stays behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from conftest import picture
 from support.executors import LINUX, lives, wait_until
 from support.pipeline_runs import many_photos, study, workers
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="programs are run on POSIX systems only")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "posix_spawn"), reason="programs are run on POSIX systems only"
+)
 
 
 def script(folder: Path, text: str = 'cp "$1" "$2"') -> Path:
@@ -30,13 +32,16 @@ def script(folder: Path, text: str = 'cp "$1" "$2"') -> Path:
 
 
 def entry(program: Path, **further: Any) -> dict[str, Any]:
-    words = {"encode": [str(program), "{input}", "{output}", "{level}"], "decode": ["cp", "{input}", "{output}"]}
+    words = {
+        "encode": [str(program), "{input}", "{output}", "{grade}"],
+        "decode": ["cp", "{input}", "{output}"],
+    }
     return {
         "format": "copy",
         "encoder": "mine",
-        "level": 1,
+        "grade": 1,
         "command": {**words, "input": "ppm", "output": ".ppm"},
-        "parameters": {"level": {"range": [0, 9], "rate": True}},
+        "parameters": {"grade": {"range": [0, 9], "rate": True}},
         **further,
     }
 
@@ -54,7 +59,7 @@ def scratch_folders() -> set[Path]:
 def test_workers_know_the_definition(tmp_path: Path, root: Path) -> None:
     before = scratch_folders()
     photos = many_photos(tmp_path / "photos", 2)
-    results = run(root, photos, entry(script(tmp_path), level=[1, 2]), {"format": "jpeg", "quality": 50})
+    results = run(root, photos, entry(script(tmp_path), grade=[1, 2]), {"format": "jpeg", "quality": 50})
     assert {r.status for r in results.measurements} == {"measured"}
     mine = [r for r in results.measurements if r.setting.encoder == "mine"]
     assert len(mine) == 4
@@ -62,7 +67,7 @@ def test_workers_know_the_definition(tmp_path: Path, root: Path) -> None:
         assert record.file_size == len(command.written(picture(32, 32), "ppm"))
         assert record.encoding_peak_memory
         assert record.encoding_cpu_time
-        assert record.encoder_options == {"level": record.setting.get("level")}
+        assert record.encoder_options == {"grade": record.setting.get("grade")}
     (facts,) = (facts for facts in results.encoders if facts.id == "mine")
     assert facts.version.startswith("encoder (content ")
     assert any(template.text and "{level}" in template.text for template in results.commands)
@@ -99,11 +104,15 @@ def test_two_studies_with_one_name_do_not_mix(tmp_path: Path, root: Path) -> Non
     assert sizes[1] == (sizes[0] or 0) + 2
 
 
-def test_failures_are_records(tmp_path: Path, root: Path) -> None:
+def test_failures_are_records_and_programs_have_the_memory_limit_of_the_worker(
+    tmp_path: Path, root: Path
+) -> None:
     photos = many_photos(tmp_path / "photos", 1)
-    program = script(tmp_path, 'if [ "$3" = 1 ]; then echo "bad level" >&2; exit 7; fi; cp "$1" "$2"')
-    bad, good = run(root, photos, entry(program, level=[1, 2])).measurements
-    assert bad.measurement_error == "encode: encoder failed with exit code 7: bad level"
+    program = script(tmp_path, 'if [ "$3" = 1 ]; then ulimit -d >&2; exit 7; fi; cp "$1" "$2"')
+    entries = entry(program, grade=[1, 2])
+    bad, good = run(root, photos, entries, max_memory=1 << 30).measurements
+    limit = 1 << 20 if sys.platform == "linux" else "unlimited"
+    assert bad.measurement_error == f"encoder failed with exit code 7: {limit}"
     assert good.status == "measured"
 
 
@@ -113,21 +122,20 @@ def test_the_deadline_of_a_task_ends_the_program_and_its_children(tmp_path: Path
     program = script(tmp_path, f'sleep 600 & echo "$! $$" > {tmp_path}/pids; wait')
     before = scratch_folders()
     (record,) = run(root, photos, entry(program), task_timeout=0.5).measurements
-    assert record.measurement_error is not None
-    assert record.measurement_error.startswith("timeout")
+    assert record.measurement_error == "ran over its deadline and was ended"
     wait_until(lambda: not any(lives(int(pid)) for pid in (tmp_path / "pids").read_text().split()))
     assert scratch_folders() == before
 
 
 @LINUX
 def test_a_worker_that_is_killed_leaves_neither_program_nor_files(tmp_path: Path, root: Path) -> None:
-    photos, pids = many_photos(tmp_path / "photos", 1), tmp_path / "pids"
+    photos, pids, folder = many_photos(tmp_path / "photos", 1), tmp_path / "pids", tmp_path / "folder"
     # The first call hangs until its worker has been killed; the next one works.
-    hang = f"if [ ! -e {pids} ]; then echo $$ > {pids}.new; mv {pids}.new {pids}; pwd > {pids}.folder; exec sleep 600; fi"
+    hang = f"if [ ! -e {pids} ]; then echo $$ > {pids}; pwd > {folder}.new; mv {folder}.new {folder}; sleep 600; fi"
     before = scratch_folders()
 
     def kill() -> None:
-        wait_until(lambda: pids.with_suffix(".folder").exists())
+        wait_until(lambda: folder.exists())
         (worker,) = workers()
         os.kill(worker.pid, signal.SIGKILL)
 
@@ -137,16 +145,8 @@ def test_a_worker_that_is_killed_leaves_neither_program_nor_files(tmp_path: Path
     killer.join()
     assert record.status in ("measured", "failed")
     wait_until(lambda: not lives(int(pids.read_text())))
-    assert not Path(pids.with_suffix(".folder").read_text().strip()).exists()
+    assert not Path(folder.read_text().strip()).exists()
     assert scratch_folders() == before
-
-
-@LINUX
-def test_programs_have_the_memory_limit_of_the_worker(tmp_path: Path, root: Path) -> None:
-    photos = many_photos(tmp_path / "photos", 1)
-    program = script(tmp_path, 'ulimit -d; ulimit -d | grep -q unlimited && cp "$1" "$2"; exit 9')
-    (record,) = run(root, photos, entry(program), max_memory=1 << 30).measurements
-    assert record.measurement_error == f"encode: encoder failed with exit code 9: {1 << 20}"
 
 
 @LINUX
