@@ -169,6 +169,14 @@ def leave_temporary_file() -> None:
     os._exit(1)
 
 
+def make_scratch(told: str) -> None:
+    """Create the folder for the files of programs, and tell its path."""
+    folder = Path(os.environ["CODECSTUDY_SCRATCH"])
+    folder.mkdir()
+    Path(told).write_text(f"{folder}\n")
+    time.sleep(FOREVER)
+
+
 def _note_pid(path: str | None, pid: int) -> None:
     if path is not None:
         part = Path(path + ".part")
@@ -204,6 +212,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
     "environment": lambda: dict(os.environ),
     "modules": lambda: (sorted(sys.modules), sys.modules["__main__"].__file__),
     "pid": os.getpid,
+    "make_scratch": make_scratch,
     "temporary_modes": temporary_modes,
     "kill": kill_self,
     "segfault": lambda: ctypes.string_at(0),

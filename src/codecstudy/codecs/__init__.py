@@ -38,6 +38,11 @@ BUILT_IN = {
     "mozjpeg": "codecstudy.codecs.mozjpeg:ENCODER",
     "jpegli": "codecstudy.codecs.jpegli:ENCODER",
     "webp-vips": "codecstudy.codecs.webp_vips:ENCODER",
+    "cjpeg": "codecstudy.codecs.programs:CJPEG",
+    "cjpegli": "codecstudy.codecs.programs:CJPEGLI",
+    "cwebp": "codecstudy.codecs.programs:CWEBP",
+    "avifenc": "codecstudy.codecs.programs:AVIFENC",
+    "cjxl": "codecstudy.codecs.programs:CJXL",
 }
 """Id to reference, in the order of results. The id of a format's default encoder is the format's name."""
 
@@ -109,8 +114,13 @@ def get(name: str) -> Encoder:
 
 
 def names() -> tuple[str, ...]:
-    """Every name that :func:`get` knows: built-in ones, registered ones, plugins, those of the current study."""
-    return (*_registry.names(), *_defined.get())
+    """Every name that :func:`get` knows: those of :func:`installed`, and those of the current study."""
+    return (*installed(), *_defined.get())
+
+
+def installed() -> tuple[str, ...]:
+    """The names of encoders that every study may use: built-in ones, registered ones, plugins."""
+    return _registry.names()
 
 
 def encoder_of(definition: Definition) -> Encoder:
@@ -121,7 +131,7 @@ def encoder_of(definition: Definition) -> Encoder:
     """
     from codecstudy.codecs import command
 
-    known = definition.format in _registry.names()
+    known = definition.format in installed()
     if definition.decode is None and not known:
         raise CodecError(f"there is no decoder for format {definition.format!r} here: say how to decode it")
     return command.make(definition, _registry.get(definition.format) if known else None)

@@ -175,8 +175,9 @@ def _found(words: Sequence[str]) -> list[str]:
 
 def _product(folder: Path, name: str, program: str) -> Path:
     path = folder / name
-    if not path.is_file() or path.is_symlink() or not path.stat().st_size:
-        what = "an empty output file" if path.is_file() else "no output file"
+    there = path.is_file() and not path.is_symlink()
+    if not there or not path.stat().st_size:
+        what = "an empty output file" if there else "no output file"
         raise CodecError(
             f"{Path(program).name} ended without an error and wrote {what}{processes.said_in(folder)}"
         )
@@ -226,7 +227,7 @@ def missing(programs: Mapping[str, str]) -> str | None:
 
 
 def _where(program: str) -> str:
-    return "there, or is not executable" if "/" in program else "on PATH"
+    return "an executable file" if "/" in program else "on PATH"
 
 
 @functools.lru_cache(maxsize=256)

@@ -49,12 +49,16 @@ def first_line(words: Sequence[str]) -> str:
         CodecError: It cannot be started, fails, or does not end in time.
     """
     lines = asked(tuple(words)).splitlines()
-    return visible(next((line.strip() for line in lines if line.strip()), ""))[:100]
+    return visible(next((line.strip() for line in lines if line.strip()), ""))[:200]
 
 
 @functools.lru_cache(maxsize=64)
-def asked(words: tuple[str, ...]) -> str:
+def asked(words: tuple[str, ...], may_fail: bool = False) -> str:
     """What a program writes to standard output and standard error, when it is asked for its version or its options.
+
+    Args:
+        words: The command line.
+        may_fail: Whether any exit code is good: some programs show their options only as an error.
 
     Raises:
         CodecError: It cannot be started, fails, or does not end in time.
@@ -73,7 +77,7 @@ def asked(words: tuple[str, ...]) -> str:
         raise CodecError(f"{name} did not end within {_ASKING_SECONDS:g} s") from None
     except OSError as error:
         raise CodecError(f"{name} cannot be started: {error.strerror}") from None
-    if done.returncode != 0:
+    if done.returncode != 0 and not may_fail:
         raise CodecError(f"{name} {_how(done.returncode)}{_quoted(done.stdout)}")
     return done.stdout.decode(errors="replace")
 

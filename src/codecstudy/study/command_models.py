@@ -105,6 +105,7 @@ class CommandConfig(Part):
     input: _PixelFile = Field("png", description="Format of the file that the program is given.")
     output: Annotated[str, BeforeValidator(_extension)] = Field(
         description="File name extension of the files that it writes, with the dot.",
+        json_schema_extra={"pattern": r"^\.[A-Za-z0-9]+$"},
     )
     decoded: Literal["png", "ppm"] | None = Field(
         None,
@@ -197,7 +198,7 @@ def definition_of(entry: Mapping[Any, Any], folder: Path) -> Definition:
     if problems:
         raise ProblemsError(problems)
     id_: str = entry["encoder"]
-    if id_ in codecs.names():
+    if id_ in codecs.installed():
         raise fail(f"{show(id_)} is an encoder already; give yours another name", "encoder")
     definition = _definition(entry["format"], id_, given, parameters)
     if problems := [*_wrong_places(given, parameters)]:

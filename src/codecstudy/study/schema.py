@@ -34,7 +34,7 @@ def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
         CodecError: An encoder cannot be loaded, and there is no ``on_unusable``.
     """
     encoders = []
-    for known in codecs.names():
+    for known in codecs.installed():
         try:
             encoders.append(codecs.get(known))
         except CodecError as error:
