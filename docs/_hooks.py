@@ -7,9 +7,14 @@ cannot fall behind the code.
 from __future__ import annotations
 
 import ast
+import functools
+import importlib.metadata
 import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +25,9 @@ import typer
 import codecstudy
 from codecstudy import QualityRecord, codecs
 from codecstudy.cli import app
+from codecstudy.codecs.base import Encoder
 from codecstudy.study import json_schema
+from codecstudy.types import Parameter, RateParameter, Setting, plain
 
 DOCS = Path(__file__).parent
 
@@ -74,12 +81,118 @@ def study_keys() -> str:
         ("`comparison.targets`", "TargetConfig"),
     ):
         parts += [f"### {title}", _keys(models[model])]
-    for encoder in codecs.names():
-        key = "format" if codecs.get(encoder).facts.format == encoder else "encoder"
-        parts += [f'### `encoders` with `{key} = "{encoder}"`', _keys(models[f"encoder-{encoder}"])]
-        if known := models[f"extra-{encoder}"]["properties"]:
-            parts += ["`extra_args` may hold:", _table(("name", "meaning"), _meanings(known))]
+    every = [models[f"encoder-{encoder}"]["properties"] for encoder in codecs.names()]
+    shared = {key: value for key, value in every[0].items() if all(key in keys for keys in every)}
+    parts += [
+        "### `encoders`",
+        _table(("key", "meaning"), _meanings(shared)),
+        "Further keys, and what `extra_args` may hold, are up to the encoder: see [encoders](encoders.md).",
+    ]
     return "\n\n".join(parts)
+
+
+def encoders() -> str:
+    """A section for each encoder: what it takes, what it always does, what it needs, and its commands."""
+    needs = _needs()
+    listed = [codecs.get(name) for name in codecs.names()]
+    return "\n\n".join(_encoder(encoder, needs[encoder.facts.id]) for encoder in listed)
+
+
+def _encoder(encoder: Encoder, needs: str | None) -> str:
+    facts = encoder.facts
+    checked = f", checked on {facts.browsers_checked}" if facts.browsers_checked else ""
+    entry = f'format = "{facts.format}"' + ("" if facts.id == facts.format else f'`, `encoder = "{facts.id}"')
+    lines = [
+        f"In a study: `{entry}`.",
+        f"Files: `{facts.extension}`, {f'`{facts.mime}`' if facts.mime else 'no media type'}. Shown by: "
+        f"{facts.browsers}{checked}.",
+        f"Without what it needs: {needs}." if needs else "Needs nothing besides codecstudy.",
+        f"Rate: {'; else '.join(map(_rate, facts.rates)) or 'none'}.",
+    ]
+    found = [f"### {facts.title} {{#{facts.id}}}", "\n".join(f"- {line}" for line in lines)]
+    if facts.parameters:
+        found.append(_table(("key", "values", "default", "meaning"), map(_option, facts.parameters)))
+    if facts.extra_parameters:
+        further = ", or another one that the library accepts" if facts.open_extra else ""
+        found += [
+            f"`extra_args` may hold{further}:",
+            _table(("name", "values", "default", "meaning"), map(_option, facts.extra_parameters)),
+        ]
+    elif facts.open_extra:
+        found.append("`extra_args` may hold whatever the library accepts.")
+    setting = None if encoder.missing() is not None else _example(encoder)
+    if setting is not None:
+        if fixed := encoder.fixed(setting):
+            options = ", ".join(f"`{name}` {plain(value)}" for name, value in sorted(fixed.items()))
+            found.append(f"What it always uses, or uses with the setting below: {options}.")
+        commands = [
+            (c.tool, " ".join(filter(None, (f"`{c.text}`" if c.text else "", c.note))))
+            for c in encoder.commands(setting)
+        ]
+        if commands:
+            found.append(_table(("tool", f"command for `{setting.label()}`"), commands))
+    return "\n\n".join(found)
+
+
+def _option(parameter: Parameter) -> tuple[str, str, str, str]:
+    default = "" if parameter.default is None else f"`{plain(parameter.default)}`"
+    return f"`{parameter.name}`", parameter.allowed(), default, parameter.help
+
+
+def _rate(rate: RateParameter) -> str:
+    finer = "higher" if rate.finer_is_higher else "lower"
+    where = " in `extra_args`" if rate.extra else ""
+    unless = " or ".join(f"`{name} = {plain(value)}`" for name, value in rate.unless)
+    return f"`{rate.name}`{where} ({finer} is finer, step {rate.step:g}{f', not with {unless}' if unless else ''})"
+
+
+def _example(encoder: Encoder) -> Setting | None:
+    """A setting to show commands of: that of the self-test, or one with the encoder's own default of everything."""
+    facts = encoder.facts
+    if encoder.self_test is not None:
+        return encoder.self_test.setting
+    rate = next((p for r in facts.rates if not r.extra and (p := facts.parameter(r.name))), None)
+    level = None if rate is None else rate.choices[0] if rate.choices else rate.maximum
+    given = {} if rate is None or level is None else {rate.name: int(level) if rate.integer else level}
+    setting = Setting.of(facts.format, encoder=facts.id, **given)
+    return setting if encoder.check(setting) is None else None
+
+
+@functools.cache
+def _needs() -> dict[str, str | None]:
+    """What each encoder lacks on a machine that has nothing optional, by id; None if nothing.
+
+    The encoders themselves say so, in a process in which no optional package and no program can be found.
+    """
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    optional = {_package(line) for name in extras.keys() - {"dev", "docs"} for line in extras[name]}
+    optional -= {_package(line) for line in project["dependencies"]}
+    code = (
+        "import json, sys\n"
+        "sys.modules |= dict.fromkeys(json.loads(sys.argv[1]))\n"
+        "from codecstudy import codecs\n"
+        "print(json.dumps({name: codecs.get(name).missing() for name in codecs.names()}))"
+    )
+    modules = [
+        module
+        for module, packages in importlib.metadata.packages_distributions().items()
+        if {package.lower() for package in packages} <= optional
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(modules)],
+        env={**os.environ, "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    needs: dict[str, str | None] = json.loads(done.stdout)
+    return needs
+
+
+def _package(requirement: str) -> str:
+    """``pyvips`` of ``pyvips>=3.0``."""
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()
 
 
 def _keys(schema: dict[str, Any]) -> str:
@@ -172,6 +285,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 PARTS = {
     "commands": commands,
     "decisions": decisions,
+    "encoders": encoders,
     "packages": packages,
     "public_names": public_names,
     "record_columns": record_columns,

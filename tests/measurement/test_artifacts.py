@@ -20,6 +20,12 @@ def test_names_hold_the_quality_and_what_varies() -> None:
     assert artifacts.suffixes(settings) == ["_q60_s6", "_q60_s8", "_q60"]
 
 
+def test_several_encoders_of_a_format_do_not_overwrite_each_other() -> None:
+    settings = [Setting.of("jpeg", encoder=name, quality=60) for name in ("jpeg", "mozjpeg", "jpegli")]
+    assert artifacts.suffixes(settings) == ["_q60", "_q60_mozjpeg", "_q60_jpegli"]
+    assert artifacts.suffixes(settings[1:2]) == ["_q60"]
+
+
 def test_the_resolution_is_a_folder() -> None:
     small = Setting.of("webp", quality=80, resolution=1920)
     assert str(artifacts.location(small, "a/photo", "_q80", ".webp")) == "webp/r1920/a/photo_q80.webp"
@@ -43,6 +49,7 @@ some_settings = st.lists(
         quality=st.one_of(st.none(), st.integers(0, 100)),
         speed=st.one_of(st.none(), st.integers(0, 10)),
         crop=st.one_of(st.none(), st.integers(100, 102)),
+        encoder=st.sampled_from([None, "mine", "q60"]),
         extra_args=extra.map(lambda given: tuple(sorted(given.items()))),
     ),
     unique=True,
@@ -56,6 +63,9 @@ def test_every_setting_has_a_file_of_its_own_in_its_folder(settings: list[Settin
     assert not any("/" in suffix or "\\" in suffix for suffix in suffixes)
     names = [artifacts.location(s, "a", x, ".x") for s, x in zip(settings, suffixes, strict=True)]
     assert len(set(names)) == len(settings)
+    # Images may have names that look like the part of a file name that tells settings apart.
+    ends = {(s.format, x) for s, x in zip(settings, suffixes, strict=True)}
+    assert not any(f == g and x != y and x.endswith(y) for f, x in ends for g, y in ends)
 
 
 def test_keep_replaces_whole_files(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class Answer:
     if no format reaches the target on enough images."""
     chain: tuple[Recommendation, ...]
     """What to offer to browsers, in this order: formats of limited support with smaller files, the best one, and
-    the baseline for those that show neither."""
+    the baseline's format for those that show neither. Of each format, its encoder with the smallest files."""
     agreement: Agreement | None
     """The same comparison under other metrics; None without a comparison."""
     sentences: tuple[Sentence, ...]
@@ -465,8 +465,8 @@ class _Scope:
         last = [
             item
             for item in self.usable
-            if self.base is not None and item.encoder == self.base.encoder and item.format != best.format
-        ]
+            if self.base is not None and item.format == self.base.format != best.format
+        ][:1]
         return (*first, best, *last)
 
     def _copies(self) -> Iterable[Sentence]:

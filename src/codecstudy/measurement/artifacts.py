@@ -14,8 +14,8 @@ from codecstudy.types import SHORT_NAMES, Scalar, Setting
 def suffixes(settings: Sequence[Setting]) -> list[str]:
     """The part of a file name that distinguishes each setting, such as ``_q60_444_s6``.
 
-    Only parameters that vary among the settings of one format are included, and quality always is. The resolution
-    is not, because it has a folder of its own.
+    Only what varies among the settings of one format is included (its parameters, and its encoder if there are
+    several), and quality always is. The resolution is not, because it has a folder of its own.
 
     Args:
         settings: All settings of a study.
@@ -29,12 +29,36 @@ def suffixes(settings: Sequence[Setting]) -> list[str]:
         every = {name for values in mine for name in values}
         varying[fmt] = {n for n in every if len({values.get(n) for values in mine}) > 1} | {"quality"}
     names = [_suffix(setting, varying[setting.format]) for setting in settings]
-    # Values that differ only in characters that are replaced in file names would share a name.
-    taken = Counter((s.format, s.resolution, name) for s, name in zip(settings, names, strict=True))
-    return [
-        f"{name}_{n}" if taken[s.format, s.resolution, name] > 1 else name
-        for n, (s, name) in enumerate(zip(settings, names, strict=True), start=1)
-    ]
+    groups: dict[tuple[str, int | None], list[int]] = {}
+    for n, setting in enumerate(settings):
+        groups.setdefault((setting.format, setting.resolution), []).append(n)
+    for members in groups.values():
+        numbered: set[int] = set()
+        # A number makes a suffix longer, so that it may end as another one. Numbered ones cannot: numbers differ.
+        while clashes := {members[k] for k in _alike([names[n] for n in members])} - numbered:
+            for n in clashes:
+                names[n] += f"_{n + 1}"
+            numbered |= clashes
+    return names
+
+
+def _alike(names: Sequence[str]) -> set[int]:
+    """Places of the suffixes that could give two encoded files one name.
+
+    Those are equal ones, from values that differ only in characters that are replaced, and pairs of which one ends
+    as the other: ``a_e7`` with ``_distance-1``, and ``a`` with ``_e7_distance-1``.
+    """
+    places: dict[str, list[int]] = {}
+    for n, name in enumerate(names):
+        places.setdefault(name.casefold(), []).append(n)  # some file systems do not distinguish case
+    found: set[int] = set()
+    for name, same in places.items():
+        if len(same) > 1:
+            found.update(same)
+        for ending in (name[k:] for k in range(1, len(name) + 1)):
+            if ending in places:
+                found.update(same, places[ending])
+    return found
 
 
 _SHORT_NAMES = {"encoder": "", **SHORT_NAMES, "crop": "c"}
@@ -47,7 +71,7 @@ def _values(setting: Setting) -> dict[str, Scalar]:
     parameters = dict(setting.parameters)
     shared = {name: parameters.pop(name) for name in SHORT_NAMES if name in parameters}
     extra_args = {f"extra_args.{name}": value for name, value in setting.extra_args}
-    return encoder | shared | crop | parameters | extra_args
+    return shared | crop | parameters | extra_args | encoder
 
 
 def _suffix(setting: Setting, varying: set[str]) -> str:

@@ -114,7 +114,7 @@ def _metric(scale: MetricColumn) -> dict[str, Any]:
 
 
 def _variants(context: Context) -> list[dict[str, Any]]:
-    picks = context.picks()
+    picks, best = context.picks(), context.best_of_formats()
     listed = listed_images(context)
     drawn = [listed[k] for k in drawn_images(context)]
     rank: dict[tuple[str, object], int] = {}  # the encoders of a format have shades of one colour
@@ -135,6 +135,7 @@ def _variants(context: Context) -> list[dict[str, Any]]:
                 "axis": variant.axis.name,
                 "base": context.bases[variant.scope] == len(found),
                 "pick": variant.key in picks,
+                "banded": variant.key in best,
                 "parameters": _parameters(block),
                 "levels": column(block.levels.tolist(), 6),
                 "tools": [_tools(context, block, level) for level in block.levels.tolist()],

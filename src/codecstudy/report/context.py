@@ -198,3 +198,11 @@ class Context:
         """Keys of the variants that are recommended at the chosen target."""
         items = self.answers(self.target).items
         return frozenset(self.encoders.split(i.setting)[0].key for i in items if i.setting is not None)
+
+    def best_of_formats(self) -> frozenset[str]:
+        """Keys of those of :meth:`picks` that have the smallest files of their format, in each scope."""
+        smallest: dict[tuple[Scope, str], str] = {}
+        for item in self.answers(self.target).items:
+            if item.setting is not None:
+                smallest.setdefault((item.scope, item.format), self.encoders.split(item.setting)[0].key)
+        return frozenset(smallest.values())

@@ -106,7 +106,7 @@ def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: 
         images = max(images, mean["images"])
         scores, bits, low, high = mean["line"]
         # An interval of few, very different images may have no finite end.
-        ends = zip(scores, low, high, strict=True) if variant["pick"] else ()
+        ends = zip(scores, low, high, strict=True) if variant["banded"] else ()
         dots = [
             (b[0], s[0]) for b, s in zip(mean["bpp"], mean["score"], strict=True) if None not in (b[0], s[0])
         ]
@@ -123,7 +123,7 @@ def _rate_distortion(document: dict[str, Any], metric: str, scope: int, suffix: 
     scale = document["metrics"][metric]
     note = f"Mean of {text.count(images, 'image')}."
     if any(one.band for one in series):
-        note += " Bands: 95 % interval of the mean, for the recommended settings."
+        note += " Bands: 95 % interval of the mean, for the smallest files of each format."
     return Plot(
         f"rate-distortion-{metric}{suffix}",
         Axis("Bits per pixel", log=True),
@@ -142,7 +142,7 @@ def _sizes(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Pl
         if entry is None:
             continue
         known = [(x, *ends) for x, ends in zip(scores, entry["ratio"], strict=True) if ends[0] is not None]
-        banded = variant["pick"] and not variant["base"]
+        banded = variant["banded"] and not variant["base"]
         band = [(x, _percent(low), _percent(high)) for x, _, low, high in known if banded and low is not None]
         if known:
             series.append(_series(variant, line=[(x, _percent(ratio)) for x, ratio, *_ in known], band=band))
@@ -151,7 +151,7 @@ def _sizes(document: dict[str, Any], metric: str, scope: int, suffix: str) -> Pl
     scale = document["metrics"][metric]
     note = "Compared image by image at the same score, then averaged."
     if any(one.band for one in series):
-        note += " Bands: 95 % interval, for the recommended settings."
+        note += " Bands: 95 % interval, for the smallest files of each format."
     return Plot(
         f"size-{metric}{suffix}",
         Axis(scale["title"], reversed=not scale["up"]),
@@ -185,7 +185,7 @@ def _quality_numbers(document: dict[str, Any], metric: str, scope: int, suffix: 
         ]
         if known:
             line = [(x, median) for x, _, median, _ in known]
-            band = [(x, low, high) for x, low, _, high in known] if variant["pick"] else ()
+            band = [(x, low, high) for x, low, _, high in known] if variant["banded"] else ()
             series.append(_series(variant, line=line, dots=line, band=band))
     if not series:
         return None
@@ -193,7 +193,7 @@ def _quality_numbers(document: dict[str, Any], metric: str, scope: int, suffix: 
     note = "Median over the images."
     spread = names.pop() if len(names) == 1 else "range"
     if any(one.band for one in series):
-        note += f" Bands: {spread} of the images, for the recommended settings."
+        note += f" Bands: {spread} of the images, for the smallest files of each format."
     return Plot(
         f"quality-{metric}{suffix}",
         Axis(f"Encoder's {axis}"),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codecstudy.analysis.wording import listed
 from codecstudy.report import places, text
 from codecstudy.report.chart_data import again, significant
 from codecstudy.report.context import Context
@@ -494,7 +495,7 @@ def _mapped(entry: dict[str, Any]) -> float:
 
 
 def _are_not_installed(titles: list[str]) -> str:
-    return f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} not installed"
+    return f"{listed(tuple(titles))} {'is' if len(titles) == 1 else 'are'} not installed"
 
 
 def _with_artifacts(context: Context) -> str:

@@ -189,7 +189,7 @@ def _encoders(context: Context) -> tuple[Fact, ...]:
         if encoder in memory:
             low, high = map(text.size, memory[encoder])
             parts.append(f"peak memory of the program {low if low == high else f'{low} to {high}'}")
-        found.append(Fact(facts.title, ". ".join(filter(None, parts))))
+        found.append(Fact(facts.title, "; ".join(filter(None, parts))))
     return tuple(found)
 
 

@@ -125,7 +125,7 @@ function curvesSpec(inspector) {
   const one = curvesView.image === "" ? null : Number(curvesView.image);
   const series = visible().map(({ variant, v }) => (one === null ? meanSeries(variant, v, metric) : imageSeries(variant, v, metric, one)));
   const lines = series.flatMap((e) => [...(e.line ?? []), ...(e.faint ?? []).flat()]);
-  const bands = series.flatMap((e) => (e.strong ? e.band ?? [] : []));
+  const bands = series.flatMap((e) => (e.banded ? e.band ?? [] : []));
   const yDomain = extent(lines.map(([, y]) => y), 0.05);
   if (!up) yDomain.reverse();
   const label = data.labels[state.target];
@@ -175,7 +175,7 @@ function meanSeries(variant, v, metric) {
   const faint = curvesView.every
     ? variant.bpp.map((row, i) => lineThrough(levelDots(variant.levels, row, variant.scores[metric][i]))).filter((l) => l.length > 1)
     : [];
-  return { v, style: variant.style, dash: variant.dash, strong: variant.pick, line: line.length ? line : lineThrough(dots), band, dots, faint };
+  return { v, style: variant.style, dash: variant.dash, strong: variant.pick, banded: variant.banded, line: line.length ? line : lineThrough(dots), band, dots, faint };
 }
 
 /**
@@ -250,7 +250,7 @@ function ratioSpec(inspector) {
   const series = visible().map(({ variant, v }) => {
     const dots = ratioDots(data.ratio[metric], v);
     return {
-      v, style: variant.style, dash: variant.dash, strong: variant.pick, label: variant.name, dots,
+      v, style: variant.style, dash: variant.dash, strong: variant.pick, banded: variant.banded, label: variant.name, dots,
       line: lineThrough(dots),
       band: variant.base ? [] : outline(dots, (d) => [d.x, d.ends[1], d.ends[2]]),
     };
@@ -396,7 +396,7 @@ function numbersSpec(inspector) {
   const axis = axes.includes("quality") ? "quality" : axes[0];
   const series = shown.filter((e) => e.variant.axis === axis).map(({ variant, v }) => {
     const dots = spreadDots(data.mean[metric][v]);
-    return { v, style: variant.style, dash: variant.dash, strong: variant.pick, dots, line: lineThrough(dots), band: outline(dots, (d) => [d.x, d.low, d.high]) };
+    return { v, style: variant.style, dash: variant.dash, strong: variant.pick, banded: variant.banded, dots, line: lineThrough(dots), band: outline(dots, (d) => [d.x, d.low, d.high]) };
   });
   const dots = series.flatMap((e) => e.dots);
   const names = new Set(dots.map((d) => d.names));

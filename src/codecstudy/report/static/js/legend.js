@@ -31,7 +31,7 @@ function legend(host) {
       },
     }, sample(variant), variant.name));
     list.replaceChildren(...buttons);
-    if (buttons.length > 4) {
+    if (buttons.length > 4 && inScope().some((e) => !e.variant.pick)) {
       const shown = inScope().some((e) => !e.variant.pick && !state.hidden.has(e.v));
       list.append(h("button", { type: "button", class: "quiet", onclick: toggleOthers }, shown ? "Recommended only" : "Show all"));
     }

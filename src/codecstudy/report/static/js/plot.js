@@ -273,7 +273,7 @@ class Plot {
   #series(one) {
     /** @param {Point} point @returns {Point} */
     const at = ([x, y]) => [this.x.at(x), this.y.at(y)];
-    const g = s("g", { class: `series f-${one.style}${one.strong ? " strong" : ""}`, "data-v": one.v });
+    const g = s("g", { class: `series f-${one.style}${one.strong ? " strong" : ""}${one.banded ? " banded" : ""}`, "data-v": one.v });
     if (one.band?.length) g.append(s("path", { class: "band", d: path(one.band.map(at)) + "z" }));
     for (const line of one.faint ?? []) g.append(s("path", { class: "faint", d: path(line.map(at)) }));
     if (one.line?.length) g.append(s("path", { class: "line", d: path(one.line.map(at)), "stroke-dasharray": dashes(one.dash ?? 0) }));

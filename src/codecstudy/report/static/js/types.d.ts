@@ -35,6 +35,8 @@ interface Variant {
   base: boolean;
   /** Whether it is recommended at the chosen target. */
   pick: boolean;
+  /** Whether its bands are drawn: those of all encoders would cover each other. */
+  banded: boolean;
   parameters: Record<string, string | number | boolean | undefined>;
   levels: (number | null)[];
   /** Commands for each level. */
@@ -236,6 +238,8 @@ interface Series<D extends Dot> {
   style: string;
   dash?: number;
   strong?: boolean;
+  /** Whether its band is visible without pointing at it. */
+  banded?: boolean;
   label?: string | null;
   line?: Point[];
   /** Outline of the band around the line. */
