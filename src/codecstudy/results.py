@@ -589,10 +589,14 @@ class QualityResults:
         columns = self.metric_columns
         return columns.get(USUAL_METRIC) or next(iter(columns.values()))
 
-    def save(self, path: Path | str) -> None:
+    def save(self, path: Path | str, *, with_parquet: bool = False) -> None:
         """Write ``quality.json`` atomically: readers see either the old file or the new one, never a part.
 
         More than :data:`RECORDS_IN_JSON` records are written to ``quality.parquet`` in the same folder.
+
+        Args:
+            path: The file.
+            with_parquet: Also write fewer records there, as a copy for other programs.
 
         Raises:
             OSError: The file cannot be written.
@@ -630,6 +634,8 @@ class QualityResults:
             document[member.name] = plain
         members.append(f'"checksum": "{checksum(document)}"')
         write_atomically(Path(path), "{\n " + ",\n ".join(members) + "\n}\n")
+        if with_parquet and parquet is None:
+            write_atomically(Path(path).with_name(PARQUET_NAME), self.to_parquet())
 
     @classmethod
     def load(cls, path: Path | str) -> QualityResults:

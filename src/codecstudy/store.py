@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from codecstudy.errors import StoreError
 from codecstudy.files import sha256_of
@@ -793,6 +793,236 @@ def _are_numbers(values: Iterable[object]) -> bool:
 
 def _are_times(*values: object) -> bool:
     return all(isinstance(value, float) and 0 <= value < math.inf for value in values)
+
+
+# --- several stores --------------------------------------------------------------------------------------
+
+SCORE_TOLERANCE = 1e-3
+"""Scores of the same bytes that differ by no more are equal: processors round differently."""
+
+_SHOWN = 3
+"""Contradictions that a message names."""
+
+_INCOMING = ("conditions", "encode", "score", "skip")
+
+_SAME_TASK = "encode.source = new.source AND encode.conditions = new.conditions"
+_SKIPPED = "skip.source = new.source AND skip.conditions = new.conditions"
+# "new" are rows of the other store, whose conditions have been given the numbers that they have in this one.
+_CONTRADICTIONS = (
+    (
+        "SELECT new.source, new.conditions, encode.file_size || ' bytes and ' || new.file_size || ' bytes', "
+        f"new.id, NULL FROM new_encode new JOIN encode ON {_SAME_TASK} WHERE {_IS_WHOLE['encode']} AND "
+        "((encode.file_size, encode.width, encode.height) != (new.file_size, new.width, new.height) "
+        "OR encode.sha256 != new.sha256)"
+    ),
+    (
+        "SELECT new.source, new.conditions, 'skipped and measured', new.id, NULL FROM new_encode new "
+        f"JOIN skip ON {_SKIPPED} WHERE {_IS_WHOLE['skip']}"
+    ),
+    (
+        "SELECT new.source, new.conditions, 'measured and skipped', NULL, new.rowid FROM new_skip new "
+        f"JOIN encode ON {_SAME_TASK} WHERE {_IS_WHOLE['encode']}"
+    ),
+)
+"""SQL for the tasks of which two stores say something else: source, conditions, what each of them says, and the row
+of table new_encode or new_skip."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergedStores:
+    """What :func:`merge_stores` has done."""
+
+    added: int
+    """Encodes and skips that were added to the store."""
+    duplicates: int
+    """Encodes and skips that it already had; scores that it lacked have been added to them."""
+    contradicting: int
+    """Encodes, skips and scores of which the stores said something else, and one was chosen."""
+    damaged: int
+    """Rows that were left out because their checksums do not match."""
+
+
+def merge_stores(
+    paths: Sequence[Path], into: Path, *, prefer: Literal["first", "last"] | None = None
+) -> MergedStores:
+    """Add everything that other stores know to one store, which is created if there is none.
+
+    Either all of it is added, or nothing. The other stores are not changed, and may be of an older schema. Which
+    files have which content is not added: that is known of one machine only.
+
+    Args:
+        paths: The other stores.
+        into: The store; what it already contains counts as the first.
+        prefer: What to keep of two encodes of a task that differ in their bytes, or two scores of the same bytes
+            that differ by more than :data:`SCORE_TOLERANCE`: the ``first`` or the ``last``. None: refuse them.
+
+    Raises:
+        StoreError: A store cannot be read, another run uses ``into``, or two of them contradict each other.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise StoreError(f"{path}: there is no measurement store")
+    is_new = not into.exists()
+    try:
+        with Store(into) as store, store._explained():
+            store._db.execute("BEGIN IMMEDIATE")
+            try:
+                found = [_merge(store, path, prefer) for path in paths]
+            except BaseException:
+                store._db.execute("ROLLBACK")
+                raise
+            store.commit()
+    except BaseException:
+        if is_new:
+            into.unlink(missing_ok=True)
+        raise
+    return MergedStores(*map(sum, zip(*found, strict=True))) if found else MergedStores(0, 0, 0, 0)
+
+
+def _merge(store: Store, path: Path, prefer: str | None) -> tuple[int, int, int, int]:
+    """Add another store to an open one, within its transaction; returns the members of :class:`MergedStores`."""
+    db = store._db
+    with private_copy(path) as copy, Store(copy, named=path) as other, other._explained():
+        total, read = _read_incoming(db, other)
+    for number, *texts in db.execute("SELECT id, setting, encoder, images, crops, host FROM new_conditions"):
+        db.execute("INSERT INTO numbers VALUES (?, ?)", (number, store._id_of(Conditions(*texts))))
+    for table in ("encode", "skip"):
+        db.execute(
+            f"UPDATE new_{table} SET conditions = (SELECT ours FROM numbers WHERE theirs = new_{table}.conditions)"
+        )
+        # Rows whose conditions are damaged cannot be used.
+        db.execute(f"DELETE FROM new_{table} WHERE conditions IS NULL")
+        db.execute(f"CREATE INDEX temp.task_of_{table} ON new_{table} (source, conditions)")
+    # A damaged row counts as not there.
+    same_encode = f"EXISTS (SELECT 1 FROM new_encode new WHERE {_SAME_TASK})"
+    same_skip = f"EXISTS (SELECT 1 FROM new_skip new WHERE {_SKIPPED})"
+    _delete_encodes(db, f"NOT {_IS_WHOLE['encode']} AND {same_encode}")
+    db.execute(f"DELETE FROM skip WHERE NOT {_IS_WHOLE['skip']} AND {same_skip}")
+    contradicting = _settle(store, path, prefer)
+    (incoming,) = db.execute(
+        "SELECT (SELECT count(*) FROM new_encode) + (SELECT count(*) FROM new_skip)"
+    ).fetchone()
+    added = _add_incoming(db)
+    scores = _settle_scores(store, path, prefer)
+    columns = _columns("score")
+    named = ", ".join(f"new.{name}" for name in columns[1:])
+    db.execute(
+        f"INSERT OR IGNORE INTO score ({', '.join(columns)}, checksum) SELECT *, {_checksum('score')} FROM "
+        f"(SELECT ids.ours AS encode, {named} FROM new_score new JOIN ids ON ids.theirs = new.encode) AS score"
+    )
+    return added, incoming - added, contradicting + scores, total - read
+
+
+def _read_incoming(db: sqlite3.Connection, other: Store) -> tuple[int, int]:
+    """Copy another store's whole rows to temporary tables; returns how many rows it has, and how many are whole."""
+    total = read = 0
+    for name in (*(f"new_{table}" for table in _INCOMING), "numbers", "ids"):
+        db.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    for table in _INCOMING:
+        columns = _columns(table)
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        db.execute(f"CREATE TEMP TABLE new_{table} ({names})")
+        rows = other._db.execute(f"SELECT {names} FROM {table} WHERE {_IS_WHOLE[table]}")
+        db.executemany(f"INSERT INTO new_{table} VALUES ({marks})", rows)
+        read += db.execute(f"SELECT count(*) FROM new_{table}").fetchone()[0]
+        total += other._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    db.execute("CREATE TEMP TABLE numbers (theirs INTEGER PRIMARY KEY, ours INTEGER)")
+    db.execute("CREATE TEMP TABLE ids (theirs INTEGER PRIMARY KEY, ours INTEGER)")
+    db.executemany(
+        "INSERT OR IGNORE INTO phash VALUES (?, ?, ?)",
+        other._db.execute("SELECT source, algorithm, phash FROM phash"),
+    )
+    return total, read
+
+
+def _settle(store: Store, path: Path, prefer: str | None) -> int:
+    """Delete what is not preferred of encodes and skips that contradict each other; returns their number."""
+    db = store._db
+    found = [row for query in _CONTRADICTIONS for row in db.execute(query)]
+    if found and prefer is None:
+        raise _contradiction(store, path, [row[:3] for row in found])
+    for source, number, _, encode, skip in found:
+        if prefer == "last":
+            key = {"source": source, "conditions": number}
+            where = "source = :source AND conditions = :conditions"
+            _delete_encodes(db, where, key)
+            db.execute(f"DELETE FROM skip WHERE {where}", key)
+        else:
+            db.execute("DELETE FROM new_encode WHERE id = ?", (encode,))
+            db.execute("DELETE FROM new_skip WHERE rowid = ?", (skip,))
+    return len(found)
+
+
+def _delete_encodes(db: sqlite3.Connection, where: str, values: Mapping[str, object] | None = None) -> None:
+    """Delete encodes with their scores."""
+    db.execute(f"DELETE FROM score WHERE encode IN (SELECT id FROM encode WHERE {where})", values or {})
+    db.execute(f"DELETE FROM encode WHERE {where}", values or {})
+
+
+def _add_incoming(db: sqlite3.Connection) -> int:
+    """Add the encodes and skips that are not there, and fill table ids; returns how many were added."""
+    added = 0
+    # There may be scores of encodes that were lost.
+    (last,) = db.execute(
+        "SELECT max(ifnull((SELECT max(id) FROM encode), 0), ifnull((SELECT max(encode) FROM score), 0))"
+    ).fetchone()
+    for table, same, number in (
+        ("encode", _SAME_TASK, f"{last} + row_number() OVER (ORDER BY new.id) AS id"),
+        ("skip", _SKIPPED, None),
+    ):
+        columns = _columns(table)
+        values = [number if name == "id" and number else f"new.{name}" for name in columns]
+        added += db.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}, checksum) SELECT *, {_checksum(table)} FROM "
+            f"(SELECT {', '.join(values)} FROM new_{table} new "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})) AS {table}"
+        ).rowcount
+    db.execute(f"INSERT INTO ids SELECT new.id, encode.id FROM new_encode new JOIN encode ON {_SAME_TASK}")
+    return added
+
+
+def _settle_scores(store: Store, path: Path, prefer: str | None) -> int:
+    """The same as :func:`_settle` for scores of the same bytes."""
+    db = store._db
+    db.execute(f"DELETE FROM score WHERE encode IN (SELECT ours FROM ids) AND NOT {_IS_WHOLE['score']}")
+    rows = db.execute(
+        "SELECT encode.source, encode.conditions, score.scores, new.scores, score.encode, score.metric, "
+        "score.version FROM new_score new JOIN ids ON ids.theirs = new.encode JOIN encode ON encode.id = ids.ours "
+        "JOIN score ON score.encode = ids.ours AND score.metric = new.metric AND score.version = new.version "
+        "WHERE score.scores != new.scores"
+    )
+    found = [row for row in rows if not _are_close(row[2], row[3])]
+    if found and prefer is None:
+        said = [(source, number, f"{ours} and {theirs}") for source, number, ours, theirs, *_ in found]
+        raise _contradiction(store, path, said)
+    if prefer == "last":
+        for *_, encode, metric, version in found:
+            db.execute(
+                "DELETE FROM score WHERE encode = ? AND metric = ? AND version = ?", (encode, metric, version)
+            )
+    return len(found)
+
+
+def _are_close(ours: str, theirs: str) -> bool:
+    """Whether two rows contain the same scores, to within :data:`SCORE_TOLERANCE`."""
+    a, b = _json(ours), _json(theirs)
+    if not isinstance(a, dict) or not isinstance(b, dict) or a.keys() != b.keys():
+        return False
+    if not _are_numbers(a.values()) or not _are_numbers(b.values()):
+        return False
+    return all(value == b[name] or abs(value - b[name]) <= SCORE_TOLERANCE for name, value in a.items())
+
+
+def _contradiction(store: Store, path: Path, found: Sequence[tuple[str, int, str]]) -> StoreError:
+    examples = "; ".join(
+        f"source {source[:12]}, {store._setting_of(number)}: {said}"
+        for source, number, said in found[:_SHOWN]
+    )
+    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    return StoreError(
+        f"{store._named} and {path} contradict each other: {examples}{more}. Nothing was merged. Give --prefer "
+        "first or --prefer last (in Python, prefer=...) to choose"
+    )
 
 
 # --- damaged files ---------------------------------------------------------------------------------------

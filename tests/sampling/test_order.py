@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codecstudy.errors import DatasetError
-from codecstudy.sampling import order_images
+from codecstudy.sampling import order_images, sample_hash, shard_of
 from codecstudy.types import folder_of
 
 paths = st.lists(
@@ -113,3 +113,25 @@ def test_order_by_name() -> None:
 def test_an_unknown_order_is_refused() -> None:
     with pytest.raises(DatasetError, match="hashed, name"):
         order_images(["a"], "random")  # type: ignore[arg-type]
+
+
+@given(folder_sizes, seeds, st.integers(1, 9))
+def test_shards_are_the_sample_and_each_beginning_of_one_has_its_share_of_every_folder(
+    sizes: list[int], seed: int, of: int
+) -> None:
+    ordered = order_images(dataset(sizes), "hashed", seed)
+    shards = [shard_of(ordered, number, of) for number in range(1, of + 1)]
+    assert [image for shard in shards for image in shard] == ordered
+    assert max(map(len, shards)) - min(map(len, shards)) <= 1
+    for shard in shards:
+        taken: Counter[str] = Counter()
+        for length, path in enumerate(shard, start=1):
+            taken[folder_of(path)] += 1
+            off = [abs(taken[str(f)] - length * size / sum(sizes)) for f, size in enumerate(sizes)]
+            # The difference of two beginnings of the order, each of which is off by less than half of this.
+            assert max(off) < 2 * max(1, math.ceil(math.log2(len(sizes))))
+
+
+def test_the_hash_of_a_sample_is_that_of_its_paths_in_order() -> None:
+    assert sample_hash(["a", "b/\u00e9"]) == sample_hash(["a", "b/e\u0301"])
+    assert len({sample_hash(names) for names in (["a", "b"], ["b", "a"], ["a"], ["a\udce9"], [])}) == 5

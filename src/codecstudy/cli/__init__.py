@@ -5,12 +5,13 @@ from __future__ import annotations
 from typer.models import CommandInfo
 
 # Importing a module of commands adds them to the app.
-from codecstudy.cli import answers, catalog, diff, doctor, measure, plan, recover, report, run
+from codecstudy.cli import answers, catalog, diff, doctor, measure, merge, plan, recover, report, run
 from codecstudy.cli.app import app, main
 
 _ORDER = (
     "run",
     "plan",
+    "merge",
     "recommend",
     "report",
     "diff",
@@ -39,6 +40,7 @@ __all__ = [
     "doctor",
     "main",
     "measure",
+    "merge",
     "plan",
     "recover",
     "report",

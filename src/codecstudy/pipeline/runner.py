@@ -11,7 +11,6 @@ from typing import Any
 
 from codecstudy import codecs, host, images, metrics, signals
 from codecstudy.execution import Executor, InlineExecutor, running
-from codecstudy.files import write_atomically
 from codecstudy.measurement import selftest
 from codecstudy.measurement.measurer import MeasurerConfig
 from codecstudy.metrics import kernels
@@ -23,7 +22,6 @@ from codecstudy.pipeline.places import check_places
 from codecstudy.pipeline.plan import Plan
 from codecstudy.pipeline.prepare import Prepared, Request, prepare
 from codecstudy.results import (
-    PARQUET_NAME,
     RECORDS_IN_JSON,
     SCORE_COLUMNS,
     DatasetInfo,
@@ -225,9 +223,7 @@ class PipelineRunner:
         """Write results to the places where a run of their study has them, and replace those that are there."""
         shard = results.run.shard
         path = self.results_path(results.study_id, None if shard is None else (shard.numbers[0], shard.of))
-        results.save(path)
-        if len(results.measurements) <= RECORDS_IN_JSON:
-            write_atomically(path.with_name(PARQUET_NAME), results.to_parquet())
+        results.save(path, with_parquet=True)
 
 
 def _records(plan: Plan, loop: Loop, store: Store, root: Path) -> Sequence[QualityRecord]:

@@ -172,8 +172,10 @@ def _summary(context: Context) -> str:
     results = context.results
     settings = len(results.settings())
     day = results.timestamp[:10]
+    shard = results.run.shard
+    part = "" if shard is None else f" (only {shard.label} of the sample)"
     return (
-        f"{text.count(len(context.points.images), 'image')} of {results.dataset.id}, "
+        f"{text.count(len(context.points.images), 'image')} of {results.dataset.id}{part}, "
         f"{text.count(settings, 'setting')}, "
         f"{text.count(context.points.counts.measured, 'measured encode')}, {day}"
     )
