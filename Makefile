@@ -42,6 +42,7 @@ format: $(VENV)/.dev ## Format the code
 bench: $(VENV)/.dev ## Run the benchmarks: end to end against the floor, metrics, memory, scheduler
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/command.py
 	$(BIN)/python benchmarks/scheduler.py
 	$(BIN)/python benchmarks/pipeline.py
 

@@ -195,6 +195,16 @@ def _package(requirement: str) -> str:
     return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()
 
 
+def command_keys() -> str:
+    """The keys of an encoder that a study defines."""
+    models = json_schema()["$defs"]
+    return "\n\n".join(
+        part
+        for title, model in (("`command`", "CommandConfig"), ("each of `parameters`", "ParameterConfig"))
+        for part in (f"### {title}", _keys(models[model]))
+    )
+
+
 def _keys(schema: dict[str, Any]) -> str:
     required = schema.get("required", ())
     rows = [
@@ -283,6 +293,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 PARTS = {
+    "command_keys": command_keys,
     "commands": commands,
     "decisions": decisions,
     "encoders": encoders,

@@ -169,6 +169,11 @@ def test_the_options_of_cjpegli() -> None:
     assert "not both" in (programs._check_cjpegli(setting("cjpegli", {"distance": 1}, quality=5)) or "")
 
 
+def test_the_page_shows_the_example() -> None:
+    page = EXAMPLE.parents[1] / "docs" / "how-to" / "own-binary.md"
+    assert f'```toml title="own-binary.toml"\n{EXAMPLE.read_text()}```' in page.read_text()
+
+
 def test_the_example_of_an_own_binary_works() -> None:
     needs("cjxl", "djxl")
     config = StudyConfig.load(EXAMPLE)
