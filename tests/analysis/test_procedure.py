@@ -50,8 +50,7 @@ def level_for_all(chosen: Ladder, share: float) -> float:
     return float(LEVELS[np.flatnonzero(chosen.reached.mean(axis=0) >= share)[0]])
 
 
-@pytest.mark.parametrize("skewed", [False, True])
-@pytest.mark.parametrize("images", [60, 100])
+@pytest.mark.parametrize(("images", "skewed"), [(60, True), (100, False)])
 def test_the_interval_of_the_whole_procedure_covers_the_truth(images: int, skewed: bool) -> None:
     everything = sides(np.random.default_rng(0), 100_000, skewed=skewed)
     levels = [level_for_all(side, 0.95) for side in everything]

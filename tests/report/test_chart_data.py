@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from codecstudy.report import write_report
 from codecstudy.report.chart_data import chart_data, embed, significant
 from codecstudy.report.context import Context
 from codecstudy.report.options import Options
-from support.report_cases import HOSTILE, four_formats
+from codecstudy.types import EncoderFacts
+from support.report_cases import BASE, HOSTILE, context_of, four_formats
+from support.synthetic import measured, results_of
 
 
 @pytest.mark.parametrize(
@@ -60,3 +63,16 @@ def test_with_many_images_the_page_shows_some_of_them_and_says_so(
     page = (tmp_path / "report.html").read_text()
     assert "for 8 of 30 images" in page
     assert "12 of 30 images are shown" in page
+
+
+def test_encoders_of_a_format_share_dash_patterns_and_only_the_smallest_has_bands() -> None:
+    other = dataclasses.replace(BASE.scaled(0.8), setting={"encoder": "mine"})
+    records = [measured(f, i, q) for f in (BASE, other) for i in range(3) for q in BASE.qualities]
+    results = results_of(records)
+    mine = EncoderFacts("mine", "jpeg", "mine", ".jpg")
+    described = dataclasses.replace(results, encoders=(*results.encoders, mine))
+    variants = chart_data(context_of(described))["variants"]
+    assert {one["title"]: (one["dash"], one["pick"], one["banded"]) for one in variants} == {
+        "JPEG (libjpeg-turbo)": (0, True, False),
+        "mine": (1, True, True),
+    }

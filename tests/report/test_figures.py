@@ -153,25 +153,6 @@ def test_a_metric_without_a_spread_of_sizes_is_left_out() -> None:
     assert "quality-ssimulacra2" in found
 
 
-def test_every_format_is_a_valid_file(tmp_path: Path) -> None:
-    paths = write_plots(one_metric(), tmp_path / "plots", FEW, tuple(PlotFormat))
-    assert len(paths) == 3 * (len(KINDS) + 1)
-    assert sorted(paths) == sorted((tmp_path / "plots").iterdir())
-    for path in paths:
-        data = path.read_bytes()
-        if path.suffix == ".svg":
-            assert ElementTree.fromstring(data).tag == f"{SVG}svg"
-        elif path.suffix == ".pdf":
-            assert data.startswith(b"%PDF-1.")
-            assert data.rstrip().endswith(b"%%EOF")
-            # TrueType fonts keep text as text.
-            assert b"/FontFile2" in data
-        else:
-            with Image.open(path) as image:
-                assert image.size[0] == 1440
-                assert image.size[1] >= 900
-
-
 def test_svg_is_the_default_format(tmp_path: Path) -> None:
     assert {path.suffix for path in write_plots(one_metric(), tmp_path, FEW)} == {".svg"}
 
@@ -180,11 +161,10 @@ def test_svg_is_the_default_format(tmp_path: Path) -> None:
 def test_the_same_plot_is_written_as_the_same_bytes_without_a_date(
     four: dict[str, Plot], kind: PlotFormat
 ) -> None:
-    for name in ("encode-time", "rate-distortion-ssimulacra2"):
-        data = draw(four[name], kind)
-        assert data == draw(four[name], kind)
-        assert b"Date" not in data
-        assert b"<dc:date" not in data
+    data = draw(four["encode-time"], kind)
+    assert data == draw(four["encode-time"], kind)
+    assert b"Date" not in data
+    assert b"<dc:date" not in data
 
 
 def test_names_of_points_do_not_overlap(four: dict[str, Plot]) -> None:
@@ -231,15 +211,32 @@ def test_without_matplotlib_the_command_ends_before_the_report(tmp_path: Path) -
     assert not (tmp_path / "report.html").exists()
 
 
-def test_the_command_writes_the_requested_formats(tmp_path: Path) -> None:
+def test_the_command_writes_valid_files_in_the_requested_formats(tmp_path: Path) -> None:
     one_metric().save(tmp_path / "quality.json")
-    arguments = ["report", "quality.json", "-o", "r.html", "--plots", "plots", "--plots-format", "png"]
+    arguments = ["report", "quality.json", "-o", "r.html", "--plots", "plots"]
+    for kind in PlotFormat:
+        arguments += ["--plots-format", kind.value]
     done = subprocess.run(
-        [sys.executable, "-m", "codecstudy", *arguments, "--plots-format", "pdf"],
+        [sys.executable, "-m", "codecstudy", *arguments],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".png", ".pdf"}
+    paths = sorted((tmp_path / "plots").iterdir())
+    assert len(paths) == 3 * (len(KINDS) + 1)
+    assert {path.suffix for path in paths} == {".svg", ".png", ".pdf"}
+    for path in paths:
+        data = path.read_bytes()
+        if path.suffix == ".svg":
+            assert ElementTree.fromstring(data).tag == f"{SVG}svg"
+        elif path.suffix == ".pdf":
+            assert data.startswith(b"%PDF-1.")
+            assert data.rstrip().endswith(b"%%EOF")
+            # TrueType fonts keep text as text.
+            assert b"/FontFile2" in data
+        else:
+            with Image.open(path) as image:
+                assert image.size[0] == 1440
+                assert image.size[1] >= 900
 
 
 def test_the_cost_of_a_point_is_the_slope_of_the_mean_curve() -> None:

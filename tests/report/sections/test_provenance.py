@@ -7,6 +7,7 @@ import dataclasses
 from codecstudy.report.sections import provenance
 from codecstudy.report.sections.provenance import Values
 from codecstudy.results import QualityResults
+from codecstudy.types import EncoderFacts
 from support.report_cases import BASE, context_of, four_formats
 from support.synthetic import failed, measured, results_of
 
@@ -42,6 +43,30 @@ def test_provenance_lists_study_sample_and_machine() -> None:
     assert facts["Measurements"] == "50 (25 settings): 50 measured, 0 failed, 0 skipped"
     assert "jackknife" in facts["Statistics"]
     assert "bootstrap (60 resamples for the latter, seed 0)" in facts["Statistics"]
+
+
+def test_each_encoder_has_its_options_threads_and_memory() -> None:
+    program = dataclasses.replace(BASE, setting={"encoder": "mine"}, format="jpeg")
+    records = [
+        measured(
+            formula, i, q, encoder_options={"progressive": True, "quality": q}, encoding_peak_memory=memory
+        )
+        for formula, memory in ((BASE, None), (program, 200_000_000))
+        for i in range(2)
+        for q in BASE.qualities
+    ]
+    results = results_of(records)
+    mine = EncoderFacts("mine", "jpeg", "mine", ".jpg")
+    described = dataclasses.replace(results, encoders=(*results.encoders, mine))
+    found = {fact.name: fact.text for fact in values_of(described).encoders}
+    assert found == {
+        "JPEG (libjpeg-turbo)": "libjpeg-turbo 3.1; progressive true; measured at quality 30 to 90 (5 values); "
+        "0.5 threads (CPU time over wall-clock time)",
+        "mine": "progressive true; measured at quality 30 to 90 (5 values); 0.5 threads (CPU time over wall-clock "
+        "time); peak memory of the program 200 MB",
+    }
+    older = {fact.name: fact.text for fact in values_of(four_formats(images=1)).encoders}
+    assert "options not recorded" in older["JPEG"]
 
 
 def sample_of(results: QualityResults, **options: object) -> str:
