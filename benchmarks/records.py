@@ -1,4 +1,4 @@
-"""Time and memory at a million records: a resumed run, and every command that reads results.
+"""Time and memory at a million records: a resumed run, merging, and every command that reads results.
 
 A workspace is made in which all tasks of a study (tiny images x settings) are in the measurement store, with sizes,
 times and scores from formulas. Then each command runs as a process of its own.
@@ -34,6 +34,7 @@ from codecstudy.types import Measurement, Scores, Setting
 LIMITS = {
     "resumed start": (10, 1.0),
     "run, nothing left": (None, 1.0),
+    "merge 4 shards": (60, 2.0),
     "recommend": (60, 2.0),
     "report": (60, 2.0),
 }
@@ -151,6 +152,11 @@ def main() -> None:
     commands = {
         "resumed start": [*run, "--dry-run"],
         "run, nothing left": run,
+        "run of a shard of 4, nothing left": [*run, "--shard", "1/4"],
+        **{f"run of shard {k}": [*run, "--shard", f"{k}/4"] for k in (2, 3, 4)},
+        "merge 4 shards": ["merge", *(f"{results}/shard-{k}-of-4" for k in range(1, 5)), "-o", results],
+        "merge with itself": ["merge", results, results, "-o", str(root / "twice")],
+        "merge the store": ["merge", str(root / "data" / "store.sqlite"), "-o", str(root / "merged.sqlite")],
         "recommend": ["recommend", results],
         "diff": ["diff", results, results],
         "report": ["report", results, "-o", str(root / "report.html")],

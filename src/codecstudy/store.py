@@ -40,7 +40,7 @@ from typing import Any, Literal, Self
 
 from codecstudy.errors import StoreError
 from codecstudy.files import sha256_of
-from codecstudy.types import Failure, Measurement, Outcome, Scores, Skip
+from codecstudy.types import SCORE_TOLERANCE, Failure, Measurement, Outcome, Scores, Skip
 
 log = logging.getLogger(__name__)
 
@@ -796,9 +796,6 @@ def _are_times(*values: object) -> bool:
 
 
 # --- several stores --------------------------------------------------------------------------------------
-
-SCORE_TOLERANCE = 1e-3
-"""Scores of the same bytes that differ by no more are equal: processors round differently."""
 
 _SHOWN = 3
 """Contradictions that a message names."""

@@ -494,6 +494,10 @@ class CommandTemplate:
         return cls(**given)
 
 
+SCORE_TOLERANCE = 1e-3
+"""Scores of the same bytes that differ by no more are equal: processors round differently."""
+
+
 def score_to_json(score: float | None) -> float | str | None:
     """JSON has no infinity: an infinite score is the text ``inf`` or ``-inf``."""
     return str(score) if score is not None and math.isinf(score) else score

@@ -31,12 +31,10 @@ from codecstudy.results import (
     setting_of,
     unicode_of,
 )
+from codecstudy.types import SCORE_TOLERANCE
 
 Prefer = Literal["first", "last"]
 """Which of the results wins where they contradict each other."""
-
-SCORE_TOLERANCE = 1e-3
-"""Scores of the same bytes that differ by no more are equal: processors round differently."""
 
 _EXAMPLES = 3
 _TIMES = tuple(name for name in COST_COLUMNS if name.endswith("_time"))
