@@ -167,7 +167,7 @@ _OPTIONAL = {"encode": ("figures",)}
 
 
 def _checksum(table: str, form: str = "{table}.{name}") -> str:
-    """SQL for the checksum of a row: CRC-32 of its integers and text, continued with the bytes of its numbers.
+    """SQL for the checksum of a row: CRC-32 of its integers and text, followed by the bytes of its numbers.
 
     ``form`` makes the SQL of a value from its ``name``: a column, or a parameter. SQLite has no checksum function
     of its own: :func:`_register` adds those that are used here, which are written in C.
@@ -177,19 +177,17 @@ def _checksum(table: str, form: str = "{table}.{name}") -> str:
     text = " || '|' || ".join(f"ifnull({value}, '')" for value in values)
     for name in _OPTIONAL.get(table, ()):
         text += f" || ifnull('|' || {form.format(table=table, name=name)}, '')"
-    checksum = f"crc32(CAST({text} AS BLOB))"
     if numbers:
         # The exact 8 bytes: as text, SQLite rounds to 15 digits.
         values = [form.format(table=table, name=name) for name in numbers]
         packed = ", ".join(f"ifnull(CAST({value} AS REAL), 0.0)" for value in values)
-        checksum = f"crc32(doubles({packed}), {checksum})"
-    return checksum
+        text = f"({text}) || doubles({packed})"
+    return f"crc32(CAST({text} AS BLOB))"
 
 
 def _register(db: sqlite3.Connection) -> None:
     """Add the SQL functions of :func:`_checksum` to a connection."""
-    for arguments in (1, 2):
-        db.create_function("crc32", arguments, zlib.crc32, deterministic=True)
+    db.create_function("crc32", 1, zlib.crc32, deterministic=True)
     for count in {len(numbers) for _, numbers in _CHECKED.values()} - {0}:
         db.create_function("doubles", count, struct.Struct(f"<{count}d").pack, deterministic=True)
 

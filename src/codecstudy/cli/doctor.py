@@ -46,7 +46,8 @@ def doctor(root: RootOption = Path()) -> None:
             row(name, "cannot be used")
             continue
         usable.append(name)
-        row(f"{encoder.facts.title}, {name}", f"{version}; {encoder.note}" if encoder.note else version)
+        named = f"encoder {name}" if name != encoder.facts.format else None
+        row(encoder.facts.title, "; ".join(text for text in (version, named, encoder.note) if text))
     for name, lacking in absent:
         row(name, f"not used: {lacking}")
     for name in metrics.names():

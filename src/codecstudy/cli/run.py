@@ -289,7 +289,6 @@ def execute(
     """
     from codecstudy.pipeline import PipelineRunner, RunOptions, events, parse_time_budget
     from codecstudy.study import StudyConfig
-    from codecstudy.verify import run_verified
 
     config, study_file = find_study(study, root)
     assert isinstance(config, StudyConfig)
@@ -347,6 +346,9 @@ def execute(
         if verify is None:
             results = runner.run(config, budget, save_artifacts, workers, options=options)
         else:
+            # Imported only here: the statistics take a second to load.
+            from codecstudy.verify import run_verified
+
             results, verification = run_verified(
                 runner,
                 config,

@@ -146,10 +146,11 @@ def _seconds_per_megapixel(setting: Setting) -> float:
 
 
 def _peak_bytes(setting: Setting, pixels: int) -> float:
+    deeper = 1.0 if setting.get("depth", DEFAULT_DEPTH) == DEFAULT_DEPTH else 1.5
     slow = setting.get("speed", DEFAULT_SPEED) <= 5
     if setting.get("chroma_subsampling", DEFAULT_SAMPLING) in ("420", "400"):
-        return (53.0 if slow else 36.0) * pixels
-    return (75.0 if slow else 54.0) * pixels
+        return (53.0 if slow else 36.0) * deeper * pixels
+    return (75.0 if slow else 54.0) * deeper * pixels
 
 
 def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
