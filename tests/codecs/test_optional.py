@@ -76,6 +76,7 @@ def test_facts_are_complete(name: str) -> None:
                 "mozjpeg", 92, chroma_subsampling="444", extra_args={"progressive": False, "quant_table": 0}
             ),
             setting("jpegli", 75),
+            setting("jpegli", 75, extra_args={"progressive": False}),
             setting("webp-vips", 75, method=6, extra_args={"sharp_yuv": True, "preset": "photo"}),
             setting("webp-vips", None, extra_args={"near_lossless": 60}),
             setting("webp-vips", 30, extra_args={"lossless": True}),
@@ -89,9 +90,10 @@ def test_python_code_gives_the_bytes_of_the_study(
     texts = [c.text for c in encoder.commands(chosen) if c.tool in ("pyvips", "pyjpegli") and c.text]
     monkeypatch.chdir(tmp_path)
     Image.fromarray(pixels).save("input.png")
-    tool = importlib.import_module("pyjpegli" if chosen.encoder == "jpegli" else "pyvips")
+    names = ("pyjpegli", "mozjpeg_lossless_optimization") if chosen.encoder == "jpegli" else ("pyvips",)
+    tools = {name: importlib.import_module(name) for name in names}
     for text in texts:
-        exec(text, {"pixels": pixels, "pathlib": pathlib, tool.__name__: tool})
+        exec(text, {"pixels": pixels, "pathlib": pathlib, **tools})
     written = Path(f"output{encoder.facts.extension}").read_bytes()
     assert written == encoder.encoded(pixels, chosen).data
 
