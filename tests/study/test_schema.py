@@ -68,7 +68,7 @@ def test_an_encoder_has_the_parameters_of_its_codec_and_no_others(validator: Any
     codec = codecs.get(name)
     for parameter in codec.facts.parameters:
         low = parameter.choices[0] if parameter.choices else parameter.minimum
-        encoder = {"format": name, "quality": 5, parameter.name: [low]}
+        encoder = {"format": codec.facts.format, "encoder": name, "quality": 5, parameter.name: [low]}
         assert validator.is_valid({**GOOD, "encoders": [encoder]})
         if parameter.maximum is not None:
             above = {**encoder, parameter.name: parameter.maximum + 1}
@@ -76,5 +76,6 @@ def test_an_encoder_has_the_parameters_of_its_codec_and_no_others(validator: Any
     for other in {"chroma_subsampling", "speed", "effort", "method"} - {
         p.name for p in codec.facts.parameters
     }:
-        encoder = {"format": name, "quality": 5, other: "444" if other == "chroma_subsampling" else 4}
+        value = "444" if other == "chroma_subsampling" else 4
+        encoder = {"format": codec.facts.format, "encoder": name, "quality": 5, other: value}
         assert not validator.is_valid({**GOOD, "encoders": [encoder]})
