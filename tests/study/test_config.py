@@ -217,11 +217,11 @@ def test_lists_in_extra_args_are_combined() -> None:
         }
     )
     assert [s.label() for s in found[::2]] == [
-        "avif q50 sharpness=1 tune=iq",
-        "avif q50 sharpness=2 tune=iq",
-        "avif q50 sharpness=1 tune=ssim",
-        "avif q50 sharpness=2 tune=ssim",
-        "avif q50 range=limited",
+        "avif-pillow q50 sharpness=1 tune=iq",
+        "avif-pillow q50 sharpness=2 tune=iq",
+        "avif-pillow q50 sharpness=1 tune=ssim",
+        "avif-pillow q50 sharpness=2 tune=ssim",
+        "avif-pillow q50 range=limited",
     ]
     assert [s.quality for s in found] == [50, 60] * 5
 

@@ -11,6 +11,7 @@ from codecstudy import codecs
 from codecstudy.study import StudyConfig, json_schema
 from codecstudy.study import builtin as studies
 from codecstudy.study.messages import show
+from support.optional import needs
 from support.study_documents import ENCODERS, FULL, GOOD, OLDER, STUDIES, with_encoder
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema checks the schema; pip install jsonschema")
@@ -79,3 +80,24 @@ def test_an_encoder_has_the_parameters_of_its_codec_and_no_others(validator: Any
         value = "444" if other == "chroma_subsampling" else 4
         encoder = {"format": codec.facts.format, "encoder": name, "quality": 5, other: value}
         assert not validator.is_valid({**GOOD, "encoders": [encoder]})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"format": "avif", "quality": 50, "extra_args": {"tune": ["ssim", "psnr"]}},
+        {"format": "avif", "extra_args": {"cq-level": 20}},
+        pytest.param(
+            {"format": "webp", "quality": 50, "extra_args": {"sharp_yuv": True}}, marks=needs("webp-vips")
+        ),
+    ],
+    ids=str,
+)
+def test_an_entry_may_have_the_options_of_another_encoder_of_its_format(
+    validator: Any, entry: dict[str, Any]
+) -> None:
+    document = {**GOOD, "encoders": [entry]}
+    StudyConfig.model_validate(document)
+    validator.validate(document)
+    with pytest.raises(jsonschema.ValidationError):
+        validator.validate({**GOOD, "encoders": [{**entry, "encoder": entry["format"]}]})

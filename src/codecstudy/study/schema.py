@@ -52,12 +52,16 @@ def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
     # Instead of a union: if an entry fits no member of one, editors cannot know which member was meant.
     names = [encoder.facts.id for encoder in encoders]
     *members, defined = listed["items"]["anyOf"]
+    by_name = dict(zip(names, members, strict=True))
     installed: Schema = {
         "properties": {
             "format": {"enum": list(dict.fromkeys(encoder.facts.format for encoder in encoders))},
             "encoder": {"enum": [*names, None]},
         },
-        "allOf": [{"if": _chosen(name), "then": member} for name, member in zip(names, members, strict=True)],
+        "allOf": [
+            *({"if": _named("encoder", name), "then": member} for name, member in by_name.items()),
+            *({"if": _without_encoder(name), "then": _any_of(name, by_name)} for name in by_name),
+        ],
     }
     listed["items"] = {
         "type": "object",
@@ -76,14 +80,20 @@ def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
     }
 
 
-def _chosen(name: str) -> Schema:
-    """Schema of an entry that selects this encoder: by its id, or by the format whose default it is."""
-    return {
-        "anyOf": [
-            {"properties": {"encoder": {"const": name}}, "required": ["encoder"]},
-            {"properties": {"format": {"const": name}, "encoder": {"const": None}}, "required": ["format"]},
-        ]
-    }
+def _named(key: str, name: str) -> Schema:
+    """Schema of an entry in which a key has this value."""
+    return {"properties": {key: {"const": name}}, "required": [key]}
+
+
+def _without_encoder(format: str) -> Schema:
+    """Schema of an entry that selects the default encoder of a format, or an alternative to it."""
+    return {"properties": {"format": {"const": format}, "encoder": {"const": None}}, "required": ["format"]}
+
+
+def _any_of(format: str, members: dict[str, Schema]) -> Schema:
+    """Schema of the entries of a format's default encoder, and of its alternatives."""
+    found = [members[name] for name in (format, *codecs.ALTERNATIVES.get(format, ())) if name in members]
+    return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 class _Defined(BaseModel):
