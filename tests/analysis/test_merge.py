@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from codecstudy.analysis import merge as merging
+from codecstudy.analysis.diff import diff
 from codecstudy.analysis.merge import merge
 from codecstudy.analysis.recommend import recommend
 from codecstudy.errors import ResultsError
@@ -171,3 +174,27 @@ def test_merged_parts_must_fit_their_records() -> None:
 def test_passed_over_images_that_another_run_measured_are_not_missing() -> None:
     names = (name_of(0), name_of(3))
     assert merge([part(1, run={"passed_over": names}), part(0)]).run.passed_over == (name_of(3),)
+
+
+def test_a_comparison_of_times_says_which_images_have_them() -> None:
+    mixed = merge([part(0, run={"cpu": "another CPU"}), part(1, 2)])
+    notes = diff(part(0, 1, 2), mixed, max_time_growth=0.1).notes
+    assert any(note.startswith("HEAD: times are those of 2 images") for note in notes)
+    assert not diff(part(0, 1, 2), mixed).notes
+
+
+def test_damaged_parts_and_shards_are_refused_when_a_file_is_read(tmp_path: Path) -> None:
+    merge([shard(1, 0, 1)], partial=True).save(tmp_path / "quality.json")
+    document = json.loads((tmp_path / "quality.json").read_text())
+    del document["checksum"]
+    for key, value in (
+        ("shard", {"numbers": [3], "of": 2}),
+        ("shard", document["run"]["shard"] | {"of": 1e300}),
+        ("shard", document["run"]["shard"] | {"numbers": "12"}),
+        ("parts", [document["run"]["parts"][0] | {"images_measured": -1}]),
+        ("parts", [3]),
+    ):
+        broken = document | {"run": document["run"] | {key: value}}
+        (tmp_path / "quality.json").write_text(json.dumps(broken))
+        with pytest.raises(ResultsError, match="a damaged results file"):
+            QualityResults.load(tmp_path)

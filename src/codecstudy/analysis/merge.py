@@ -389,7 +389,7 @@ def _few(results: QualityResults, piece: _Piece) -> list[QualityRecord]:
 
 def _many(results: QualityResults, piece: _Piece) -> pl.LazyFrame:
     frame = results.lazy()
-    if len(piece.images) < results.run.images_measured:
+    if len(piece.images) < len(_images(results)):
         frame = frame.filter(_is_one_of(piece.images))
     if not piece.part.times:
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in _TIMES)
