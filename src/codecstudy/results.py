@@ -452,6 +452,12 @@ class Part:
     timestamp: str
     """ISO 8601, UTC."""
     command: str | None = None
+    times: bool = True
+    """Whether its records have times. Those of different CPUs cannot be compared, so only one CPU's are kept."""
+
+    def __post_init__(self) -> None:
+        if self.images_measured < 0:
+            raise ValueError(f"a part has {self.images_measured} images")
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,26 +502,19 @@ class RunInfo:
             object.__setattr__(self, "shard", Shard(**self.shard))
 
     @property
-    def machines(self) -> dict[str, int]:
-        """Images by the CPU and the system that they were measured on, for merged results; else empty."""
-        found: Counter[str] = Counter()
-        for part in self.parts:
-            found[f"{part.cpu}, {part.os}"] += part.images_measured
-        return dict(found)
-
-    @property
     def times_of(self) -> str | None:
-        """A sentence that says which images have times; None if all were measured on the same kind of machine.
-
-        Times of different CPUs cannot be compared, so merged results keep those of one only.
-        """
-        ours = f"{self.cpu}, {self.os}"
-        others = [f"{count:,} on {name}" for name, count in self.machines.items() if name != ours and count]
-        if not others:
+        """A sentence that says which images have times; None if all have, as far as they were measured."""
+        without: Counter[str] = Counter()
+        for part in self.parts:
+            if not part.times:
+                without[f"{part.cpu}, {part.os}"] += part.images_measured
+        if not without.total():
             return None
+        others = "; ".join(f"{count:,} measured on {machine}" for machine, count in without.items())
+        with_times = self.images_measured - without.total()
         return (
-            f"times are those of the {self.machines.get(ours, 0):,} images measured on {ours}; the others have "
-            f"none ({'; '.join(others)})"
+            f"times are those of {with_times:,} images, measured on {self.cpu}, {self.os}; the others have none "
+            f"({others}), because times of different CPUs cannot be compared"
         )
 
     @property

@@ -92,6 +92,7 @@ def merge(
     owners = _owners(results, called, prefer)
     kept = [piece.owned(owners) for piece in pieces]
     kept = [new for new, old in zip(kept, pieces, strict=True) if new.images or not old.images]
+    kept = _with_times_of_one_machine(kept)
     run = _run(results, kept, shard, command)
     complete = run.images_measured == run.images_planned
     first = results[0]
@@ -327,14 +328,24 @@ def _difference(row: Mapping[str, Any], scores: Sequence[str]) -> str:
 # --- the merged results ---------------------------------------------------------------------------------
 
 
+def _with_times_of_one_machine(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """The pieces, of which only those of the machine that most images have times of keep theirs."""
+    images: Counter[tuple[str, str]] = Counter()
+    for piece in pieces:
+        images[piece.part.cpu, piece.part.os] += len(piece.images) if piece.part.times else 0
+    ((chosen, _), *_) = images.most_common()
+    found = []
+    for piece in pieces:
+        times = piece.part.times and (piece.part.cpu, piece.part.os) == chosen
+        found.append(dataclasses.replace(piece, part=dataclasses.replace(piece.part, times=times)))
+    return found
+
+
 def _run(
     results: Sequence[QualityResults], pieces: Sequence[_Piece], shard: Shard | None, command: str | None
 ) -> RunInfo:
     parts = tuple(piece.part for piece in pieces)
-    machines = Counter[tuple[str, str]]()
-    for part in parts:
-        machines[part.cpu, part.os] += part.images_measured
-    ((cpu, system), _), *_ = machines.most_common() or [((results[0].run.cpu, results[0].run.os), 0)]
+    machine = next((part for part in parts if part.times), parts[0])
     planned = max(one.run.images_planned for one in results)
     if (of := results[0].run.shard) is not None:
         of_shard = {part.shard: part.images_planned for part in parts}
@@ -349,8 +360,8 @@ def _run(
         wall_seconds=round(sum(part.wall_seconds for part in parts), 3),
         images_planned=planned,
         images_measured=len(measured),
-        cpu=cpu,
-        os=system,
+        cpu=machine.cpu,
+        os=machine.os,
         command=command,
         passed_over=tuple(image for image in passed_over if image not in measured),
         shard=shard,
@@ -363,28 +374,24 @@ def _records(
 ) -> Sequence[QualityRecord]:
     per_image = max((len(one.measurements) // max(len(_images(one)), 1) for one in results), default=0)
     if run.images_measured * per_image <= RECORDS_IN_JSON:
-        return [record for piece in pieces for record in _few(results[piece.result], piece, run)]
-    frames = [_many(results[piece.result], piece, run) for piece in pieces if piece.images]
+        return [record for piece in pieces for record in _few(results[piece.result], piece)]
+    frames = [_many(results[piece.result], piece) for piece in pieces if piece.images]
     return Records.concatenated(frames, score_columns(results[0].measurements))
 
 
-def _has_other_times(piece: _Piece, run: RunInfo) -> bool:
-    return (piece.part.cpu, piece.part.os) != (run.cpu, run.os)
-
-
-def _few(results: QualityResults, piece: _Piece, run: RunInfo) -> list[QualityRecord]:
+def _few(results: QualityResults, piece: _Piece) -> list[QualityRecord]:
     records = results.of_images(piece.images)
-    if _has_other_times(piece, run):
+    if not piece.part.times:
         none: dict[str, Any] = dict.fromkeys(_TIMES)
         return [dataclasses.replace(record, **none) for record in records]
     return records
 
 
-def _many(results: QualityResults, piece: _Piece, run: RunInfo) -> pl.LazyFrame:
+def _many(results: QualityResults, piece: _Piece) -> pl.LazyFrame:
     frame = results.lazy()
-    if len(piece.images) < results.run.images_measured:
+    if len(piece.images) < len(_images(results)):
         frame = frame.filter(_is_one_of(piece.images))
-    if _has_other_times(piece, run):
+    if not piece.part.times:
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in _TIMES)
     return frame
 

@@ -6,7 +6,7 @@ import dataclasses
 
 from codecstudy.report.sections import provenance
 from codecstudy.report.sections.provenance import Values
-from codecstudy.results import QualityResults
+from codecstudy.results import Part, QualityResults, Shard
 from codecstudy.types import EncoderFacts
 from support.report_cases import BASE, context_of, four_formats
 from support.synthetic import failed, measured, results_of
@@ -98,6 +98,21 @@ def test_a_sample_is_called_random_only_if_it_is() -> None:
     census = dataclasses.replace(partial("name", planned=4), dataset=four_formats(images=4).dataset)
     census = dataclasses.replace(census, dataset=dataclasses.replace(census.dataset, image_count=4))
     assert sample_of(census) == "4 of 4 planned images: all images of the dataset"
+
+
+def test_shards_and_merged_runs_are_said() -> None:
+    results = partial("name")
+    shard = Shard((3,), 8, 72, "5" * 64)
+    part = dataclasses.replace(results, run=dataclasses.replace(results.run, shard=shard))
+    assert sample_of(part).startswith("4 of 9 planned images, chosen in the order of their names")
+    assert sample_of(part).endswith("these are only shard 3/8 of the study's sample of 72")
+    of = Part(None, 9, 2, "a CPU", "an OS", 2, 3.0, 60.0, results.timestamp)
+    other = dataclasses.replace(of, cpu="another CPU", times=False)
+    run = dataclasses.replace(results.run, parts=(of, other), workers=2, wall_seconds=6.0, time_budget=60.0)
+    facts = {fact.name: fact.text for fact in values_of(dataclasses.replace(results, run=run)).facts}
+    assert facts["Run time"] == "6.0 s in 2 runs, merged, each on up to 2 workers"
+    assert facts["Time budget"] == "1 min 0 s for each of 2 runs"
+    assert "times are those of 2 images" in facts["Times"]
 
 
 def test_copies_and_clusters_are_said() -> None:
