@@ -32,6 +32,8 @@ def test_the_registry_lists_the_columns_in_order() -> None:
         "butteraugli_3norm",
         "psnr",
         "ssim",
+        "ciede2000",
+        "ciede2000_p95",
     ]
     assert all(metrics.get(name).facts.name == name for name in NAMES)
 

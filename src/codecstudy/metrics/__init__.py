@@ -19,14 +19,19 @@ from codecstudy.types import MetricColumn, MetricFacts
 
 ENTRY_POINT_GROUP = "codecstudy.metrics"
 
-BUILT_IN = (
+DEFAULT = (
     "ssimulacra2",
     "butteraugli",
     "psnr",
     "ssim",
 )
-"""Metrics of this package, in display order; each name is that of its package. A study that names no metrics
-measures these."""
+"""The metrics of a study that names none."""
+
+BUILT_IN = (
+    *DEFAULT,
+    "ciede2000",
+)
+"""Metrics of this package, in display order; each name is that of its package."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
@@ -79,9 +84,9 @@ def columns(names: Iterable[str]) -> tuple[MetricColumn, ...]:
 def describe(results: QualityResults) -> QualityResults:
     """``results`` with the facts of the metrics whose scores they contain.
 
-    Results files contain these facts, except those written by codecstudy 0.1, which have only scores of built-in
-    metrics.
+    Results files contain these facts, except those written by codecstudy 0.1, which have only scores of the
+    default metrics.
     """
     if results.metrics:
         return results
-    return dataclasses.replace(results, metrics=facts(BUILT_IN))
+    return dataclasses.replace(results, metrics=facts(DEFAULT))
