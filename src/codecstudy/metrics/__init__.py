@@ -30,6 +30,7 @@ DEFAULT = (
 BUILT_IN = (
     *DEFAULT,
     "ciede2000",
+    "ms_ssim",
 )
 """Metrics of this package, in display order; each name is that of its package."""
 
