@@ -31,6 +31,7 @@ BUILT_IN = (
     *DEFAULT,
     "ciede2000",
     "ms_ssim",
+    "psnr_hvs_m",
 )
 """Metrics of this package, in display order; each name is that of its package."""
 
