@@ -303,7 +303,7 @@ class InspectionProcess:
         return cast("dict[str, float]", found)
 
     def _compile(self, names: tuple[str, ...]) -> None:
-        self._compile_kernels(tuple(name for name in names if name in metrics.BUILT_IN))
+        self._compile_kernels(metrics.packages(names))
 
     def _call(self, doing: str, name: str, *arguments: object) -> object:
         value = self._caller.call((name, arguments), DEADLINE_SECONDS)

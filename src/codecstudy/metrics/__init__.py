@@ -8,8 +8,10 @@ metric is first needed: importing this package costs nothing.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 from collections.abc import Iterable
+from typing import cast
 
 from codecstudy.errors import MetricError
 from codecstudy.metrics.base import Metric
@@ -69,8 +71,33 @@ _registry = Registry(
     error=MetricError,
     unknown=MetricError,
 )
-get, names = _registry.get, _registry.names
+names = _registry.names
 register, registered = _registry.register, _registry.registered
+
+
+FAMILIES = {"butteraugli": "at_intensity"}
+"""Metrics with variants, ``butteraugli@203``: the function in their package that makes the metric from what follows
+the @."""
+VARIANTS = ("butteraugli@[1-9][0-9]{0,4}",)
+"""The names of variants, as regular expressions."""
+
+
+def get(name: str) -> Metric:
+    """The metric called ``name``, or the variant of one: ``butteraugli@203``.
+
+    Raises:
+        MetricError: It does not exist (the message lists those that do), or cannot be loaded.
+    """
+    family, at, variant = name.partition("@")
+    if at and family in FAMILIES:
+        make = getattr(importlib.import_module(f"{__name__}.{family}"), FAMILIES[family])
+        return cast("Metric", make(variant))
+    return _registry.get(name)
+
+
+def packages(names: Iterable[str]) -> tuple[str, ...]:
+    """The metrics of this package whose kernels ``names`` need: not those of plugins, and one for all variants."""
+    return tuple(dict.fromkeys(name for name in (n.split("@")[0] for n in names) if name in BUILT_IN))
 
 
 def facts(names: Iterable[str]) -> tuple[MetricFacts, ...]:

@@ -61,7 +61,10 @@ def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
             for name, member in zip(names, listed["items"]["anyOf"], strict=True)
         ],
     }
-    schema["properties"]["metrics"]["anyOf"][0]["items"]["enum"] = list(metrics.names())
+    schema["properties"]["metrics"]["anyOf"][0]["items"]["anyOf"] = [
+        {"enum": list(metrics.names())},
+        *({"pattern": f"^{variant}$"} for variant in metrics.VARIANTS),
+    ]
     return {
         "$schema": GenerateJsonSchema.schema_dialect,
         **schema,
