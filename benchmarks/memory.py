@@ -28,12 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from codecstudy.metrics import BUILT_IN
 from metrics import pair
 
 Pixels = NDArray[np.uint8]
-METRICS = tuple(
-    name + way for name in ("ssimulacra2", "butteraugli", "psnr", "ssim") for way in ("", ", streamed")
-)
+METRICS = tuple(name + way for name in BUILT_IN for way in ("", ", streamed"))
 
 
 def _pillow(image: Any, format: str, **options: Any) -> bytes:

@@ -90,7 +90,7 @@ def best(call: Callable[[], object], times: int) -> float:
 
 def print_cost(folder: Path, names: list[str]) -> None:
     """The hash, next to what preparing a source takes."""
-    ready = [metrics.get(name) for name in metrics.BUILT_IN]
+    ready = [metrics.get(name) for name in metrics.DEFAULT]
     for name in names:
         path = folder / name
         pixels = images.load(path).pixels

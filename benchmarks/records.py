@@ -175,7 +175,7 @@ def main() -> None:
         failed = f" (exit code {code})" if code else ""
         print(f"| {name}{failed} | {seconds:.1f} | {cpu:.1f} | {memory:.2f} GB | {limit} |", flush=True)
     print(f"\nreport.html: {(root / 'report.html').stat().st_size / 1e6:.1f} MB")
-    print(f"metrics: {', '.join(metrics.BUILT_IN)}")
+    print(f"metrics: {', '.join(metrics.DEFAULT)}")
     if not options.keep:
         shutil.rmtree(root)
 

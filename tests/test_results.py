@@ -226,7 +226,7 @@ def test_further_scores_keep_their_order_in_every_process(tmp_path: Path) -> Non
 
 def test_facts_of_metrics_travel_with_the_results(tmp_path: Path) -> None:
     results = dataclasses.replace(
-        make_results([make_record()]), metrics=(ABSOLUTE, *metrics.facts(metrics.BUILT_IN))
+        make_results([make_record()]), metrics=(ABSOLUTE, *metrics.facts(metrics.DEFAULT))
     )
     results.save(tmp_path / "quality.json")
     loaded = QualityResults.load(tmp_path)

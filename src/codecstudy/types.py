@@ -393,13 +393,14 @@ class MetricFacts:
     """What is known about a metric without running it. Plain values, which results files store as JSON."""
 
     name: str
-    """Name in studies and on the command line: ``ssimulacra2``."""
+    """Name in studies and on the command line: ``ssimulacra2``; of a variant, ``butteraugli@203``."""
     title: str
     """Display name: ``SSIMULACRA2``."""
     version: str
     """Changes whenever the scores can change."""
     columns: tuple[MetricColumn, ...]
-    """The columns of a record that it fills. Each has the name of the metric, or begins with its name and ``_``."""
+    """The columns of a record that it fills. Each has the name of the metric, or begins with its name and ``_``;
+    a variant's have ``_203nits`` in place of ``@203``."""
     citation: str
     """Publication that defines the metric."""
     explanation: str

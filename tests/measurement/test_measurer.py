@@ -228,7 +228,7 @@ def test_a_bench_knows_registered_codecs(photos: Path) -> None:
 
 
 def test_scores_do_not_depend_on_what_was_measured_before(photos: Path) -> None:
-    config = MeasurerConfig(str(photos), SETTINGS, metrics.BUILT_IN)
+    config = MeasurerConfig(str(photos), SETTINGS, metrics.DEFAULT)
     used = Measurer(config)
     for name, number in (("a.png", 3), ("inner/d.png", 0), ("a.png", 1), ("a.png", 0)):
         warm, fresh = (

@@ -105,7 +105,7 @@ def test_an_encoder_takes_no_more_than_it_declares(tmp_path: Path, setting: dict
     assert grown(ENCODE, str(path), json.dumps(setting)) <= declared + 4_000_000
 
 
-MEASURED = [metrics.get(name) for name in metrics.BUILT_IN]
+MEASURED = [metrics.get(name) for name in metrics.DEFAULT]
 
 
 def test_a_task_takes_less_for_a_smaller_resolution_and_a_crop() -> None:

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from codecstudy import metrics
+from codecstudy.errors import MetricError
 from codecstudy.metrics import butteraugli
 from codecstudy.metrics.butteraugli import malta
 from support import butteraugli_oracle as oracle
@@ -217,3 +219,46 @@ def test_malta_has_sixteen_lines_that_mirror_each_other(lines: list[malta.Line])
     assert len(lines) == 16
     assert sorted(tuple((dy, -dx) for dy, dx in line) for line in lines[2:]) == sorted(lines[2:])
     assert all(max(abs(dy), abs(dx)) <= malta.REACH for line in lines for dy, dx in line)
+
+
+@pytest.mark.parametrize("nits", [1, 10, 203, 1000, 10_000])
+@pytest.mark.parametrize("strength", [1, 8, 40])
+def test_other_intensities_are_the_oracles(nits: int, strength: float) -> None:
+    reference = picture(45, 70)
+    distorted = noisy(reference, strength)
+    metric = metrics.get(f"butteraugli@{nits}")
+    expected = oracle.score(reference, distorted, nits)
+    scores = metric.prepare(reference).scores(distorted)
+    assert tuple(scores) == (f"butteraugli_{nits}nits", f"butteraugli_{nits}nits_3norm")
+    assert tuple(scores.values()) == pytest.approx(expected, rel=1e-4)
+    assert metric.stream is not None
+    assert metric.stream(reference).scores(distorted) == scores
+
+
+def test_the_facts_of_another_intensity_name_it() -> None:
+    facts = metrics.get("butteraugli@203").facts
+    assert (facts.name, facts.title) == ("butteraugli@203", "Butteraugli (203 nits)")
+    assert [column.name for column in facts.columns] == ["butteraugli_203nits", "butteraugli_203nits_3norm"]
+    assert [column.title for column in facts.columns] == [
+        "Butteraugli (203 nits)",
+        "Butteraugli (203 nits) 3-norm",
+    ]
+    assert metrics.get("butteraugli@203") is metrics.get("butteraugli@203")
+    assert metrics.packages(["butteraugli@203", "butteraugli@1000", "psnr"]) == ("butteraugli", "psnr")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("butteraugli@", "an integer from 1 to 10000"),
+        ("butteraugli@0", "an integer from 1 to 10000"),
+        ("butteraugli@0203", "an integer from 1 to 10000"),
+        ("butteraugli@203.5", "an integer from 1 to 10000"),
+        ("butteraugli@10001", "an integer from 1 to 10000"),
+        ("butteraugli@80", "80 nits is the default; write butteraugli"),
+        ("psnr@203", "no metric is named 'psnr@203'"),
+    ],
+)
+def test_what_is_no_intensity_is_refused(name: str, says: str) -> None:
+    with pytest.raises(MetricError, match=says):
+        metrics.get(name)

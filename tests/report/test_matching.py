@@ -77,6 +77,6 @@ def test_on_any_rising_curve_the_nearest_level_is_found(
     ("column", "expected"), [("ssimulacra2", 0.5), ("psnr", 0.25), ("butteraugli", 0.025)]
 )
 def test_the_tolerance_follows_the_metrics_own_targets(column: str, expected: float) -> None:
-    scale = next(c for c in metrics.columns(metrics.BUILT_IN) if c.name == column)
+    scale = next(c for c in metrics.columns(metrics.DEFAULT) if c.name == column)
     assert tolerance(scale, scale.usual_target) == pytest.approx(expected)
     assert tolerance(None, 0.5) == pytest.approx(0.01)

@@ -11,7 +11,7 @@ from codecstudy.report import text
 from codecstudy.types import Setting
 
 ENCODERS = Encoders(codecs.get(name).facts for name in codecs.BUILT_IN)
-SCALES = {column.name: column for column in metrics.columns(metrics.BUILT_IN)}
+SCALES = {column.name: column for column in metrics.columns(metrics.DEFAULT)}
 
 
 @pytest.mark.parametrize(

@@ -201,8 +201,8 @@ def _l2_asymmetric(reference: Plane, distorted: Plane, weight: float) -> Plane:
     return 0.8 * weight * ((reference - distorted) ** 2 + outside**2)
 
 
-def _one_resolution(rgb0: Plane, rgb1: Plane) -> Plane:
-    a, b = Bands(opsin_dynamics(rgb0)), Bands(opsin_dynamics(rgb1))
+def _one_resolution(rgb0: Plane, rgb1: Plane, nits: float) -> Plane:
+    a, b = Bands(opsin_dynamics(rgb0, nits)), Bands(opsin_dynamics(rgb1, nits))
     ac = malta(a.uhf[1], b.uhf[1], 1.10039032555, 71.7800275169, low=False)
     ac += malta(a.uhf[0], b.uhf[0], 173.5, 5.0, low=False)
     ac += malta(a.hf[1], b.hf[1], 18.7237414387, 4498534.45232, low=True)
@@ -227,21 +227,26 @@ def _halve(rgb: Plane) -> Plane:
     return (padded[:, ::2, ::2] + padded[:, 1::2, ::2] + padded[:, ::2, 1::2] + padded[:, 1::2, 1::2]) / 4
 
 
-def distance_map(reference: NDArray[np.uint8], distorted: NDArray[np.uint8]) -> Plane:
-    """Butteraugli's difference map, (height, width); zero where a side is under 8 pixels."""
+def distance_map(reference: NDArray[np.uint8], distorted: NDArray[np.uint8], nits: float = 80.0) -> Plane:
+    """Butteraugli's difference map, (height, width); zero where a side is under 8 pixels.
+
+    ``nits`` is the luminance of white, libjxl's ``intensity_target``.
+    """
     height, width = reference.shape[:2]
     if min(height, width) < 8:
         return np.zeros((height, width))
     rgb0, rgb1 = linear_rgb(reference), linear_rgb(distorted)
-    full = _one_resolution(rgb0, rgb1)
+    full = _one_resolution(rgb0, rgb1, nits)
     if min(height, width) < 15:
         return full
-    half = _one_resolution(_halve(rgb0), _halve(rgb1))
+    half = _one_resolution(_halve(rgb0), _halve(rgb1), nits)
     return 0.85 * full + 0.5 * half.repeat(2, 0).repeat(2, 1)[:height, :width]
 
 
-def score(reference: NDArray[np.uint8], distorted: NDArray[np.uint8]) -> tuple[float, float]:
+def score(
+    reference: NDArray[np.uint8], distorted: NDArray[np.uint8], nits: float = 80.0
+) -> tuple[float, float]:
     """Maximum, and the mean of the 3-, 6- and 12-norms, as butteraugli_main prints them."""
-    values = distance_map(reference, distorted)
+    values = distance_map(reference, distorted, nits)
     norms = [np.mean(values**p) ** (1 / p) for p in (3, 6, 12)]
     return float(values.max()), float(np.mean(norms))

@@ -124,7 +124,7 @@ def results_of(records: Sequence[QualityRecord], **changes: Any) -> QualityResul
         "tool_versions": {"jpeg": "libjpeg-turbo 3.1", "avif": "libaom 3.13"},
         "measurements": list(records),
         "run": RunInfo(1, None, 1.0, 3, 3, "name", 0, "a CPU", "an OS"),
-        "metrics": metrics.facts(metrics.BUILT_IN),
+        "metrics": metrics.facts(metrics.DEFAULT),
     }
     return codecs.describe(QualityResults(**(values | changes)))
 

@@ -295,7 +295,7 @@ class Kernels:
         from codecstudy import metrics
         from codecstudy.metrics import kernels
 
-        names = tuple(name for name in names if name in metrics.BUILT_IN)
+        names = metrics.packages(names)
         if kernels.is_compiled(names):
             return
         with Live(self._console) if self._console.is_terminal else Plain(self._console) as display:

@@ -22,17 +22,17 @@ def measure(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            "--metric", help="Metric to compute; may be given several times. Default: the built-in ones."
+            "--metric", help="Metric to compute; may be given several times. Default: the four of a study."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
-    """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM, or a plugin's metric."""
+    """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM, or other metrics."""
     from codecstudy import metrics
     from codecstudy.measurement.inspection import InspectionProcess
 
     names = None if metric is None else tuple(dict.fromkeys(metric))
-    columns = [column.name for column in metrics.columns(names or metrics.BUILT_IN)]
+    columns = [column.name for column in metrics.columns(names or metrics.DEFAULT)]
     scores: dict[Path, dict[str, float]] = {}
     failures: dict[Path, str] = {}
     with InspectionProcess(compile_kernels=Kernels(err).ensure) as files:

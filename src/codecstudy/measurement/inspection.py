@@ -312,8 +312,7 @@ class InspectionProcess:
         return cast("dict[str, float]", found)
 
     def _compile(self, names: tuple[str, ...] | None) -> None:
-        names = metrics.BUILT_IN if names is None else names
-        self._compile_kernels(tuple(name for name in names if name in metrics.BUILT_IN))
+        self._compile_kernels(metrics.packages(metrics.DEFAULT if names is None else names))
 
     def _call(self, doing: str, name: str, *arguments: object) -> object:
         value = self._caller.call((name, arguments), DEADLINE_SECONDS)

@@ -8,8 +8,10 @@ metric is first needed: importing this package costs nothing.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 from collections.abc import Iterable
+from typing import cast
 
 from codecstudy.errors import MetricError
 from codecstudy.metrics.base import Metric
@@ -19,14 +21,21 @@ from codecstudy.types import MetricColumn, MetricFacts
 
 ENTRY_POINT_GROUP = "codecstudy.metrics"
 
-BUILT_IN = (
+DEFAULT = (
     "ssimulacra2",
     "butteraugli",
     "psnr",
     "ssim",
 )
-"""Metrics of this package, in display order; each name is that of its package. A study that names no metrics
-measures these."""
+"""The metrics of a study that names none."""
+
+BUILT_IN = (
+    *DEFAULT,
+    "ciede2000",
+    "ms_ssim",
+    "psnr_hvs_m",
+)
+"""Metrics of this package, in display order; each name is that of its package."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
@@ -69,8 +78,33 @@ _registry = Registry(
     unknown=MetricError,
     with_source=_with_source,
 )
-get, names = _registry.get, _registry.names
+names = _registry.names
 register, registered = _registry.register, _registry.registered
+
+
+FAMILIES = {"butteraugli": "at_intensity"}
+"""Metrics with variants, ``butteraugli@203``: the function in their package that makes the metric from what follows
+the @."""
+VARIANTS = ("butteraugli@[1-9][0-9]{0,4}",)
+"""The names of variants, as regular expressions."""
+
+
+def get(name: str) -> Metric:
+    """The metric called ``name``, or the variant of one: ``butteraugli@203``.
+
+    Raises:
+        MetricError: It does not exist (the message lists those that do), or cannot be loaded.
+    """
+    family, at, variant = name.partition("@")
+    if at and family in FAMILIES:
+        make = getattr(importlib.import_module(f"{__name__}.{family}"), FAMILIES[family])
+        return cast("Metric", make(variant))
+    return _registry.get(name)
+
+
+def packages(names: Iterable[str]) -> tuple[str, ...]:
+    """The metrics of this package whose kernels ``names`` need: not those of plugins, and one for all variants."""
+    return tuple(dict.fromkeys(name for name in (n.split("@")[0] for n in names) if name in BUILT_IN))
 
 
 def facts(names: Iterable[str]) -> tuple[MetricFacts, ...]:
@@ -86,9 +120,9 @@ def columns(names: Iterable[str]) -> tuple[MetricColumn, ...]:
 def describe(results: QualityResults) -> QualityResults:
     """``results`` with the facts of the metrics whose scores they contain.
 
-    Results files contain these facts, except those written by codecstudy 0.1, which have only scores of built-in
-    metrics.
+    Results files contain these facts, except those written by codecstudy 0.1, which have only scores of the
+    default metrics.
     """
     if results.metrics:
         return results
-    return dataclasses.replace(results, metrics=facts(BUILT_IN))
+    return dataclasses.replace(results, metrics=facts(DEFAULT))

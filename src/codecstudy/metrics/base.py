@@ -37,10 +37,12 @@ class MemoryUse:
     """Bytes for each pixel of the image."""
     per_column: float = 0.0
     """Bytes for each pixel of a row: rows that a metric works on, however high the image is."""
+    fixed: float = 0.0
+    """Bytes whatever the size of the image."""
 
     def of(self, width: int, height: int) -> int:
         """Bytes for an image of ``width`` x ``height`` pixels."""
-        return int(self.per_pixel * width * height + self.per_column * width)
+        return int(self.per_pixel * width * height + self.per_column * width + self.fixed)
 
 
 STREAMED_ABOVE = 16_000_000

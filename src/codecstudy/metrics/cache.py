@@ -55,7 +55,7 @@ from codecstudy.errors import CodecstudyError
 METRICS = Path(__file__).parent
 FOLDER_VARIABLE = "CODECSTUDY_KERNEL_CACHE"
 """Environment variable that names the folder to try first."""
-_SHARED = ("kernels", "srgb", "vector")
+_SHARED = ("kernels", "srgb", "vector", "window")
 """Modules that the kernels of several metrics use."""
 _STALE_SECONDS = 24 * 3600
 _MAX_LINKS = 40

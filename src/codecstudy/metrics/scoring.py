@@ -23,7 +23,8 @@ class Reference:
 
     Args:
         reference: A path, or a uint8 array of shape (height, width, 3) in sRGB.
-        names: Metrics; by default the built-in ones, without those that do not apply to an image so small.
+        names: Metrics; by default ``ssimulacra2``, ``butteraugli``, ``psnr`` and ``ssim``, without those that do
+            not apply to an image so small.
 
     Raises:
         ImageError: The file is not an image, or is too small for a metric that was named.
@@ -31,7 +32,7 @@ class Reference:
     """
 
     def __init__(self, reference: Image, names: Sequence[str] | None = None) -> None:
-        wanted = metrics.BUILT_IN if names is None else (names,) if isinstance(names, str) else names
+        wanted = metrics.DEFAULT if names is None else (names,) if isinstance(names, str) else names
         chosen = [metrics.get(name) for name in wanted]
         pixels = _pixels(reference, "reference")
         if names is None:
@@ -66,7 +67,7 @@ def measure(reference: Image, distorted: Image, metrics: Sequence[str] | None = 
     Returns:
         Scores by column: ``ssimulacra2`` (100 is identical, higher is better), ``butteraugli`` and
         ``butteraugli_3norm`` (0 is identical, lower is better), ``psnr`` (dB, infinite for identical images) and
-        ``ssim`` (at most 1); for a plugin's metric, the columns in its facts.
+        ``ssim`` (at most 1); for any other metric, the columns in its facts.
 
     Raises:
         ImageError: A file is not an image, or is too small for a metric that was named.

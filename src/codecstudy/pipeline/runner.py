@@ -297,7 +297,7 @@ def _compile_kernels(plan: Plan, emit: Callable[[events.Event], None], interrupt
 
     Kernels of plugins are compiled in the workers.
     """
-    names = [name for name in plan.config.metric_names if name in metrics.BUILT_IN]
+    names = metrics.packages(plan.config.metric_names)
     try:
         if not kernels.is_compiled(names):
             kernels.compile_all(

@@ -141,7 +141,7 @@ class StudyConfig(Part):
     preprocessing: Preprocessing | None = Field(None, description="Used by older study files.")
     encoders: tuple[SerializeAsAny[EncoderConfig], ...] = Field(description="Encoders and their sweeps.")
     metrics: Annotated[tuple[str, ...] | None, GetPydanticSchema(lambda _, handler: handler(_METRICS))] = (
-        Field(None, description=f"Metrics to measure; by default, {', '.join(metrics.BUILT_IN)}.")
+        Field(None, description=f"Metrics to measure; by default, {', '.join(metrics.DEFAULT)}.")
     )
     analysis: AnalysisConfig | None = Field(None, description="Axes of an additional plot of the report.")
     comparison: ComparisonConfig | None = Field(None, description="Pictures of the report's gallery.")
@@ -244,14 +244,14 @@ class StudyConfig(Part):
         cls, value: ComparisonConfig | None, info: ValidationInfo
     ) -> ComparisonConfig | None:
         if value is not None and {"encoders", "metrics"} <= info.data.keys():
-            measured = info.data["metrics"] or metrics.BUILT_IN
+            measured = info.data["metrics"] or metrics.DEFAULT
             _refuse(check_comparison(value, info.data["encoders"], measured))
         return value
 
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The metrics to measure."""
-        return metrics.BUILT_IN if self.metrics is None else self.metrics
+        return metrics.DEFAULT if self.metrics is None else self.metrics
 
     @property
     def definitions(self) -> tuple[Definition, ...]:

@@ -160,7 +160,7 @@ def _not_a_parameter(name: str, known: list[str]) -> str:
 
 def _columns(names: Iterable[str]) -> Iterator[str]:
     for name in names:
-        if name in metrics.BUILT_IN:  # without loading their kernels
+        if name in metrics.DEFAULT:  # without loading their kernels
             yield from (c for c in SCORE_COLUMNS if c == name or c.startswith(f"{name}_"))
         else:
             yield from (column.name for column in metrics.get(name).facts.columns)

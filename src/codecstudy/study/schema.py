@@ -71,7 +71,10 @@ def json_schema(on_unusable: Callable[[str], None] | None = None) -> Schema:
         "then": defined,
         "else": installed,
     }
-    schema["properties"]["metrics"]["anyOf"][0]["items"]["enum"] = list(metrics.names())
+    schema["properties"]["metrics"]["anyOf"][0]["items"]["anyOf"] = [
+        {"enum": list(metrics.names())},
+        *({"pattern": f"^{variant}$"} for variant in metrics.VARIANTS),
+    ]
     return {
         "$schema": GenerateJsonSchema.schema_dialect,
         **schema,

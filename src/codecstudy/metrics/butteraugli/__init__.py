@@ -1,19 +1,24 @@
 """Butteraugli: the distance at which errors become visible.
 
 The scores are those of libjxl's ``butteraugli_main`` with its default options (commit aea3a06e): sRGB shown at 80
-nits, compared at full and at half resolution. A distance of about 1 is just noticeable; lower is better,
-identical images score exactly 0. Images with a side of less than 8 pixels score 0, as in the tool.
+nits, compared at full and at half resolution. :func:`at_intensity` gives the metric for a screen of another
+brightness, as ``butteraugli_main --intensity_target`` does. A distance of about 1 is just noticeable; lower is
+better, identical images score exactly 0. Images with a side of less than 8 pixels score 0, as in the tool.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codecstudy.errors import MetricError
 from codecstudy.metrics.base import MemoryUse, Metric, check_image, check_pair
-from codecstudy.metrics.butteraugli.opsin import nits_of_bytes
+from codecstudy.metrics.butteraugli.opsin import INTENSITY_TARGET, nits_of_bytes
 from codecstudy.metrics.butteraugli.streaming import PLANES, STREAMED_ROWS, fronts_for, scales_for, stream
 from codecstudy.metrics.butteraugli.strips import Plane, Window, aligned_zeros, strip_columns, to_raster
 from codecstudy.metrics.butteraugli.windows import BAND, Windows, half_windows, windows_for
@@ -45,6 +50,7 @@ class _Resolution:
         reference_windows: The same for the reference, if it is streamed together with each distorted image instead
             of being kept.
         halving: Whether this is half resolution.
+        intensity_target: Luminance of white in nits.
     """
 
     def __init__(
@@ -54,10 +60,11 @@ class _Resolution:
         windows: Windows,
         reference_windows: Windows | None,
         halving: bool,
+        intensity_target: float,
     ) -> None:
         height, width = (-(-side // (2 if halving else 1)) for side in reference.shape[:2])
         self._halving = halving
-        self._nits = nits_of_bytes()
+        self._nits = nits_of_bytes(intensity_target)
         self._windows, self._reference_windows = windows, reference_windows
         self._scales = scales_for(height), scales_for(width)
         self._fronts = fronts_for(height)
@@ -109,10 +116,14 @@ class Prepared:
         streamed: Keep the image itself, which must not be changed, and compute the rest again for each score, band
             by band just before the same band of the distorted image is compared with it. The operations and their
             order are the same, and so are the scores.
+        intensity_target: Luminance of white in nits.
     """
 
-    def __init__(self, reference: Pixels, streamed: bool = False) -> None:
+    def __init__(
+        self, reference: Pixels, streamed: bool = False, intensity_target: float = INTENSITY_TARGET
+    ) -> None:
         self._shape = reference.shape
+        self._column = _column(intensity_target)
         height, width = reference.shape[:2]
         columns = strip_columns(width)
         self._pitch = LANES * columns
@@ -124,11 +135,11 @@ class Prepared:
         self._half_distances = _NOTHING
         if min(height, width) >= SMALLEST_SIDE:
             windows = self._windows, self._reference_windows
-            self._full = _Resolution(reference, columns, *windows, halving=False)
+            self._full = _Resolution(reference, columns, *windows, False, intensity_target)
         if -(-min(height, width) // 2) >= SMALLEST_SIDE:
             half = half_windows(self._windows, columns)
             of_reference = self._reference_windows and half_windows(self._reference_windows, columns)
-            self._half = _Resolution(reference, columns // 2, half, of_reference, halving=True)
+            self._half = _Resolution(reference, columns // 2, half, of_reference, True, intensity_target)
             self._half_distances = aligned_zeros(-(-height // 2), self._pitch // 2)
 
     @property
@@ -152,9 +163,12 @@ class Prepared:
         return self._compare(check_pair(self._shape, distorted), self._row)
 
     def scores(self, distorted: Pixels) -> dict[str, float]:
-        """The columns of a record: ``butteraugli`` (max norm) and ``butteraugli_3norm``."""
+        """The columns of a record: ``butteraugli`` (max norm) and ``butteraugli_3norm``.
+
+        At another intensity, ``butteraugli_203nits`` and ``butteraugli_203nits_3norm``.
+        """
         score = self.score(distorted)
-        return {"butteraugli": score.max_norm, "butteraugli_3norm": score.norm3}
+        return {self._column: score.max_norm, f"{self._column}_3norm": score.norm3}
 
     def distance_map(self, distorted: Pixels) -> NDArray[np.float32]:
         """Distance at each pixel: float32 (height, width), at least 0; its maximum is the score's max norm."""
@@ -174,21 +188,28 @@ class Prepared:
         return ButteraugliScore(float(self._pooled[0]), float(norms.mean()))
 
 
-def prepare(reference: Pixels) -> Prepared:
+def _column(intensity_target: float) -> str:
+    """Name of the column of the max norm."""
+    default = intensity_target == INTENSITY_TARGET
+    return "butteraugli" if default else f"butteraugli_{intensity_target:g}nits"
+
+
+def prepare(reference: Pixels, intensity_target: float = INTENSITY_TARGET) -> Prepared:
     """Prepare a reference, which keeps about 65 bytes per pixel.
 
     Args:
         reference: uint8, height x width x 3, sRGB, any memory layout.
+        intensity_target: Luminance of white in nits, above 0.
 
     Raises:
         ValueError: The array has another dtype or shape, or is empty.
     """
-    return Prepared(check_image(reference, "reference"))
+    return Prepared(check_image(reference, "reference"), intensity_target=intensity_target)
 
 
-def stream_pixels(reference: Pixels) -> Prepared:
+def stream_pixels(reference: Pixels, intensity_target: float = INTENSITY_TARGET) -> Prepared:
     """Like :func:`prepare`, keeping about one byte per pixel and the array, which must not be changed."""
-    return Prepared(check_image(reference, "reference"), streamed=True)
+    return Prepared(check_image(reference, "reference"), streamed=True, intensity_target=intensity_target)
 
 
 FACTS = MetricFacts(
@@ -244,3 +265,50 @@ METRIC = Metric(
     # Smaller images score 0 whatever they look like, as in the tool, which says nothing about them.
     smallest_side=8,
 )
+
+_BRIGHTEST = 10_000
+
+
+@cache
+def at_intensity(nits: str) -> Metric:
+    """Butteraugli for a screen whose white has so many nits: metric ``butteraugli@203`` for 203.
+
+    Args:
+        nits: An integer from 1 to 10000 without leading zeros, except 80, the default.
+
+    Raises:
+        MetricError: It is not.
+    """
+    name = f"{FACTS.name}@{nits}"
+    if not re.fullmatch("[1-9][0-9]{0,4}", nits) or int(nits) > _BRIGHTEST:
+        raise MetricError(
+            f"no metric is named {name!r}: after @ stands the luminance of white in nits, an integer from 1 to "
+            f"{_BRIGHTEST}, as in butteraugli@203"
+        )
+    if int(nits) == INTENSITY_TARGET:
+        raise MetricError(
+            f"no metric is named {name!r}: {INTENSITY_TARGET} nits is the default; write butteraugli"
+        )
+    columns = tuple(
+        dataclasses.replace(
+            column,
+            name=column.name.replace(FACTS.name, _column(int(nits))),
+            title=column.title.replace(FACTS.title, f"{FACTS.title} ({nits} nits)"),
+            description=column.description.replace("distance,", f"distance at {nits} nits,"),
+            codec_compare_name="",
+        )
+        for column in FACTS.columns
+    )
+    facts = dataclasses.replace(
+        FACTS,
+        name=name,
+        title=f"{FACTS.title} ({nits} nits)",
+        columns=columns,
+        explanation=f"Butteraugli for a screen whose white has {nits} nits: {FACTS.explanation}",
+    )
+    return dataclasses.replace(
+        METRIC,
+        facts=facts,
+        prepare=partial(prepare, intensity_target=int(nits)),
+        stream=partial(stream_pixels, intensity_target=int(nits)),
+    )

@@ -24,8 +24,8 @@ from codecstudy.metrics.butteraugli.strips import Lanes, Row
 from codecstudy.metrics.kernels import routine, stage
 from codecstudy.metrics.vector import LANES, bits, fma, from_bits, load, maximum, store, to_float
 
-INTENSITY_TARGET = 80.0
-"""Luminance of full white in nits, as butteraugli_main assumes for sRGB images."""
+INTENSITY_TARGET = 80
+"""Luminance of full white in nits that butteraugli_main assumes for sRGB images."""
 
 _BIAS_01 = 1.7557483643287353
 _BIAS_2 = 12.226454707163354
@@ -34,11 +34,11 @@ _GAMMA_OFFSET = -23.16046239805755
 _GAMMA_BIAS = 9.9710635769299145
 
 
-def nits_of_bytes() -> NDArray[np.float32]:
-    """Light in nits of each 8-bit sRGB value: float32 (256,)."""
+def nits_of_bytes(intensity_target: float) -> NDArray[np.float32]:
+    """Light in nits of each 8-bit sRGB value, ``intensity_target`` of 255: float32 (256,)."""
     encoded = np.arange(256) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return (INTENSITY_TARGET * linear).astype(np.float32)
+    return (intensity_target * linear).astype(np.float32)
 
 
 @stage

@@ -21,76 +21,13 @@ from numba import types
 from codecstudy.errors import ImageError
 from codecstudy.metrics.base import MemoryUse, Metric, check_image, check_pair
 from codecstudy.metrics.kernels import kernel, stage
-from codecstudy.metrics.vector import (
-    LANES,
-    fma,
-    lane_index,
-    load,
-    load_rgb,
-    select,
-    splat,
-    store,
-    to_float,
-    total,
-)
+from codecstudy.metrics.vector import LANES, lane_index, load, select, splat, store, total
+from codecstudy.metrics.window import C1, C2, OFFSET, WINDOW, filter_rows, load_luma, top, window
 from codecstudy.types import MetricColumn, MetricFacts, Pixels
-
-RADIUS = 5
-WINDOW = 2 * RADIUS + 1
-SIGMA = 1.5
-C1 = (0.01 * 255) ** 2
-C2 = (0.03 * 255) ** 2
-OFFSET = 128.0
-
-_gauss = np.exp(-0.5 * (np.arange(RADIUS + 1) / SIGMA) ** 2)
-_gauss /= 2 * _gauss.sum() - _gauss[0]
-W0, W1, W2, W3, W4, W5 = (float(weight) for weight in _gauss)
-"""Weights of the window at distance 0 to 5 from its centre, in one dimension; the whole window sums to 1."""
 
 _PIXELS = types.Array(types.uint8, 3, "C", readonly=True)
 _PLANE = types.float32[:, ::1]
 _PLANES = types.float32[:, :, ::1]
-
-
-@stage
-def _filter(image: Any, i: Any, step: Any) -> Any:
-    """The one-dimensional window over elements i, i + step, ... of flat ``image``; 16 columns at once."""
-    c = i + RADIUS * step
-    result = load(image, c) * W0
-    result = fma(load(image, c - step) + load(image, c + step), W1, result)
-    result = fma(load(image, c - 2 * step) + load(image, c + 2 * step), W2, result)
-    result = fma(load(image, c - 3 * step) + load(image, c + 3 * step), W3, result)
-    result = fma(load(image, c - 4 * step) + load(image, c + 4 * step), W4, result)
-    return fma(load(image, c - 5 * step) + load(image, c + 5 * step), W5, result)
-
-
-@stage
-def _luma(pixels: Any, i: Any) -> Any:
-    """BT.601 luma minus 128 of the 16 pixels from flat byte index ``i``."""
-    r, g, b = load_rgb(pixels, i)
-    return fma(to_float(r), 0.299, fma(to_float(g), 0.587, fma(to_float(b), 0.114, -OFFSET)))
-
-
-@stage
-def _filter_rows(rows: Any, ring: Any, y: Any) -> Any:
-    """Filter every row of ``rows`` (n, stride) along x into row ``y`` of the n images of ``ring``.
-
-    ``ring`` (n, 2 * WINDOW, stride) keeps the last WINDOW rows of each image. Every row is stored twice, so that
-    there are always WINDOW consecutive rows in order, from row :func:`_top` on.
-    """
-    stride = rows.shape[1]
-    for image in range(rows.shape[0]):
-        target = (image * 2 * WINDOW + y % WINDOW) * stride
-        for x in range(0, stride - LANES, LANES):
-            filtered = _filter(rows, image * stride + x, 1)
-            store(ring, target + x, filtered)
-            store(ring, target + WINDOW * stride + x, filtered)
-
-
-@stage
-def _top(image: Any, y: Any, stride: Any) -> Any:
-    """Flat index in the ring of the first of the WINDOW rows that end with row ``y``."""
-    return (image * 2 * WINDOW + (y + 1) % WINDOW) * stride
 
 
 @kernel(types.void(_PIXELS, _PLANE, _PLANE, _PLANE, _PLANE, _PLANES))
@@ -101,15 +38,15 @@ def _prepare_reference(pixels: Any, luma: Any, mean: Any, variance: Any, rows: A
     for y in range(height):
         for start in range(0, width, LANES):
             x = min(start, width - LANES)
-            value = _luma(pixels, (y * width + x) * 3)
+            value = load_luma(pixels, (y * width + x) * 3)
             store(luma, y * stride + x, value)
             store(rows, x, value)
             store(rows, stride + x, value * value)
-        _filter_rows(rows, ring, y)
+        filter_rows(rows, ring, y)
         if y >= WINDOW - 1:
             for x in range(0, stride - LANES, LANES):
-                mu = _filter(ring, _top(0, y, stride) + x, stride)
-                square = _filter(ring, _top(1, y, stride) + x, stride)
+                mu = window(ring, top(0, y, stride) + x, stride)
+                square = window(ring, top(1, y, stride) + x, stride)
                 out = (y - WINDOW + 1) * stride + x
                 store(mean, out, mu)
                 store(variance, out, square - mu * mu)
@@ -125,20 +62,20 @@ def _add_ssim(
     for y in range(height):
         for start in range(0, width, LANES):
             x = min(start, width - LANES)
-            value = _luma(pixels, (y * width + x) * 3)
+            value = load_luma(pixels, (y * width + x) * 3)
             store(rows, x, value)
             store(rows, stride + x, value * value)
             store(rows, 2 * stride + x, value * load(luma, y * stride + x))
-        _filter_rows(rows, ring, y)
+        filter_rows(rows, ring, y)
         if y >= WINDOW - 1:
             sum_of_row = splat(0.0)
             for x in range(0, valid, LANES):
                 out = (y - WINDOW + 1) * stride + x
                 mu_x = load(mean, out)
-                mu_y = _filter(ring, _top(0, y, stride) + x, stride)
+                mu_y = window(ring, top(0, y, stride) + x, stride)
                 s_xx = load(variance, out)
-                s_yy = _filter(ring, _top(1, y, stride) + x, stride) - mu_y * mu_y
-                s_xy = _filter(ring, _top(2, y, stride) + x, stride) - mu_x * mu_y
+                s_yy = window(ring, top(1, y, stride) + x, stride) - mu_y * mu_y
+                s_xy = window(ring, top(2, y, stride) + x, stride) - mu_x * mu_y
                 ssim = _ssim(mu_x + OFFSET, mu_y + OFFSET, s_xx, s_yy, s_xy)
                 sum_of_row += select(lane_index() < valid - x, ssim, 0.0)
             result += total(sum_of_row)
