@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codecstudy import codecs
 from codecstudy.codecs.base import Cost, Decoded, Encoded
 from codecstudy.errors import CodecError
 from codecstudy.types import Parameter, Pixels, Setting
@@ -110,3 +111,22 @@ def test_the_options_of_a_setting_include_defaults_and_what_cannot_be_changed() 
     assert encoder.options(Setting.of("toy")) == {"quality": 75, "lossless": False, "threads": 1}
     chosen = Setting.of("toy", quality=3, extra_args={"lossless": True})
     assert encoder.options(chosen) == {"quality": 3, "lossless": True, "threads": 1}
+
+
+@pytest.mark.parametrize("name", codecs.BUILT_IN)
+def test_every_encoder_states_chroma_depth_and_threads(name: str) -> None:
+    encoder = codecs.get(name)
+    if (lacking := encoder.missing()) is not None:
+        pytest.skip(lacking)
+    found = encoder.options(Setting.of(encoder.facts.format, encoder=name, quality=60))
+    assert {"chroma_subsampling", "depth", "threads"} <= found.keys()
+    assert found["threads"] == 1
+    if encoder.facts.format == "avif":
+        assert "tune" in found or encoder.facts.id == "avifenc"
+    if encoder.facts.format == "jpeg":
+        assert {"progressive", "optimize"} <= found.keys() or encoder.facts.id == "cjpegli"
+
+
+def test_a_progressive_jpeg_is_stated_to_have_optimized_tables() -> None:
+    chosen = Setting.of("jpeg", quality=60, extra_args={"progressive": True})
+    assert codecs.get("jpeg").options(chosen)["optimize"] is True

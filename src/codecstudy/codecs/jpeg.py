@@ -103,6 +103,11 @@ def _ratio(setting: Setting) -> str:
     return CHROMA_RATIOS[setting.get("chroma_subsampling", _DEFAULT_SAMPLING)]
 
 
+def _fixed(setting: Setting) -> dict[str, Scalar]:
+    fixed: dict[str, Scalar] = {"depth": 8, "threads": 1}
+    return {**fixed, "optimize": True} if setting.extra("progressive") is True else fixed
+
+
 def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
     return _cjpeg(setting), _pillow(setting), _sharp(setting)
 
@@ -169,4 +174,5 @@ ENCODER = Encoder(
     check=_check,
     commands=_commands,
     self_test=SelfTest(Setting.of("jpeg", quality=100, chroma_subsampling="444"), tolerance=6),
+    fixed=_fixed,
 )

@@ -534,6 +534,6 @@ CJXL = _program(
     version=["--version"],
     packages="it is in Debian's libjxl-tools and Homebrew's jpeg-xl",
     check=_check_cjxl,
-    fixed={"threads": 1},
+    fixed={"depth": 8, "chroma_subsampling": "444", "threads": 1},
     self_test=SelfTest(Setting.of("jxl", encoder="cjxl", quality=100)),
 )

@@ -79,6 +79,13 @@ def _peak_bytes(setting: Setting, pixels: int) -> float:
     return (30.0 if setting.get("method", _DEFAULT_METHOD) == 0 else 70.0) * pixels
 
 
+def _fixed(setting: Setting) -> dict[str, Scalar]:
+    fixed: dict[str, Scalar] = {"depth": 8, "sharp_yuv": False, "threads": 1}
+    if setting.extra("lossless") is True:
+        return {**fixed, "quality": _DEFAULT_LOSSLESS_EFFORT}
+    return {**fixed, "chroma_subsampling": "420"}
+
+
 def _commands(setting: Setting) -> tuple[ToolCommand, ...]:
     return _cwebp(setting), pillow(".webp", dict(_options(setting, "method"))), _sharp(setting)
 
@@ -135,4 +142,5 @@ ENCODER = Encoder(
     check=_check,
     commands=_commands,
     self_test=SelfTest(Setting.of("webp", extra_args={"lossless": True})),
+    fixed=_fixed,
 )
