@@ -44,6 +44,7 @@ def test_the_registry_lists_the_columns_in_order() -> None:
         "ciede2000_p95",
         "ms_ssim",
         "psnr_hvs_m",
+        "xpsnr",
     ]
     assert all(metrics.get(name).facts.name == name for name in NAMES)
 

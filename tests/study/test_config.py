@@ -342,6 +342,23 @@ def test_a_study_may_name_its_metrics() -> None:
     assert "metrics" not in plain.to_dict()
 
 
+def test_a_study_may_measure_more_than_the_default_and_compare_at_it() -> None:
+    targets = [
+        {"metric": "ciede2000_p95", "values": [3]},
+        {"metric": "butteraugli_203nits_3norm", "values": [1]},
+    ]
+    config = StudyConfig.model_validate(
+        study(
+            {"format": "jpeg", "quality": 5},
+            metrics=["ciede2000", "butteraugli@203"],
+            comparison={"targets": targets},
+        )
+    )
+    assert config.metric_names == ("ciede2000", "butteraugli@203")
+    assert config.comparison is not None
+    assert [t.metric for t in config.comparison.targets or ()] == [t["metric"] for t in targets]
+
+
 def test_what_the_report_shows_may_name_any_parameter_of_the_encoders() -> None:
     config = StudyConfig.model_validate(
         study(

@@ -224,6 +224,7 @@ STUDIES: list[tuple[object, str, list[str]]] = [
     ({**GOOD, "metrics": []}, "metrics", ["the list is empty", "leave the key out"]),
     ({**GOOD, "metrics": ["psnr", 5]}, "metrics[1]", ["must be the name of a metric", "5 (a number)"]),
     ({**GOOD, "metrics": ["ssimulacra"]}, "metrics[0]", ["no metric is named", "did you mean ssimulacra2"]),
+    ({**GOOD, "metrics": ["butteraugli@0"]}, "metrics[0]", ["an integer from 1 to 10000"]),
     ({**GOOD, "metrics": ["ssim", "ssim"]}, "metrics[1]", ['"ssim" is given twice']),
     ({**GOOD, "time_budget": "30m1h"}, "time_budget", ["30m1h", "1h30m"]),
     ({**GOOD, "time_budget": 0}, "time_budget", ["0", "greater than zero"]),

@@ -22,12 +22,13 @@ def measure(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            "--metric", help="Metric to compute; may be given several times. Default: the four of a study."
+            "--metric",
+            help="Metric to compute; may be given several times. Default: SSIMULACRA2, Butteraugli, PSNR and SSIM.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
-    """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM, or other metrics."""
+    """Score images against their original: SSIMULACRA2, Butteraugli, PSNR and SSIM, or others."""
     from codecstudy import metrics
     from codecstudy.measurement.inspection import InspectionProcess
 

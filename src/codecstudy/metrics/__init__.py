@@ -34,6 +34,7 @@ BUILT_IN = (
     "ciede2000",
     "ms_ssim",
     "psnr_hvs_m",
+    "xpsnr",
 )
 """Metrics of this package, in display order; each name is that of its package."""
 
