@@ -93,7 +93,7 @@ def test_size_is_relative_to_the_baseline_at_its_own_setting() -> None:
     assert [item.format for item in found.items] == ["avif", "jpeg"]
     jpeg = by_format(found)["jpeg"]
     assert (jpeg.same_score, jpeg.one_number) == (None, None)
-    assert [c.tool for c in avif.commands] == ["avifenc", "Pillow", "sharp"]
+    assert [c.tool for c in avif.commands] == ["imagecodecs", "avifenc", "Pillow", "sharp"]
 
 
 def test_the_smallest_variant_within_the_time_limit_is_recommended() -> None:

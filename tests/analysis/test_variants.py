@@ -31,8 +31,9 @@ def test_distance_is_the_axis_of_jpeg_xl() -> None:
 
 
 def test_quantizer_is_the_axis_of_avif_without_quality() -> None:
-    variant, level = split(Setting.of("avif", extra_args=(("cq-level", 30), ("tune", "ssim"))))
-    assert (variant.label, level) == ("avif tune=ssim (by cq-level)", 30.0)
+    extras = {"cq-level": 30, "tune": "ssim"}
+    variant, level = split(Setting.of("avif", encoder="avif-pillow", extra_args=extras))
+    assert (variant.label, level) == ("avif-pillow tune=ssim (by cq-level)", 30.0)
 
 
 def test_distance_of_another_format_is_just_an_argument() -> None:

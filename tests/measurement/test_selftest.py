@@ -22,7 +22,7 @@ from support import fake_codecs
 
 
 def test_all_is_well() -> None:
-    selftest.check_chain(codecs.names())
+    selftest.check_chain(name for name in codecs.names() if codecs.get(name).missing() is None)
     selftest.check_metrics(metrics.names())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,9 +123,9 @@ def test_an_interrupt_while_results_are_saved_does_not_lose_them(
 ) -> None:
     save = QualityResults.save
 
-    def interrupted(results: QualityResults, path: Path) -> None:
+    def interrupted(results: QualityResults, path: Path, **options: Any) -> None:
         signal.raise_signal(signal.SIGINT)
-        save(results, path)
+        save(results, path, **options)
 
     monkeypatch.setattr(QualityResults, "save", interrupted)
     config = study({"format": fake("GOOD"), "quality": 50})
