@@ -97,3 +97,12 @@ def test_a_lack_of_memory_is_the_files_error(files: tuple[Path, Path]) -> None:
     hungry = fake("HUNGRY_DECODER")
     with InspectionProcess() as there, pytest.raises(ImageError, match="out of memory while decoding"):
         there.decode(hungry, b"anything")
+
+
+def test_files_of_an_encoder_that_is_not_here_are_decoded_by_that_of_their_format() -> None:
+    pixels = picture(16, 16)
+    data = codecs.get("webp").encoded(pixels, Setting.of("webp", extra_args={"lossless": True})).data
+    inspector = Inspector()
+    assert inspector.decodes("cwebp-nightly", "webp")
+    assert np.array_equal(inspector.decode("cwebp-nightly", "webp", data), pixels)
+    assert not inspector.decodes("newest", "a-format-of-tomorrow")

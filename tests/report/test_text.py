@@ -10,7 +10,7 @@ from codecstudy.analysis.estimates import Estimate
 from codecstudy.report import text
 from codecstudy.types import Setting
 
-ENCODERS = Encoders(codecs.get(name).facts for name in codecs.BUILT_IN)
+ENCODERS = Encoders(codecs.get(name).facts for name in ("jpeg", "webp", "avif", "jxl"))
 SCALES = {column.name: column for column in metrics.columns(metrics.DEFAULT)}
 
 

@@ -90,10 +90,10 @@ class PictureInspector:
     def version(self, encoder: str) -> str:
         return "1"
 
-    def decodes(self, encoder: str) -> bool:
+    def decodes(self, encoder: str, format: str) -> bool:
         return True
 
-    def decode(self, encoder: str, data: bytes) -> Pixels:
+    def decode(self, encoder: str, format: str, data: bytes) -> Pixels:
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> Any:

@@ -6,6 +6,7 @@ Files from elsewhere may crash their decoder or corrupt the memory of its proces
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from codecstudy.metrics import kernels
 from codecstudy.types import Box
 
 if TYPE_CHECKING:
+    from codecstudy.codecs.base import Encoder
     from codecstudy.metrics import butteraugli
     from codecstudy.metrics.base import Prepared
     from codecstudy.metrics.scoring import Reference
@@ -111,7 +113,7 @@ class Inspector:
         """
         pixels, scored = self.original(path, setting.resolution, setting.crop)
         assert self._stage is not None
-        encoder, prepared = codecs.get(setting.encoder), self._stage.prepared
+        encoder, prepared = codecs.usable(setting.encoder), self._stage.prepared
         if encoder.recompresses(setting):
             data = encoder.recompressed(path.read_bytes(), setting).data
         else:
@@ -135,13 +137,16 @@ class Inspector:
         """Library and version of ``encoder`` here."""
         return codecs.get(encoder).version()
 
-    def decodes(self, encoder: str) -> bool:
-        """Whether ``encoder`` is installed here."""
-        return is_installed(encoder)
+    def decodes(self, encoder: str, format: str) -> bool:
+        """Whether files of ``format`` that were made by ``encoder`` can be decoded here."""
+        return decoder_of(encoder, format) is not None
 
-    def decode(self, encoder: str, data: bytes) -> Pixels:
-        """Decode a file that was made by ``encoder``."""
-        return codecs.get(encoder).decoded(data).pixels
+    def decode(self, encoder: str, format: str, data: bytes) -> Pixels:
+        """Decode a file of ``format`` that was made by ``encoder``."""
+        decoder = decoder_of(encoder, format)
+        if decoder is None:
+            raise CodecError(f"no encoder here decodes files of {encoder}")
+        return decoder.decoded(data).pixels
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """Butteraugli distance at each pixel, float32 of shape (height, width)."""
@@ -180,13 +185,15 @@ class Inspector:
         return self._scoring.scores(distorted)
 
 
-def is_installed(encoder: str) -> bool:
-    """Whether there is an encoder with this id and it can be loaded."""
-    try:
-        codecs.get(encoder)
-    except CodecError:
-        return False
-    return True
+def decoder_of(encoder: str, format: str) -> Encoder | None:
+    """The decoder of an encoder's files: the encoder itself, or else the default one of the format.
+
+    The latter serves encoders that only the machine that measured has, such as those that a study defines.
+    """
+    for name in (encoder, format):
+        with contextlib.suppress(CodecError):
+            return codecs.usable(name)
+    return None
 
 
 def has_metric(name: str) -> bool:
@@ -286,13 +293,14 @@ class InspectionProcess:
         """See :meth:`Inspector.version`."""
         return codecs.get(encoder).version()
 
-    def decodes(self, encoder: str) -> bool:
+    def decodes(self, encoder: str, format: str) -> bool:
         """See :meth:`Inspector.decodes`."""
-        return is_installed(encoder)
+        return decoder_of(encoder, format) is not None
 
-    def decode(self, encoder: str, data: bytes) -> Pixels:
+    def decode(self, encoder: str, format: str, data: bytes) -> Pixels:
         """See :meth:`Inspector.decode`."""
-        return cast("Pixels", self._call(f"decoding an encoded file ({encoder})", "decode", encoder, data))
+        doing = f"decoding an encoded file ({encoder})"
+        return cast("Pixels", self._call(doing, "decode", encoder, format, data))
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:
         """See :meth:`Inspector.distance_map`."""

@@ -37,12 +37,12 @@ class Inspector(Protocol):
         """Library and version of ``encoder`` on this machine."""
         ...
 
-    def decodes(self, encoder: str) -> bool:
-        """Whether files made by ``encoder`` can be decoded on this machine."""
+    def decodes(self, encoder: str, format: str) -> bool:
+        """Whether files of ``format`` made by ``encoder`` can be decoded on this machine."""
         ...
 
-    def decode(self, encoder: str, data: bytes) -> Pixels:
-        """Decode a file made by ``encoder``."""
+    def decode(self, encoder: str, format: str, data: bytes) -> Pixels:
+        """Decode a file of ``format`` made by ``encoder``."""
         ...
 
     def distance_map(self, reference: Pixels, distorted: Pixels) -> NDArray[np.float32]:

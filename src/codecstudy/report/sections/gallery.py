@@ -235,7 +235,7 @@ class _Gallery:
         return [name for name, _ in first]
 
     def _decodes(self, tile: Tile) -> bool:
-        return self._inspector.decodes(tile.variant.encoder)
+        return self._inspector.decodes(tile.variant.encoder, tile.variant.format)
 
     # One image --------------------------------------------------------------------------------------------------
 
@@ -314,7 +314,7 @@ class _Gallery:
             stages[size] = _Stage(*self._inspector.original(self._path(image), *size))
         stage = stages[size]
         data = point.data or self._saved(point)
-        pixels = self._inspector.decode(point.setting.encoder, data)
+        pixels = self._inspector.decode(point.setting.encoder, point.setting.format, data)
         original, distorted = (np.ascontiguousarray(stage.scored.of(part)) for part in (stage.pixels, pixels))
         return _Opened(stage, data, pixels, self._inspector.distance_map(original, distorted))
 
