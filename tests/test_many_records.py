@@ -95,6 +95,13 @@ def test_records_need_not_be_in_memory_together(monkeypatch: pytest.MonkeyPatch)
     assert made.select().equals(wanted.to_frame())
 
 
+def test_results_can_be_made_compact() -> None:
+    compact = few().compact()
+    assert isinstance(compact.measurements, Records)
+    assert compact == few()
+    assert compact.compact() is compact
+
+
 def test_saved_again_they_stay_the_same(many: Path, tmp_path: Path) -> None:
     loaded = QualityResults.load(many)
     loaded.save(tmp_path / "again" / "quality.json")

@@ -6,16 +6,18 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from codecstudy.analysis.merge import Prefer
-from codecstudy.cli.app import app, err, out, print_json, print_line, user_errors
+from codecstudy.cli.app import app, out, print_json, print_line, print_warning, user_errors
 from codecstudy.cli.display import count
 from codecstudy.errors import CodecstudyError, ResultsError
 from codecstudy.files import open_regular
-from codecstudy.results import QualityResults
+from codecstudy.results import RECORDS_IN_JSON, QualityResults
+
+if TYPE_CHECKING:
+    from codecstudy.analysis.merge import Prefer
 
 STORE_NAME = "store.sqlite"
 RESULTS_NAME = "quality.json"
@@ -107,7 +109,12 @@ def _merge_results(
     from codecstudy.cli.summary import failure_lines, summary_json, summary_table
 
     target = output if output.suffix == ".json" else output / RESULTS_NAME
-    loaded = [load_results(path) for path in paths]
+    loaded: list[QualityResults] = []
+    for path in paths:
+        loaded.append(load_results(path))
+        if sum(len(one.measurements) for one in loaded) > RECORDS_IN_JSON:
+            # The merged records will not be objects either.
+            loaded = [one.compact() for one in loaded]
     _check_target(target, loaded[0].study_id)
     results = join(
         loaded,
@@ -118,6 +125,9 @@ def _merge_results(
         command=shlex.join(["codecstudy", *sys.argv[1:]]),
     )
     results.save(target, with_parquet=True)
+    mixed = [f"{name} ({version})" for name, version in results.tool_versions.items() if " and " in version]
+    if mixed and allow_mixed:
+        print_warning(f"measured with different versions: {', '.join(mixed)}")
     run = results.run
     if as_json:
         print_json(summary_json(results, str(target)))
@@ -136,9 +146,6 @@ def _merge_results(
     ):
         if text:
             print_line(out, f"{title}: {text}")
-    mixed = [f"{name} ({version})" for name, version in results.tool_versions.items() if " and " in version]
-    if mixed and allow_mixed:
-        print_line(err, f"warning: measured with different versions: {', '.join(mixed)}", style="yellow")
     print_line(out, f"results: {target}")
 
 
