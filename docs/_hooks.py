@@ -81,7 +81,7 @@ def study_keys() -> str:
         ("`comparison.targets`", "TargetConfig"),
     ):
         parts += [f"### {title}", _keys(models[model])]
-    every = [models[f"encoder-{encoder}"]["properties"] for encoder in codecs.names()]
+    every = [models[f"encoder-{encoder}"]["properties"] for encoder in codecs.BUILT_IN]
     shared = {key: value for key, value in every[0].items() if all(key in keys for keys in every)}
     parts += [
         "### `encoders`",
@@ -94,7 +94,7 @@ def study_keys() -> str:
 def encoders() -> str:
     """A section for each encoder: what it takes, what it always does, what it needs, and its commands."""
     needs = _needs()
-    listed = [codecs.get(name) for name in codecs.names()]
+    listed = [codecs.get(name) for name in codecs.BUILT_IN]
     return "\n\n".join(_encoder(encoder, needs[encoder.facts.id]) for encoder in listed)
 
 
@@ -172,7 +172,7 @@ def _needs() -> dict[str, str | None]:
         "import json, sys\n"
         "sys.modules |= dict.fromkeys(json.loads(sys.argv[1]))\n"
         "from codecstudy import codecs\n"
-        "print(json.dumps({name: codecs.get(name).missing() for name in codecs.names()}))"
+        "print(json.dumps({name: codecs.get(name).missing() for name in codecs.BUILT_IN}))"
     )
     modules = [
         module

@@ -58,7 +58,7 @@ def test_the_names_of_artifacts_never_change() -> None:
         "_q60_420_s8_c300",
         "_cq-level-20",
         "_q75",
-        "_mozjpeg_q75_dithering-fine",
+        "_q75_dithering-fine_mozjpeg",
     ]
 
 

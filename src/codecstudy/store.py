@@ -924,8 +924,8 @@ def _read_incoming(db: sqlite3.Connection, other: Store) -> tuple[int, int]:
     db.execute("CREATE TEMP TABLE numbers (theirs INTEGER PRIMARY KEY, ours INTEGER)")
     db.execute("CREATE TEMP TABLE ids (theirs INTEGER PRIMARY KEY, ours INTEGER)")
     db.executemany(
-        "INSERT OR IGNORE INTO phash VALUES (?, ?, ?)",
-        other._db.execute("SELECT source, algorithm, phash FROM phash"),
+        "INSERT OR IGNORE INTO phash (source, algorithm, phash, checksum) VALUES (?, ?, ?, ?)",
+        other._db.execute(f"SELECT source, algorithm, phash, checksum FROM phash WHERE {_IS_WHOLE['phash']}"),
     )
     return total, read
 

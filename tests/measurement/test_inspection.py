@@ -38,8 +38,8 @@ def test_a_process_gives_what_an_inspector_gives_here(files: tuple[Path, Path]) 
             found = there.original(original, resolution, crop)
             assert np.array_equal(found[0], expected)
             assert found[1] == scored
-        pixels = here.decode("jpeg", encoded.read_bytes())
-        assert np.array_equal(there.decode("jpeg", encoded.read_bytes()), pixels)
+        pixels = here.decode("jpeg", "jpeg", encoded.read_bytes())
+        assert np.array_equal(there.decode("jpeg", "jpeg", encoded.read_bytes()), pixels)
         for reference in (images.load(original).pixels, pixels):
             expected = here.distance_map(reference, pixels)
             assert np.array_equal(there.distance_map(reference, pixels), expected)
@@ -78,7 +78,7 @@ def test_what_cannot_be_read_says_so(files: tuple[Path, Path], tmp_path: Path) -
         with pytest.raises(ImageError, match=r"\(20, 20, 3\)"):
             there.scores(files[0], tmp_path / "small.png", ("psnr",))
         with pytest.raises(ImageError, match="could not be decoded"):
-            there.decode("webp", b"no image")
+            there.decode("webp", "webp", b"no image")
 
 
 def test_a_decoder_that_crashes_costs_one_file(files: tuple[Path, Path]) -> None:
@@ -88,15 +88,15 @@ def test_a_decoder_that_crashes_costs_one_file(files: tuple[Path, Path]) -> None
         with pytest.raises(
             ImageError, match=rf"killed by SIGSEGV while decoding an encoded file \({crashing}\)"
         ):
-            there.decode(crashing, b"anything")
+            there.decode(crashing, crashing, b"anything")
         there.prepare(files[0], ("psnr",))
-        assert there.decode("jpeg", saved(picture(), "JPEG")).shape == picture().shape
+        assert there.decode("jpeg", "jpeg", saved(picture(), "JPEG")).shape == picture().shape
 
 
 def test_a_lack_of_memory_is_the_files_error(files: tuple[Path, Path]) -> None:
     hungry = fake("HUNGRY_DECODER")
     with InspectionProcess() as there, pytest.raises(ImageError, match="out of memory while decoding"):
-        there.decode(hungry, b"anything")
+        there.decode(hungry, hungry, b"anything")
 
 
 def test_files_of_an_encoder_that_is_not_here_are_decoded_by_that_of_their_format() -> None:
