@@ -84,7 +84,8 @@ def test_images_that_one_side_does_not_reach_are_named_and_bounded() -> None:
         f"{100 * (1 - bound):.0f} % smaller than JPEG."
     )
     assert found["baseline-misses"].startswith(
-        f"JPEG misses SSIMULACRA2 70 on 1 image at every measured setting: {name_of(3)}. With them, AVIF is at"
+        f"JPEG quality 70, with which most images reach SSIMULACRA2 70, misses it on 1 image: {name_of(3)}. "
+        "With them, AVIF is at"
     )
     assert ", on the 19 images that both reach it on, " in found["one-number"]
 

@@ -302,8 +302,8 @@ class _Scope:
             yield Sentence("one-number-interval", f"It has no interval: {one.no_interval}.")
         if not one.baseline_enough:
             text = (
-                f"{self._baseline_title} misses {self._target} on "
-                f"{count(len(one.baseline_not_reached), 'image')} at every measured setting: "
+                f"{theirs}, with which most images reach {self._target}, misses it on "
+                f"{count(len(one.baseline_not_reached), 'image')}: "
                 f"{listed(one.baseline_not_reached)}"
             )
             if one.at_most is not None:
