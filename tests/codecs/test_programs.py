@@ -57,6 +57,7 @@ BY_HAND = [
     ),
     (setting("cjxl", quality=80, effort=4), "cjxl -q 80 -e 4"),
     (setting("cjxl", {"distance": 0, "modular": True}, effort=2), "cjxl -d 0 -m 1 -e 2"),
+    (setting("cjxl", {"distance": 2, "progressive_dc": 1}, effort=3), "cjxl -d 2 --progressive_dc=1 -e 3"),
 ]
 INPUTS = {"cjpeg": "ppm", "cwebp": "ppm", "avifenc": "png", "cjxl": "ppm"}
 OUTPUT = {"cjpeg": ["-outfile", "out"], "cwebp": ["-o", "out"], "avifenc": ["out"], "cjxl": ["out"]}

@@ -492,6 +492,8 @@ def _cjxl(setting: Setting) -> list[str]:
     words += ["-e", plain(setting.get("effort", 7)), "--num_threads=0", "--quiet"]
     if (modular := setting.extra("modular")) is not None:
         words.append(f"--modular={int(modular)}")
+    if (frames := setting.extra("progressive_dc")) is not None:
+        words.append(f"--progressive_dc={plain(frames)}")
     if decoding := setting.extra("decodingspeed"):
         words.append(f"--faster_decoding={plain(decoding)}")
     return words
@@ -526,6 +528,13 @@ CJXL = _program(
                 "decodingspeed", "0 favours small files, 4 fast decoding", minimum=0, maximum=4, default=0
             ),
             Parameter("modular", "modular mode instead of VarDCT; the encoder's choice", choices=_SWITCH),
+            # Its other progressive options change nothing in Debian's version, 0.7.
+            Parameter(
+                "progressive_dc",
+                "frames with a coarser image before the whole one, for progressive decoding; the encoder's choice",
+                minimum=0,
+                maximum=2,
+            ),
         ),
         rates=(QUALITY, _BY_DISTANCE),
     ),
