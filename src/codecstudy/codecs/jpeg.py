@@ -133,7 +133,7 @@ def _sharp(setting: Setting) -> ToolCommand:
         options["progressive"] = True
     elif setting.extra("optimize") is not True:
         options["optimizeCoding"] = False  # sharp's default is true
-    return sharp("jpeg", ".jpg", options)
+    return sharp("jpeg", ".jpg", options, "writes no JFIF header: 18 bytes less")
 
 
 ENCODER = Encoder(
