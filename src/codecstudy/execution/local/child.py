@@ -125,6 +125,9 @@ class _Connection:
             self._reader.feed(data)
 
 
+_NO_MEMORY = b"MemoryError: a task does not fit into the memory limit\n"
+
+
 class _Mailbox:
     """Tasks that have arrived but not started: filled by the reader thread, emptied by the main thread."""
 
@@ -149,7 +152,11 @@ class _Mailbox:
                     return
         except (OSError, CorruptStreamError):
             pass
-        except BaseException:  # such as no memory for a payload: a worker that cannot read is useless
+        except MemoryError:
+            # A payload does not fit, and a worker that cannot read is useless. A traceback would need memory, too.
+            os.write(2, _NO_MEMORY)
+            os._exit(1)
+        except BaseException:
             traceback.print_exc()
             os._exit(1)
         _die_with_children()
