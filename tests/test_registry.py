@@ -39,3 +39,24 @@ def test_the_hash_of_a_package_changes_with_any_of_its_sources(
     for name in ("a_plugin_of_a_test.inner", "a_plugin_of_a_test", "a_module_of_a_test"):
         del sys.modules[name]
     source_hash.cache_clear()
+
+
+def test_in_a_namespace_package_the_file_of_the_module_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / "a_namespace_of_a_test"
+    folder.mkdir()
+    (folder / "one.py").write_text("")
+    importlib.import_module("a_namespace_of_a_test.one")
+    source_hash.cache_clear()
+    first = source_hash("a_namespace_of_a_test.one")
+    (folder / "other.py").write_text("")
+    source_hash.cache_clear()
+    assert source_hash("a_namespace_of_a_test.one") == first
+    (folder / "one.py").write_text("1")
+    source_hash.cache_clear()
+    assert source_hash("a_namespace_of_a_test.one") != first
+    for name in ("a_namespace_of_a_test.one", "a_namespace_of_a_test"):
+        del sys.modules[name]
+    source_hash.cache_clear()

@@ -154,11 +154,13 @@ def source_hash(module: str) -> str | None:
     """Short hash of the source of an imported module: 8 hexadecimal digits; None if it has no file.
 
     Of a module in a package, all Python files and shared objects of that package count, because the module may use
-    them. What they import from elsewhere does not count.
+    them. What they import from elsewhere does not count. A namespace package (PEP 420) has no files of its own: of
+    a module in one, its own file counts, since the folders of the package depend on ``sys.path``.
     """
     package = sys.modules.get(sys.modules[module].__package__ or "")
     file = sys.modules[module].__file__
-    folders = list(package.__path__) if package is not None else []
+    is_regular = package is not None and getattr(package, "__file__", None) is not None
+    folders = list(package.__path__) if package is not None and is_regular else []
     files = sorted(
         (path.relative_to(folder).as_posix(), path)
         for folder in map(Path, folders)
