@@ -115,11 +115,11 @@ def _encoder(encoder: Encoder, needs: str | None) -> str:
     if facts.extra_parameters:
         further = ", or another one that the library accepts" if facts.open_extra else ""
         found += [
-            f"`extra_args` may hold{further}:",
+            f"`extra_args` may contain{further}:",
             _table(("name", "values", "default", "meaning"), map(_option, facts.extra_parameters)),
         ]
     elif facts.open_extra:
-        found.append("`extra_args` may hold whatever the library accepts.")
+        found.append("`extra_args` may contain any option that the library accepts.")
     setting = None if encoder.missing() is not None else _example(encoder)
     if setting is not None:
         if fixed := encoder.fixed(setting):

@@ -96,7 +96,7 @@ class SizeRatio:
     at_least: float | None = None
     """Lower bound of the geometric mean over all images that one of the two reaches the score on: where a variant
     does not reach it, its file would have been larger than that of its finest level (or smaller than that of its
-    coarsest one). It does not include interpolation and sampling errors. None if there is no such bound."""
+    coarsest one). It does not include interpolation and sampling errors. None if no such bound exists."""
     at_most: float | None = None
     """Upper bound likewise."""
     levels_to_add: tuple[int | float, ...] = ()

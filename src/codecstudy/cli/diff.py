@@ -58,7 +58,7 @@ def diff(
         typer.Option(
             "--gate",
             help="What fails. corpus: growth on these images. population: significant growth on other images "
-            "like these. equivalence: whatever is not shown to be equivalent or better on those.",
+            "like these. equivalence: anything that is not shown to be equivalent or better on those.",
         ),
     ] = "corpus",
     at: Annotated[

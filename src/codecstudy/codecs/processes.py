@@ -1,8 +1,8 @@
 """Programs that encode and decode: how they are found, identified and run.
 
 Each process that runs programs has one launcher (:mod:`codecstudy.codecs.launcher`), and one folder for their
-files, in memory if possible. In a worker, the executor names the folder and removes it, whatever ends the worker;
-elsewhere the launcher does.
+files, in memory if possible. In a worker, the executor names the folder, and removes it even if the worker is
+killed; elsewhere the launcher does.
 """
 
 from __future__ import annotations

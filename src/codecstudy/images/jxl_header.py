@@ -106,7 +106,7 @@ def declared_16_bits(codestream: bytes) -> bytes:
     """A lossy codestream with a header that says 16 bits per sample instead of 8; the coded image is the same.
 
     libjxl dithers when it decodes to 8 bits, and decoders choose the depth that the header says.
-    A lossy image is coded in floating-point XYB, whatever its depth, and its frames begin at a whole byte.
+    A lossy image is coded in floating-point XYB at every bit depth, and its frames begin at a whole byte.
 
     Args:
         codestream: Bare codestream whose header consists of a size and defaults: 8 bits, sRGB, coded in XYB, as

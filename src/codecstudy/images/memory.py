@@ -48,9 +48,9 @@ class DecodingMemory:
     per_file_byte: float = 2.0
     """Bytes for each byte of the file: the file, and copies of a profile and other metadata."""
     per_pixel: float = 0.0
-    """Bytes for each pixel, of whatever kind."""
+    """Bytes for each pixel, independent of channels and depth."""
     per_channel: float = 0.0
-    """Bytes for each channel of a pixel, of whatever depth."""
+    """Bytes for each channel of a pixel, independent of depth."""
     per_sample_byte: float = 1.0
     """Bytes for each byte of a decoded pixel."""
 

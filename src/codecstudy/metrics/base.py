@@ -38,7 +38,7 @@ class MemoryUse:
     per_column: float = 0.0
     """Bytes for each pixel of a row: rows that a metric works on, however high the image is."""
     fixed: float = 0.0
-    """Bytes whatever the size of the image."""
+    """Bytes that do not depend on the size of the image."""
 
     def of(self, width: int, height: int) -> int:
         """Bytes for an image of ``width`` x ``height`` pixels."""

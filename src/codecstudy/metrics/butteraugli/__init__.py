@@ -262,7 +262,7 @@ METRIC = Metric(
     memory=MemoryUse(63, per_column=3000),
     stream=stream_pixels,
     streamed_memory=MemoryUse(1.1, per_column=8000),
-    # Smaller images score 0 whatever they look like, as in the tool, which says nothing about them.
+    # Every smaller image would score 0, as in the tool, which says nothing about the image.
     smallest_side=8,
 )
 
