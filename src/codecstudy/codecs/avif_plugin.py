@@ -26,11 +26,7 @@ _FORMAT = "AVIF of pillow-avif-plugin".upper()  # Image.save looks for the forma
 
 
 def _missing() -> str | None:
-    try:
-        found = importlib.util.find_spec("pillow_avif")
-    except ValueError:  # it is in sys.modules as None
-        found = None
-    if found is None:
+    if importlib.util.find_spec("pillow_avif") is None:
         return "the package pillow-avif-plugin is not installed; install it: pip install 'codecstudy[avif]'"
     return None
 
@@ -96,11 +92,7 @@ AOM = _build("avif-plugin", "aom").encoder(
 _SVT_SECONDS = (17.0, 9.0, 4.3, 2.1, 1.0, 0.6, 0.28, 0.11, 0.07, 0.05, 0.05)
 _RAV1E_SECONDS = (15.0, 12.0, 10.0, 9.0, 8.4, 8.3, 1.5, 0.9, 0.8, 0.5, 0.22)
 
-
-_SVT = _build("avif-svt", "svt")
-_RAV1E = _build("avif-rav1e", "rav1e")
-
-SVT = _SVT.encoder(
+SVT = _build("avif-svt", "svt").encoder(
     EncoderFacts(
         id="avif-svt",
         format="avif",
@@ -130,7 +122,7 @@ SVT = _SVT.encoder(
     fixed=lambda setting: {"tune": "psnr", "depth": 8, "threads": 1},
 )
 
-RAV1E = _RAV1E.encoder(
+RAV1E = _build("avif-rav1e", "rav1e").encoder(
     EncoderFacts(
         id="avif-rav1e",
         format="avif",
