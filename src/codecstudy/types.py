@@ -261,6 +261,10 @@ MARKERS = ("circle", "square", "triangle", "diamond", "triangle-down", "pentagon
 """Shapes of plot markers."""
 
 
+SUPPORT_UNKNOWN = "not known"
+"""Browser support of the files of an encoder that does not state it."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderFacts:
     """What is known about an encoder without running it. Results files contain it for every reader."""
@@ -283,7 +287,7 @@ class EncoderFacts:
     """What sets the rate: a setting is swept over the first of these that it gives."""
     mime: str | None = None
     """Media type of its files; None if there is none or it is unknown."""
-    browsers: str = "not known"
+    browsers: str = SUPPORT_UNKNOWN
     """Which browsers can show its files."""
     all_browsers: bool = False
     """Whether all current browsers can."""

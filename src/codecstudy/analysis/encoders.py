@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from codecstudy.analysis.variants import NO_RATE, Variant
 from codecstudy.results import QualityResults
-from codecstudy.types import CommandTemplate, EncoderFacts, Setting, ToolCommand
+from codecstudy.types import SUPPORT_UNKNOWN, CommandTemplate, EncoderFacts, Setting, ToolCommand
 
 
 class Encoders:
@@ -65,8 +65,7 @@ class Encoders:
 
 def _with_support(encoders: list[EncoderFacts]) -> list[EncoderFacts]:
     """Browsers support formats: what one encoder of a format states about them holds for the others."""
-    unknown = EncoderFacts.__dataclass_fields__["browsers"].default
-    known = {one.format: one for one in reversed(encoders) if one.browsers != unknown}
+    known = {one.format: one for one in reversed(encoders) if one.browsers != SUPPORT_UNKNOWN}
     return [
         dataclasses.replace(
             one,
@@ -75,7 +74,7 @@ def _with_support(encoders: list[EncoderFacts]) -> list[EncoderFacts]:
             all_browsers=known[one.format].all_browsers,
             browsers_checked=known[one.format].browsers_checked,
         )
-        if one.browsers == unknown and one.format in known
+        if one.browsers == SUPPORT_UNKNOWN and one.format in known
         else one
         for one in encoders
     ]

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 import polars as pl
 
+from codecstudy.analysis.wording import listed
 from codecstudy.errors import ResultsError
 from codecstudy.results import (
     COST_COLUMNS,
@@ -229,10 +230,9 @@ def _shards(results: Sequence[QualityResults], partial: bool) -> Shard | None:
     if not found.missing:
         return None
     if not partial:
-        shown = ", ".join(f"{number}/{shard.of}" for number in found.missing[:10])
-        more = f" and {len(found.missing) - 10:,} more" if len(found.missing) > 10 else ""
+        missing = listed(tuple(f"{number}/{shard.of}" for number in found.missing), 10)
         raise ResultsError(
-            f"shards are missing: {shown}{more}. Add their results, or give --partial (in Python, partial=True) "
+            f"shards are missing: {missing}. Add their results, or give --partial (in Python, partial=True) "
             "for results of a part of the sample"
         )
     return found

@@ -191,6 +191,7 @@ def print_usual_answer(results: QualityResults) -> None:
 def print_answer(points: Points, found: Recommendations) -> None:
     """Print what to use in each scope, in a table and in sentences."""
     from codecstudy.analysis.answer import answers
+    from codecstudy.analysis.wording import listed
 
     title = points.columns[found.metric].title
     for answer in answers(points, found):
@@ -212,8 +213,7 @@ def print_answer(points: Points, found: Recommendations) -> None:
         for sentence in answer.sentences:
             print_line(out, sentence.text)
     if names := points.counts.images_without_score:
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
-        print_line(out, f"Left out, because {title} needs larger images: {shown}")
+        print_line(out, f"Left out, because {title} needs larger images: {listed(names, 3)}")
 
 
 def _recommendation_table(items: Sequence[Recommendation], base: Setting | None) -> Table:

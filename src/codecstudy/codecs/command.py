@@ -24,6 +24,7 @@ from codecstudy.codecs.base import Decoded, Encoded, Encoder
 from codecstudy.codecs.commands import shell
 from codecstudy.errors import CodecError, ImageError, ImageMemoryError
 from codecstudy.types import (
+    SUPPORT_UNKNOWN,
     EncoderFacts,
     Parameter,
     Pixels,
@@ -251,7 +252,7 @@ def make(definition: Definition, default: Encoder | None) -> Encoder:
         parameters=definition.parameters,
         rates=definition.rates,
         mime=None if shared is None else shared.mime,
-        browsers="not known" if shared is None else shared.browsers,
+        browsers=SUPPORT_UNKNOWN if shared is None else shared.browsers,
         all_browsers=shared is not None and shared.all_browsers,
         browsers_checked=None if shared is None else shared.browsers_checked,
     )
